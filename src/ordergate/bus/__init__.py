@@ -1,0 +1,1 @@
+"""Step 2, travel: orders in, commands out, reports back, events to the page."""

@@ -1,0 +1,66 @@
+"""What our own topics carry, as JSON by msgspec. (The documented channels are in ``messages``.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from immutables import Map
+
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, Command
+from ordergate.core.events import Event
+
+
+class StateWanted(msgspec.Struct, frozen=True, tag="state wanted"):
+    """A follower starts, or has missed a number: send the whole state."""
+
+
+class Happened(msgspec.Struct, frozen=True, tag="event"):
+    """One durable event; ``number`` counts every event of the risk group, so a gap shows."""
+
+    number: int
+    event: Event
+
+
+class State(msgspec.Struct, frozen=True, tag="state"):
+    """The whole state; true at the number ``group.version``."""
+
+    group: Group
+
+
+Request = Command | StateWanted
+News = Happened | State | Answer
+
+
+def _encode_map(value: Any) -> object:
+    if isinstance(value, Map):
+        return dict(value.items())
+    raise NotImplementedError(f"no JSON form for {type(value).__name__}")
+
+
+def _decode_map(kind: Any, value: Any) -> object:
+    pairs = msgspec.convert(value, dict[kind.__args__], str_keys=True)
+    return Map(pairs)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode_map)
+_request = msgspec.json.Decoder(Request)
+_news = msgspec.json.Decoder(News, dec_hook=_decode_map)
+
+
+def encode(message: Request | News) -> bytes:
+    """The bytes of a message on ``orders`` or ``events``."""
+    return _encoder.encode(message)
+
+
+def request(message: bytes) -> Request:
+    """A message of the topic ``orders``."""
+    decoded: Request = _request.decode(message)
+    return decoded
+
+
+def news(message: bytes) -> News:
+    """A message of the topic ``events``."""
+    decoded: News = _news.decode(message)
+    return decoded

@@ -1,0 +1,87 @@
+"""Documented messages to commands. Pure; every edge uses it, so that each refuses the same things by the same code."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from ordergate.bus.messages import LegAsk, PlaceOrderPayload
+from ordergate.core.commands import Leg, SubmitOrder, checked_order_id
+from ordergate.core.instrument import QUANTITY_MAX, Instrument, symbol_instrument
+from ordergate.core.order import Exit, OrderType, Side
+from ordergate.errors import InputRefused
+
+T = TypeVar("T", Side, OrderType)
+
+# Fields that differ between two askings of the same order.
+_OF_THE_ASKING = ("request_id", "timestamp")
+
+
+def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument], request_id: str) -> SubmitOrder:
+    """The command that ``payload`` asks for. Raises ``InputRefused`` with code and field."""
+    checked_order_id(payload.order_id)
+    instrument = symbol_instrument(instruments, payload.instrument)
+    order_type = _choice(OrderType, payload.order_type, "orderType")
+    limit, stop = _prices(payload, order_type, instrument)
+    return SubmitOrder(
+        request_id=request_id,
+        account_id=payload.account_id,
+        order_id=payload.order_id,
+        contract_id=instrument.contract_id,
+        side=_choice(Side, payload.side, "side"),
+        quantity=quantity(payload.quantity, "quantity"),
+        order_type=order_type,
+        limit_ticks=limit,
+        stop_ticks=stop,
+        stop=_leg(payload.stop_loss, payload.stop_loss_points, instrument, "stopLoss"),
+        target=_leg(payload.take_profit, payload.take_profit_points, instrument, "takeProfit"),
+        instance_id=payload.instance_id,
+        fingerprint=fingerprint(payload),
+    )
+
+
+def fingerprint(payload: PlaceOrderPayload) -> str:
+    """The same for two askings of one order, different for any other order."""
+    said = msgspec.structs.replace(payload, **dict.fromkeys(_OF_THE_ASKING))
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:32]
+
+
+def quantity(value: Decimal, field: str) -> int:
+    """A whole number of contracts above 0. Raises ``InputRefused``."""
+    if not value.is_finite() or value != value.to_integral_value() or not 0 < value <= QUANTITY_MAX:
+        raise InputRefused("BAD_QUANTITY", f"{field} must be a whole number from 1 to {QUANTITY_MAX}", field)
+    return int(value)
+
+
+def _prices(payload: PlaceOrderPayload, order_type: OrderType, instrument: Instrument) -> tuple[int | None, int | None]:
+    if order_type is OrderType.MARKET:
+        return None, None
+    if order_type is OrderType.LIMIT:
+        limit = payload.limit_price if payload.limit_price is not None else payload.price
+        if limit is None:
+            raise InputRefused("MISSING_PRICE", "a LIMIT order needs limitPrice", "limitPrice")
+        return instrument.ticks(limit, "limitPrice"), None
+    if payload.stop_price is None:
+        raise InputRefused("MISSING_PRICE", "a STOP order needs stopPrice", "stopPrice")
+    return None, instrument.ticks(payload.stop_price, "stopPrice")
+
+
+def _leg(ask: LegAsk | None, points: Decimal | None, instrument: Instrument, field: str) -> Exit | Leg:
+    if ask is not None:
+        if not ask.enabled:
+            return Leg.OFF
+        points = ask.points
+    if points is None:
+        return Leg.DEFAULT
+    return Exit(instrument.distance_ticks(points, f"{field}.points"))
+
+
+def _choice(kind: type[T], value: str, field: str) -> T:
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise InputRefused(f"BAD_{field.upper()}", f"{field} must be one of {allowed}", field) from None

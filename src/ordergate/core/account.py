@@ -1,0 +1,143 @@
+"""The state of a risk group: what is known, folded from events by ``fold.evolve``. Nothing here decides.
+
+Containers are never changed in place. ``dict`` is used where order matters and contents are few; ``Map`` (a persistent
+hash map) where contents grow all day and are only looked up, because its own order is not the same in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+from immutables import Map
+
+from ordergate.core.events import Phase, TradingState
+from ordergate.core.instrument import Instrument
+from ordergate.core.limits import Limits
+from ordergate.core.order import Order, Side
+from ordergate.core.pnl import Position
+from ordergate.core.reports import FillReport
+
+
+class AppliedFill(msgspec.Struct, frozen=True):
+    """A fill that has been counted, kept so that a bust can be taken back. ``order_id`` empty = counted before we knew it."""
+
+    fill_id: int
+    order_id: str = ""
+    contract_id: str = ""
+    side: Side = Side.BUY
+    quantity: int = 0
+    price_ticks: int = 0
+    fee_usd: Decimal = Decimal(0)
+    busted: bool = False
+
+
+class RunningExit(msgspec.Struct, frozen=True):
+    """A close or a flatten under way on one contract.
+
+    ``quantity`` None = all; else what is still to be closed (>= 0). ``order_id`` is its market order, if one is out.
+    """
+
+    exit_id: str
+    contract_id: str
+    quantity: int | None
+    cause: str
+    phase: Phase = Phase.CLEARING
+    round: int = 1
+    since_ns: int = 0
+    order_id: str | None = None
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open."""
+
+    name: str = ""
+    opened_ns: int = 0
+    balance_usd: Decimal = Decimal(0)
+    carried_usd: Decimal = Decimal(0)
+    realized_usd: Decimal = Decimal(0)
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account: one book.
+
+    ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
+    today. ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is
+    when the last compared snapshot was begun.
+    """
+
+    account_id: int
+    name: str = ""
+    balance_usd: Decimal = Decimal(0)
+    can_trade: bool = False
+    adopted: bool = False
+    trading_state: TradingState = TradingState.ACTIVE
+    state_code: str = ""
+    state_message: str = ""
+    epoch: int = 0
+    number: int = 0
+    day: Day = Day()
+    orders: dict[str, Order] = {}
+    done: Map[str, Order] = Map()
+    broker_ids: Map[int, str] = Map()
+    tags: Map[str, str] = Map()
+    fills: Map[int, AppliedFill] = Map()
+    held: dict[int, FillReport] = {}
+    positions: dict[str, Position] = {}
+    doubted: dict[str, tuple[int, int]] = {}
+    exits: dict[str, RunningExit] = {}
+    cancels_remembered: tuple[str, ...] = ()
+    stop_failures: dict[str, int] = {}
+    unexplained: str = ""
+    snapshot_since_ns: int = 0
+    reconciled_ns: int = 0
+    timers: dict[str, int] = {}
+
+    def order(self, order_id: str) -> Order | None:
+        """The order of that id, whether it can still act or not."""
+        return self.orders.get(order_id) or self.done.get(order_id)
+
+    def position(self, contract_id: str) -> Position:
+        """The net position, flat where there is none."""
+        return self.positions.get(contract_id) or Position(contract_id)
+
+    def live_orders(self, contract_id: str | None = None) -> Iterator[Order]:
+        """Orders that may still fill, oldest first."""
+        for order in self.orders.values():
+            if order.live and contract_id in (None, order.terms.contract_id):
+                yield order
+
+    def legs(self, entry_id: str) -> Iterator[Order]:
+        """The live stop and target orders of an entry, oldest first."""
+        for order in self.orders.values():
+            if order.parent_id == entry_id and order.live:
+                yield order
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One risk group: the accounts of one broker login. ``version`` counts the events folded."""
+
+    version: int = 0
+    install_id: str = ""
+    venue: str = ""
+    login: str = ""
+    limits: Limits = Limits()
+    limits_version: int = 0
+    instruments: dict[str, Instrument] = {}
+    link_up: bool = False
+    link_reason: str = "not connected yet"
+    accounts: dict[int, Account] = {}
+
+    def book(self, account_id: int) -> str:
+        """The journal's key of an account; account 0 is the group's own book."""
+        return f"{self.venue}:{account_id or self.login}:live"
+
+    def find_order(self, order_id: str, account_id: int | None) -> tuple[Account, Order] | None:
+        """The order of that id in one account, or in the first account that has it."""
+        for account in self.accounts.values():
+            if account_id in (None, account.account_id):
+                order = account.order(order_id)
+                if order is not None:
+                    return account, order
+        return None

@@ -1,0 +1,71 @@
+"""The answers to commands: one place for their codes, so that every edge tells the same story."""
+
+from __future__ import annotations
+
+from ordergate.core.commands import Answer, Command
+from ordergate.core.limits import Breach
+
+UNKNOWN_ORDER = "UNKNOWN_ORDER"
+UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
+UNKNOWN_POSITION = "UNKNOWN_POSITION"
+ALREADY_FINAL = "ALREADY_FINAL"
+ORDER_ID_REUSED = "ORDER_ID_REUSED"
+PROTECTIVE_STOP = "PROTECTIVE_STOP"
+NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
+DENIED = "DENIED"
+
+
+def done(command: Command, order_id: str | None = None, contract_id: str | None = None) -> Answer:
+    """Decided as asked, and durable when this is seen."""
+    return Answer(command.request_id, ok=True, order_id=order_id, contract_id=contract_id)
+
+
+def refused(  # noqa: PLR0913 - the parts of an answer
+    command: Command,
+    code: str,
+    message: str,
+    *,
+    field: str | None = None,
+    order_id: str | None = None,
+    contract_id: str | None = None,
+    breaches: tuple[Breach, ...] = (),
+) -> Answer:
+    """Not done, and why."""
+    return Answer(
+        command.request_id,
+        ok=False,
+        order_id=order_id,
+        contract_id=contract_id,
+        code=code,
+        message=message,
+        field=field,
+        breaches=breaches,
+    )
+
+
+def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Breach, ...]) -> Answer:
+    """Denied by the rules: the first breach names the answer, all of them are in it."""
+    return refused(
+        command,
+        breaches[0].code,
+        "; ".join(breach.message for breach in breaches),
+        order_id=order_id,
+        contract_id=contract_id,
+        breaches=breaches,
+    )
+
+
+def unknown_order(command: Command, order_id: str) -> Answer:
+    return refused(command, UNKNOWN_ORDER, f"there is no order {order_id}", field="orderId", order_id=order_id)
+
+
+def unknown_account(command: Command, account_id: int | None) -> Answer:
+    return refused(command, UNKNOWN_ACCOUNT, f"there is no account {account_id}", field="accountId")
+
+
+def unknown_position(command: Command, contract_id: str) -> Answer:
+    return refused(command, UNKNOWN_POSITION, f"no position in {contract_id}", field="instrument", contract_id=contract_id)
+
+
+def already_final(command: Command, order_id: str, status: str) -> Answer:
+    return refused(command, ALREADY_FINAL, f"{order_id} is {status}", order_id=order_id)

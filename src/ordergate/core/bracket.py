@@ -1,0 +1,161 @@
+"""Brackets: what each entry promises, and what has to be placed, moved or cancelled so that it holds.
+
+Invariants:
+1. One bracket per entry; its legs never close more than the entry still holds.
+2. The stop goes first; a target follows once the stop rests at the broker.
+3. The only stop is never cancelled to be replaced.
+4. Levels come from the volume-weighted fill price: the stop rounded toward the entry, the target away from it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil, floor
+
+from ordergate.core import events as e
+from ordergate.core.account import Account, Group, RunningExit
+from ordergate.core.commands import Leg, SubmitOrder
+from ordergate.core.draft import Draft
+from ordergate.core.instrument import Instrument
+from ordergate.core.levels import stop_level, target_level
+from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
+from ordergate.core.rules import fresh
+from ordergate.core.timing import STOP_ATTEMPTS
+
+
+def promised(group: Group, account: Account, command: SubmitOrder) -> Protection:
+    """The bracket that ``command`` asks for, defaults filled in."""
+    instrument = group.instruments[command.contract_id]
+    stop = command.stop
+    if stop is Leg.DEFAULT:
+        stop = Exit(default_stop_ticks(group, account, instrument, command.quantity))
+    distance = stop.ticks if isinstance(stop, Exit) else instrument.stop_ticks_default
+    target = command.target
+    if target is Leg.DEFAULT:
+        target = Exit(ceil(distance * Fraction(group.limits.risk_reward_ratio)))
+    return Protection(
+        stop if isinstance(stop, Exit) else None,
+        target if isinstance(target, Exit) else None,
+    )
+
+
+def default_stop_ticks(group: Group, account: Account, instrument: Instrument, quantity: int) -> int:
+    """The instrument's default distance, drawn in to the risk limit but never below the minimum distance."""
+    base = group.limits.account_size_usd or account.day.balance_usd
+    allowed = floor(Fraction(base * group.limits.risk_percent_max.scaleb(-2)) / Fraction(instrument.money(1, quantity)))
+    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, allowed))
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """Take the next step of every bracket of the account."""
+    account = draft.account(account_id)
+    parents = {order.parent_id for order in account.orders.values() if order.is_leg and order.live}
+    given_up: dict[str, int] = {}
+    for entry in list(account.orders.values()) + [account.done[p] for p in sorted(filter(None, parents)) if p in account.done]:
+        if entry.role is Role.ENTRY and (entry.open_quantity or entry.order_id in parents):
+            held = entry.open_quantity - _given_up(account, entry, given_up)
+            _entry(draft, entry, held)
+
+
+def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
+    """How much of ``entry`` a running exit is about to close: all, or the oldest entries' contracts first."""
+    running: RunningExit | None = account.exits.get(entry.terms.contract_id)
+    if running is None:
+        return 0
+    if running.quantity is None:
+        return entry.open_quantity
+    left = running.quantity - so_far.get(entry.terms.contract_id, 0)
+    gone = min(left, entry.open_quantity)
+    so_far[entry.terms.contract_id] = so_far.get(entry.terms.contract_id, 0) + gone
+    return gone
+
+
+def _entry(draft: Draft, entry: Order, held: int) -> None:
+    legs = list(draft.account(entry.terms.account_id).legs(entry.order_id))
+    stops = [leg for leg in legs if leg.role is Role.STOP]
+    targets = [leg for leg in legs if leg.role is Role.TARGET]
+    stop, target = entry.protection.stop, entry.protection.target
+    due = draft.account(entry.terms.account_id).timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns
+    if stop is None or held == 0:
+        _end(draft, stops, "nothing left to protect")
+    elif not stops:
+        _first_stop(draft, entry, held, stop_level(entry, stop))
+    else:
+        _shape(draft, entry, stops, held, _in_favour(entry, stops[0], stop), due=due)
+    if target is None or held == 0:
+        _end(draft, targets, "nothing left to take profit on")
+    elif targets:
+        _shape(draft, entry, targets, held, target_level(entry, target), due=due)
+    elif stop is None or any(leg.status is Status.WORKING for leg in stops):
+        draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
+
+
+def _in_favour(entry: Order, resting: Order, stop: Exit) -> int:
+    """The stop follows the average while the entry fills; afterwards it only moves in the trader's favour."""
+    level = stop_level(entry, stop)
+    if entry.live or stop.price_ticks is not None or resting.terms.stop_ticks is None:
+        return level
+    sign = entry.terms.side.sign
+    return max(level * sign, resting.terms.stop_ticks * sign) * sign
+
+
+def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
+    account = draft.account(entry.terms.account_id)
+    failures = account.stop_failures.get(entry.order_id, 0)
+    if failures and account.timers.get(f"leg:{entry.order_id}", 0) > draft.at_ns and failures < STOP_ATTEMPTS:
+        return
+    quote = fresh(draft.quotes.get(entry.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    through = quote is not None and _through(entry.terms.side, level, quote.bid_ticks or 0, quote.ask_ticks or 0)
+    if not through and failures < STOP_ATTEMPTS:
+        draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
+    elif entry.terms.contract_id not in account.exits:
+        cause = "the market is through the stop" if through else "the stop was refused"
+        exit_id = f"{entry.order_id}/unprotected"
+        draft.add(e.ExitStarted(account.account_id, entry.terms.contract_id, exit_id, held, cause, draft.at_ns))
+
+
+def _through(entry_side: Side, level: int, bid: int, ask: int) -> bool:
+    """Whether a stop at ``level`` would trigger at once."""
+    return level >= bid if entry_side is Side.BUY else level <= ask
+
+
+def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int, *, due: bool) -> None:
+    """Make the live legs of one role add up to ``held`` at ``level``. Normally there is one."""
+    total = sum(leg.leaves for leg in legs)
+    for surplus in reversed(legs[1:]):
+        if total - surplus.leaves >= held:
+            draft.want_cancel(surplus, "surplus leg")
+            total -= surplus.leaves
+    leg = legs[0]
+    if not due or not _changeable(leg):
+        return
+    price = leg.terms.stop_ticks if leg.role is Role.STOP else leg.terms.limit_ticks
+    leaves = leg.leaves + held - total
+    if leg.leaves == leaves and price == level:
+        return
+    if leg.changes_refused and leaves > leg.leaves:
+        draft.approve_leg(entry, leg.role, _leg_terms(entry, leg.role, held - total, level))
+        return
+    wanted = _leg_terms(entry, leg.role, leg.filled_quantity + max(1, leaves), level)
+    draft.approve_change(leg, wanted.quantity, wanted.limit_ticks, wanted.stop_ticks, e.ApprovalKind.LEG, 0)
+
+
+def _changeable(leg: Order) -> bool:
+    return leg.status is Status.WORKING and leg.change is None and not leg.cancel_wanted
+
+
+def _end(draft: Draft, legs: list[Order], reason: str) -> None:
+    for leg in legs:
+        draft.want_cancel(leg, reason)
+
+
+def _leg_terms(entry: Order, role: Role, quantity: int, level: int) -> Terms:
+    return Terms(
+        account_id=entry.terms.account_id,
+        contract_id=entry.terms.contract_id,
+        side=entry.terms.side.opposite,
+        quantity=quantity,
+        order_type=OrderType.STOP if role is Role.STOP else OrderType.LIMIT,
+        limit_ticks=level if role is Role.TARGET else None,
+        stop_ticks=level if role is Role.STOP else None,
+    )

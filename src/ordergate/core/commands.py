@@ -1,0 +1,117 @@
+"""What people ask of the gate. Commands are imperative; each one is answered with an ``Answer``.
+
+``request_id`` names one asking (a retry is a new asking); ``order_id`` is the idempotency key of an order.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+
+import msgspec
+
+from ordergate.core.limits import Breach
+from ordergate.core.order import Exit, OrderType, Side
+from ordergate.errors import InputRefused
+
+_ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def checked_order_id(value: str, field: str = "orderId") -> str:
+    """``value`` if a caller may use it as an order id. Our own ids hold a slash, so the two can never meet."""
+    if _ORDER_ID.fullmatch(value) is None:
+        raise InputRefused("BAD_ORDER_ID", f"{field} must be 1 to 64 of A-Z a-z 0-9 . _ : -", field)
+    return value
+
+
+class Leg(enum.Enum):
+    """A stop or target that the caller gave no distance for."""
+
+    DEFAULT = "default"
+    OFF = "off"
+
+
+class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
+    """Place this order. ``fingerprint`` covers all that the caller said, so that a retry is told from another order."""
+
+    request_id: str
+    account_id: int
+    order_id: str
+    contract_id: str
+    side: Side
+    quantity: int
+    order_type: OrderType
+    limit_ticks: int | None = None
+    stop_ticks: int | None = None
+    stop: Exit | Leg = Leg.DEFAULT
+    target: Exit | Leg = Leg.DEFAULT
+    instance_id: str = ""
+    fingerprint: str = ""
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag="cancel"):
+    """Cancel this order. ``account_id`` None = whichever account has it."""
+
+    request_id: str
+    order_id: str
+    account_id: int | None = None
+
+
+class ModifyOrder(msgspec.Struct, frozen=True, tag="modify"):
+    """Change a working order; None = unchanged."""
+
+    request_id: str
+    order_id: str
+    account_id: int | None = None
+    quantity: int | None = None
+    limit_ticks: int | None = None
+    stop_ticks: int | None = None
+
+
+class UpdateProtection(msgspec.Struct, frozen=True, tag="protect"):
+    """Move the stop and target of a position to these prices; None = left as it is."""
+
+    request_id: str
+    account_id: int
+    contract_id: str
+    stop_ticks: int | None = None
+    target_ticks: int | None = None
+
+
+class ClosePosition(msgspec.Struct, frozen=True, tag="close"):
+    """Close a position, or ``quantity`` (> 0) contracts of it."""
+
+    request_id: str
+    account_id: int
+    contract_id: str
+    quantity: int | None = None
+
+
+class CancelAll(msgspec.Struct, frozen=True, tag="cancel all"):
+    """Cancel every order that is not a protective leg. ``account_id`` None = all accounts."""
+
+    request_id: str
+    account_id: int | None = None
+
+
+class Flatten(msgspec.Struct, frozen=True, tag="flatten"):
+    """Cancel everything and close everything. ``account_id`` None = all accounts."""
+
+    request_id: str
+    account_id: int | None = None
+
+
+Command = SubmitOrder | CancelOrder | ModifyOrder | UpdateProtection | ClosePosition | CancelAll | Flatten
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """What became of one command, sent once it is durable. ``code`` is empty when ``ok``."""
+
+    request_id: str
+    ok: bool
+    order_id: str | None = None
+    contract_id: str | None = None
+    code: str = ""
+    message: str = ""
+    field: str | None = None
+    breaches: tuple[Breach, ...] = ()

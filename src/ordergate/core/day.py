@@ -1,0 +1,64 @@
+"""The trading day rolls, and the daily loss limit trips, at the prices of the stamp."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ordergate.core import events as e
+from ordergate.core.draft import Draft
+from ordergate.core.exits import begin
+from ordergate.core.exposure import money
+from ordergate.core.limits import OnDailyLoss
+from ordergate.core.order import Role
+from ordergate.core.pnl import mark_ticks, open_usd
+from ordergate.core.rules import fresh_quotes
+from ordergate.core.sessions import trading_day
+
+TRIPPED = "DAILY_LOSS_LIMIT"
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """Open the next trading day when it has come; stop the day when its loss limit is reached."""
+    account = draft.account(account_id)
+    if not account.adopted:
+        return
+    if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
+        _open_day(draft, account_id)
+    _trip(draft, account_id)
+
+
+def _open_day(draft: Draft, account_id: int) -> None:
+    account = draft.account(account_id)
+    carried = Decimal(0)
+    for position in account.positions.values():
+        quote = draft.quotes.get(position.contract_id)
+        mark = mark_ticks(quote, position.net) if quote is not None else None
+        if mark is None:
+            return  # what is carried cannot be told yet: the old day, and its lockout, stand until it can
+        carried += open_usd(draft.group.instruments[position.contract_id], position, mark)
+    day = trading_day(draft.at_ns)
+    if day <= account.day.name:
+        return  # a clock that went back never opens a day twice
+    draft.add(e.TradingDayOpened(account_id, day, account.balance_usd, carried, draft.at_ns))
+    if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
+        draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
+
+
+def _trip(draft: Draft, account_id: int) -> None:
+    account, limits = draft.account(account_id), draft.group.limits
+    if account.trading_state is not e.TradingState.ACTIVE:
+        return
+    quotes = fresh_quotes(draft.quotes, limits.quote_age_ms_max, draft.at_ns)
+    pnl = money(draft.group, account, quotes).day_pnl
+    if pnl is None or -pnl < limits.daily_loss_usd_max:
+        return
+    used = tuple(quotes[name] for name in account.positions if name in quotes)
+    message = f"{-pnl:,.2f} USD lost today, limit {limits.daily_loss_usd_max:,.2f} USD; reduce-only until the next trading day"
+    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, used))
+    for order in list(draft.account(account_id).live_orders()):
+        closing = order.terms.side.sign * draft.account(account_id).position(order.terms.contract_id).net < 0
+        if order.role is Role.ENTRY or (order.role is Role.EXTERNAL and not closing):
+            draft.want_cancel(order, "daily loss limit")
+    if limits.on_daily_loss is OnDailyLoss.FLATTEN:
+        for contract_id in list(draft.account(account_id).positions):
+            begin(draft, account_id, contract_id, f"{account.day.name}/daily-loss", None, "daily loss limit")

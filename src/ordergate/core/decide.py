@@ -1,0 +1,174 @@
+"""``decide``: the gate. One pure function over one ordered stream of inputs; no I/O, clock, randomness or await.
+
+``decide(group, stamped)`` returns the events that follow from an input, and the answer if it was a command. The caller
+makes the events durable, then acts on them (``effects``), then answers; never in another order.
+
+Invariants:
+1. The same state and stamped input always give the same events and answer.
+2. After each input the reactions run until none of them has anything to add, so a state is never left half dealt with,
+   and a restart finds by the same code what was left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+import msgspec
+
+from ordergate.core import bracket, day, doubt, exits, facts
+from ordergate.core import events as e
+from ordergate.core.account import Account, Group
+from ordergate.core.commands import (
+    Answer,
+    CancelAll,
+    CancelOrder,
+    ClosePosition,
+    Flatten,
+    ModifyOrder,
+    SubmitOrder,
+    UpdateProtection,
+)
+from ordergate.core.draft import Draft
+from ordergate.core.inputs import Mark, Stamped, Started, Wake
+from ordergate.core.intake import take
+from ordergate.core.order import Status
+from ordergate.core.reconcile import reconcile
+from ordergate.core.reports import (
+    AccountReport,
+    BrokerSnapshot,
+    CancelOutcome,
+    FillReport,
+    InstrumentsReport,
+    LinkReport,
+    LookupOutcome,
+    ModifyOutcome,
+    OrderReport,
+    PlaceOutcome,
+    PositionReport,
+    Report,
+    Unreadable,
+)
+from ordergate.core.sessions import day_open_ns
+
+REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, exits.react, bracket.react, doubt.react)
+
+# More rounds than any chain of reactions needs (the longest seen in tests is 4): a loop that does not settle is a bug.
+_ROUNDS_MAX = 50
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What follows from one input; ``group`` is the state with ``events`` folded in."""
+
+    group: Group
+    events: tuple[e.Event, ...]
+    answer: Answer | None = None
+
+
+def decide(group: Group, stamped: Stamped) -> Decided:
+    """See the module."""
+    draft = Draft(group, stamped.at_ns, stamped.quotes)
+    answer: Answer | None = None
+    command = stamped.input
+    match command:
+        case Started():
+            _start(draft, command)
+        case Mark() | Wake():
+            pass
+        case (
+            SubmitOrder()
+            | CancelOrder()
+            | ModifyOrder()
+            | UpdateProtection()
+            | ClosePosition()
+            | CancelAll()
+            | Flatten()
+        ):
+            answer = take(draft, command, stamped)
+        case _:
+            _report(draft, command)
+    _settle(draft)
+    return Decided(draft.group, tuple(draft.events), answer)
+
+
+def _start(draft: Draft, started: Started) -> None:
+    group = draft.group
+    if not group.install_id:
+        draft.add(e.GroupOpened(0, started.install_id, started.venue, started.login))
+    if group.limits_version == 0 or group.limits != started.limits:
+        draft.add(e.LimitsChanged(0, group.limits_version + 1, started.limits))
+    if group.link_up:
+        draft.add(e.LinkChanged(0, up=False, reason="starting"))
+    for account in list(group.accounts.values()):
+        for order in list(account.live_orders()):
+            if order.status is Status.APPROVED:
+                reason = "this process stopped before the answer came"
+                draft.add(e.OrderInDoubt(account.account_id, order.order_id, reason, draft.at_ns))
+            if order.change is not None:
+                draft.add(e.LookupSent(account.account_id, order.order_id, order.tag, draft.at_ns))
+
+
+def _report(draft: Draft, report: Report) -> None:  # noqa: C901 - one arm per kind of report
+    match report:
+        case InstrumentsReport():
+            new = tuple(i for i in report.instruments if draft.group.instruments.get(i.contract_id) != i)
+            if new:
+                draft.add(e.InstrumentsLoaded(0, new))
+        case LinkReport():
+            _link(draft, report)
+        case AccountReport():
+            facts.apply_account(draft, report)
+        case BrokerSnapshot():
+            reconcile(draft, report)
+        case PlaceOutcome():
+            facts.apply_place(draft, report)
+        case ModifyOutcome():
+            facts.apply_modify(draft, report)
+        case CancelOutcome():
+            facts.apply_cancel(draft, report)
+        case LookupOutcome():
+            facts.apply_lookup(draft, report)
+        case OrderReport() if _is_adopted(draft, report.account_id):
+            facts.apply_order(draft, report)
+        case FillReport() if _is_adopted(draft, report.account_id):
+            facts.apply_fill(draft, report)
+        case Unreadable() if _is_adopted(draft, report.account_id):
+            facts.unexpected(draft, report.account_id, report.what)
+        case OrderReport() | FillReport() | Unreadable() | PositionReport():
+            pass  # before adoption the snapshot tells all; a position row only repeats what the fills say
+        case _:
+            assert_never(report)
+
+
+def _is_adopted(draft: Draft, account_id: int) -> bool:
+    account = draft.group.accounts.get(account_id)
+    return account is not None and account.adopted
+
+
+def _link(draft: Draft, report: LinkReport) -> None:
+    if (draft.group.link_up, draft.group.link_reason) != (report.up, report.reason):
+        draft.add(e.LinkChanged(0, report.up, report.reason))
+    if report.up:
+        for account in list(draft.group.accounts.values()):
+            since_ns = min(day_open_ns(draft.at_ns), account.day.opened_ns or draft.at_ns)
+            draft.request_snapshot(account, "the link is up", since_ns)
+
+
+def _settle(draft: Draft) -> None:
+    for _ in range(_ROUNDS_MAX):
+        version = draft.group.version
+        for account_id in list(draft.group.accounts):
+            for react in REACTIONS:
+                react(draft, account_id)
+        if draft.group.version == version:
+            return
+    raise AssertionError(f"the reactions did not settle in {_ROUNDS_MAX} rounds")
+
+
+def next_wake_ns(group: Group, after_ns: int) -> int | None:
+    """The next instant after ``after_ns`` that a timer of the state names."""
+    return min(_due(group.accounts.values(), after_ns), default=None)
+
+
+def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:
+    return (due_ns for account in accounts for due_ns in account.timers.values() if due_ns > after_ns)

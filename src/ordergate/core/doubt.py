@@ -1,0 +1,36 @@
+"""What is not known yet is asked for, and asked for again, until evidence comes. Also carries out wanted cancels."""
+
+from __future__ import annotations
+
+from ordergate.core import events as e
+from ordergate.core.draft import Draft
+from ordergate.core.order import Order, Status
+from ordergate.core.sessions import day_open_ns
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """Take the next step for every order and every reading of the account that is waiting."""
+    for order in list(draft.account(account_id).live_orders()):
+        _order(draft, order)
+    account = draft.account(account_id)
+    overdue = [key for key, due_ns in account.timers.items() if due_ns <= draft.at_ns]
+    missing = any(key.startswith(("fills:", "held:")) for key in overdue)
+    if missing or (account.snapshot_since_ns and "snapshot" in overdue):
+        draft.request_snapshot(account, "fills are missing" if missing else "no answer", day_open_ns(draft.at_ns))
+
+
+def _order(draft: Draft, order: Order) -> None:
+    timers = draft.account(order.terms.account_id).timers
+    due = timers.get(f"order:{order.order_id}", draft.at_ns + 1) <= draft.at_ns
+    if order.status is Status.APPROVED and due:
+        reason = "no answer from the connection manager"
+        draft.add(e.OrderInDoubt(order.terms.account_id, order.order_id, reason, draft.at_ns))
+        due = True
+        order = draft.account(order.terms.account_id).orders[order.order_id]
+    change_due = order.change is not None and timers.get(f"change:{order.order_id}", 0) <= draft.at_ns
+    if (order.status is Status.IN_DOUBT and due) or change_due:
+        draft.add(e.LookupSent(order.terms.account_id, order.order_id, order.tag, draft.at_ns))
+    if order.status is Status.WORKING and order.cancel_wanted and order.broker_order_id is not None:
+        again = timers.get(f"cancel:{order.order_id}", 0) <= draft.at_ns
+        if order.cancel_sent == 0 or again:
+            draft.add(e.CancelSent(order.terms.account_id, order.order_id, order.broker_order_id, draft.at_ns))

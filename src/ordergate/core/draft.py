@@ -1,0 +1,120 @@
+"""A decision in the making: the events so far and the state they lead to.
+
+Lives for one input, inside ``decide``; nothing outside sees it. Each event is folded as it is added, so what is decided
+next in the same decision sees what was decided before.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.account import Account, Group
+from ordergate.core.fold import evolve
+from ordergate.core.order import Change, Order, Protection, Role, Status, Terms
+from ordergate.core.reports import Quote
+
+
+class Draft:
+    """``at_ns`` and ``quotes`` are those the engine stamped on the input."""
+
+    def __init__(self, group: Group, at_ns: int, quotes: dict[str, Quote]) -> None:
+        self.group = group
+        self.at_ns = at_ns
+        self.quotes = quotes
+        self.events: list[e.Event] = []
+
+    def add(self, event: e.Event) -> None:
+        self.group = evolve(self.group, event)
+        self.events.append(event)
+
+    def account(self, account_id: int) -> Account:
+        return self.group.accounts[account_id]
+
+    def approve(self, order: Order, kind: e.ApprovalKind) -> None:
+        """Approve ``order`` (its status, tag and number are set here): the only place where ``OrderApproved`` is made."""
+        account = self.account(order.terms.account_id)
+        number = account.number + 1
+        order = replace(
+            order,
+            status=Status.APPROVED,
+            tag=f"og-{self.group.install_id}-{account.account_id}-{number}",
+            decided_ns=self.at_ns,
+            updated_ns=self.at_ns,
+        )
+        self.add(
+            e.OrderApproved(
+                account_id=account.account_id,
+                order=order,
+                kind=kind,
+                number=number,
+                epoch=account.epoch,
+                limits_version=self.group.limits_version,
+                issued_ns=self.at_ns,
+                quote=self.quotes.get(order.terms.contract_id),
+            )
+        )
+
+    def approve_leg(self, entry: Order, role: Role, terms: Terms) -> None:
+        """Approve a stop or target of ``entry``; its id derives from the entry's and a number never used before."""
+        number = self.account(entry.terms.account_id).number + 1
+        leg = Order(
+            order_id=f"{entry.order_id}/{role.value}/{number}",
+            terms=terms,
+            role=role,
+            status=Status.APPROVED,
+            parent_id=entry.order_id,
+            instance_id=entry.instance_id,
+            received_ns=self.at_ns,
+        )
+        self.approve(leg, e.ApprovalKind.LEG)
+
+    def approve_close(self, exit_id: str, terms: Terms) -> None:
+        """Approve the market order of an exit."""
+        number = self.account(terms.account_id).number + 1
+        order = Order(
+            order_id=f"{exit_id}/close/{number}",
+            terms=terms,
+            role=Role.CLOSE,
+            status=Status.APPROVED,
+            received_ns=self.at_ns,
+        )
+        self.approve(order, e.ApprovalKind.REDUCING)
+
+    def approve_change(  # noqa: PLR0913 - the whole new look of an order
+        self,
+        order: Order,
+        quantity: int,
+        limit_ticks: int | None,
+        stop_ticks: int | None,
+        kind: e.ApprovalKind,
+        risk_ticks: int,
+    ) -> None:
+        """Approve new terms of a working order: the only place where ``ModifyApproved`` is made."""
+        account = self.account(order.terms.account_id)
+        self.add(
+            e.ModifyApproved(
+                account_id=account.account_id,
+                order_id=order.order_id,
+                change=Change(account.number + 1, quantity, limit_ticks, stop_ticks),
+                kind=kind,
+                epoch=account.epoch,
+                limits_version=self.group.limits_version,
+                issued_ns=self.at_ns,
+                risk_ticks=risk_ticks,
+            )
+        )
+
+    def want_cancel(self, order: Order, reason: str) -> None:
+        """Ask for the end of a live order, once."""
+        if order.live and not order.cancel_wanted:
+            self.add(e.CancelWanted(order.terms.account_id, order.order_id, reason))
+
+    def request_snapshot(self, account: Account, reason: str, since_ns: int) -> None:
+        """Ask the broker for everything, unless that is under way already."""
+        if account.snapshot_since_ns == 0 or account.timers.get("snapshot", 0) <= self.at_ns:
+            self.add(e.SnapshotRequested(account.account_id, reason, since_ns, self.at_ns))
+
+    def set_protection(self, entry: Order, protection: Protection) -> None:
+        if protection != entry.protection:
+            self.add(e.ProtectionChanged(entry.terms.account_id, entry.order_id, protection))

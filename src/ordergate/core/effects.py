@@ -1,0 +1,103 @@
+"""What the shell is asked to do: verbs, each called for by one durable event and never by anything else.
+
+Effects are carried to the connection manager on the ``commands`` topic; ``Place`` and ``Modify`` travel inside an
+``Approved`` envelope (broker/approvals), the others need no permission because none of them can add risk.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.account import Group
+from ordergate.core.order import Order, Terms
+from ordergate.core.sessions import day_open_ns
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """The ground an approval stands on, as the event recorded it. ``number`` is unique in its book."""
+
+    kind: e.ApprovalKind
+    number: int
+    epoch: int
+    limits_version: int
+    issued_ns: int
+
+
+class Place(msgspec.Struct, frozen=True, tag="place"):
+    """Send this order. ``order_tag`` is the broker's customTag."""
+
+    terms: Terms
+    order_tag: str
+    grant: Grant
+
+
+class Modify(msgspec.Struct, frozen=True, tag="modify"):
+    """Make the order ``broker_order_id`` look like ``terms`` (its whole new look, not the difference)."""
+
+    terms: Terms
+    order_tag: str
+    broker_order_id: int
+    grant: Grant
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    account_id: int
+    broker_order_id: int
+
+
+class LookUp(msgspec.Struct, frozen=True, tag="look up"):
+    """Search the tag in open orders and order history since ``since_ns``."""
+
+    account_id: int
+    order_tag: str
+    since_ns: int
+
+
+class ReadSnapshot(msgspec.Struct, frozen=True, tag="read snapshot"):
+    """Read positions, orders and fills since ``since_ns`` over REST."""
+
+    account_id: int
+    since_ns: int
+
+
+class RaiseEpoch(msgspec.Struct, frozen=True, tag="raise epoch"):
+    """From now on approvals of an older epoch are refused."""
+
+    account_id: int
+    epoch: int
+
+
+Effect = Place | Modify | Cancel | LookUp | ReadSnapshot | RaiseEpoch
+
+
+def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
+    """What ``event`` calls for, seen from the state after it. Pure; the shell carries it out once the event is durable."""
+    match event:
+        case e.OrderApproved():
+            grant = Grant(event.kind, event.number, event.epoch, event.limits_version, event.issued_ns)
+            return (Place(event.order.terms, event.order.tag, grant),)
+        case e.ModifyApproved():
+            return (_modify(group.accounts[event.account_id].order(event.order_id), event),)
+        case e.CancelSent():
+            return (Cancel(event.account_id, event.broker_order_id),)
+        case e.LookupSent():
+            return (LookUp(event.account_id, event.order_tag, day_open_ns(event.at_ns)),)
+        case e.SnapshotRequested():
+            return (ReadSnapshot(event.account_id, event.since_ns),)
+        case e.EpochRaised():
+            return (RaiseEpoch(event.account_id, event.epoch),)
+        case _:
+            return ()
+
+
+def _modify(order: Order | None, event: e.ModifyApproved) -> Modify:
+    assert order is not None
+    assert order.broker_order_id is not None, "a modify was approved for an order that the broker has not accepted"
+    change = event.change
+    terms = replace(
+        order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks
+    )
+    grant = Grant(event.kind, change.number, event.epoch, event.limits_version, event.issued_ns)
+    return Modify(terms, order.tag, order.broker_order_id, grant)

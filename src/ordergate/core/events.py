@@ -1,0 +1,444 @@
+"""What happened. Events are past tense, append-only, and the only thing that changes state.
+
+``account_id`` 0 = the whole risk group. Every event is one row of the journal; its ``tag`` is the row's type and never
+changes, so a rename of a class does not break history.
+"""
+
+from __future__ import annotations
+
+import enum
+from decimal import Decimal
+
+import msgspec
+
+from ordergate.core.instrument import Instrument
+from ordergate.core.limits import Breach, Limits
+from ordergate.core.order import Change, Order, Protection, Side
+from ordergate.core.reports import FillReport, PositionReport, Quote
+
+
+class ApprovalKind(enum.Enum):
+    """On what ground an order may leave (design: approvals)."""
+
+    APPROVED = "approved"
+    LEG = "leg"
+    REDUCING = "reducing"
+
+
+class TradingState(enum.Enum):
+    """What an account may do: anything, only shrink positions, nothing new at all."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+class Phase(enum.Enum):
+    """The steps of one exit: get working orders out of the way, close, read the broker's position back."""
+
+    CLEARING = "clearing"
+    CLOSING = "closing"
+    READING = "reading"
+
+
+class GroupOpened(msgspec.Struct, frozen=True, tag="group-opened"):
+    """The first event: who we are. ``install_id`` makes our tags unlike any other installation's."""
+
+    account_id: int
+    install_id: str
+    venue: str
+    login: str
+
+
+class InstrumentsLoaded(msgspec.Struct, frozen=True, tag="instruments-loaded"):
+    account_id: int
+    instruments: tuple[Instrument, ...]
+
+
+class LimitsChanged(msgspec.Struct, frozen=True, tag="limits-changed"):
+    account_id: int
+    version: int
+    limits: Limits
+
+
+class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
+    account_id: int
+    up: bool
+    reason: str
+
+
+class AccountAdopted(msgspec.Struct, frozen=True, tag="account-adopted"):
+    """First sight of an account: what it held and had done today before we knew it.
+
+    ``realized_usd`` is today's P&L less fees by the broker's own rows, ``fill_ids`` the fills it came from.
+    """
+
+    account_id: int
+    name: str
+    balance_usd: Decimal
+    can_trade: bool
+    day: str
+    balance_open_usd: Decimal
+    realized_usd: Decimal
+    fill_ids: tuple[int, ...]
+    positions: tuple[PositionReport, ...]
+    at_ns: int
+
+
+class AccountUpdated(msgspec.Struct, frozen=True, tag="account-updated"):
+    account_id: int
+    balance_usd: Decimal
+    can_trade: bool
+
+
+class TradingDayOpened(msgspec.Struct, frozen=True, tag="trading-day-opened"):
+    """``balance_usd`` at the open and the open P&L carried into the day: together the day's reference R."""
+
+    account_id: int
+    day: str
+    balance_usd: Decimal
+    carried_usd: Decimal
+    at_ns: int
+
+
+class TradingStateChanged(msgspec.Struct, frozen=True, tag="trading-state-changed"):
+    """``quote``s are those the decision used, where prices caused it."""
+
+    account_id: int
+    state: TradingState
+    code: str
+    message: str
+    quotes: tuple[Quote, ...] = ()
+
+
+class EpochRaised(msgspec.Struct, frozen=True, tag="epoch-raised"):
+    """Approvals of an older epoch are void: a flatten, a halt or a cancel-all came after them."""
+
+    account_id: int
+    epoch: int
+    cause: str
+
+
+class OrderApproved(msgspec.Struct, frozen=True, tag="order-approved"):
+    """The order may leave, once this row is durable. ``quote`` is the one the decision used."""
+
+    account_id: int
+    order: Order
+    kind: ApprovalKind
+    number: int
+    epoch: int
+    limits_version: int
+    issued_ns: int
+    quote: Quote | None = None
+
+
+class OrderDenied(msgspec.Struct, frozen=True, tag="order-denied"):
+    """The order does not leave; its breaches are the evidence, ``quote`` the one they were measured with."""
+
+    account_id: int
+    order: Order
+    quote: Quote | None = None
+
+
+class CancelRemembered(msgspec.Struct, frozen=True, tag="cancel-remembered"):
+    """A cancel overtook its own order in the inbox; the order will be decided as cancelled."""
+
+    account_id: int
+    order_id: str
+
+
+class OrderWithdrawn(msgspec.Struct, frozen=True, tag="order-withdrawn"):
+    """Decided as cancelled: its cancel was there first."""
+
+    account_id: int
+    order: Order
+
+
+class CancelWanted(msgspec.Struct, frozen=True, tag="cancel-wanted"):
+    account_id: int
+    order_id: str
+    reason: str
+
+
+class CancelSent(msgspec.Struct, frozen=True, tag="cancel-sent"):
+    account_id: int
+    order_id: str
+    broker_order_id: int
+    at_ns: int
+
+
+class CancelRefused(msgspec.Struct, frozen=True, tag="cancel-refused"):
+    account_id: int
+    order_id: str
+    reason: str
+    at_ns: int
+
+
+class ModifyApproved(msgspec.Struct, frozen=True, tag="modify-approved"):
+    account_id: int
+    order_id: str
+    change: Change
+    kind: ApprovalKind
+    epoch: int
+    limits_version: int
+    issued_ns: int
+    risk_ticks: int
+
+
+class ModifyDenied(msgspec.Struct, frozen=True, tag="modify-denied"):
+    account_id: int
+    order_id: str
+    breaches: tuple[Breach, ...]
+
+
+class OrderModified(msgspec.Struct, frozen=True, tag="order-modified"):
+    """The broker shows these terms."""
+
+    account_id: int
+    order_id: str
+    quantity: int
+    limit_ticks: int | None
+    stop_ticks: int | None
+
+
+class ModifyRefused(msgspec.Struct, frozen=True, tag="modify-refused"):
+    account_id: int
+    order_id: str
+    number: int
+    reason: str
+    at_ns: int
+
+
+class OrderAccepted(msgspec.Struct, frozen=True, tag="order-accepted"):
+    account_id: int
+    order_id: str
+    broker_order_id: int
+    at_ns: int
+
+
+class OrderRejected(msgspec.Struct, frozen=True, tag="order-rejected"):
+    account_id: int
+    order_id: str
+    code: int
+    text: str
+    at_ns: int
+
+
+class OrderInDoubt(msgspec.Struct, frozen=True, tag="order-in-doubt"):
+    account_id: int
+    order_id: str
+    reason: str
+    at_ns: int
+
+
+class LookupSent(msgspec.Struct, frozen=True, tag="lookup-sent"):
+    account_id: int
+    order_id: str
+    order_tag: str
+    at_ns: int
+
+
+class LookupMissed(msgspec.Struct, frozen=True, tag="lookup-missed"):
+    """One read of open orders and history in which the tag was absent."""
+
+    account_id: int
+    order_id: str
+    at_ns: int
+
+
+class OrderNotSent(msgspec.Struct, frozen=True, tag="order-not-sent"):
+    account_id: int
+    order_id: str
+    reason: str
+    at_ns: int
+
+
+class OrderCancelled(msgspec.Struct, frozen=True, tag="order-cancelled"):
+    account_id: int
+    order_id: str
+    at_ns: int
+
+
+class OrderExpired(msgspec.Struct, frozen=True, tag="order-expired"):
+    account_id: int
+    order_id: str
+    at_ns: int
+
+
+class FillApplied(msgspec.Struct, frozen=True, tag="fill-applied"):
+    """One fill, counted once by ``fill_id``."""
+
+    account_id: int
+    fill_id: int
+    order_id: str
+    contract_id: str
+    side: Side
+    quantity: int
+    price_ticks: int
+    fee_usd: Decimal
+    at_ns: int
+
+
+class FillHeld(msgspec.Struct, frozen=True, tag="fill-held"):
+    """A fill whose order is not known yet: the trade overtook the order's own event."""
+
+    account_id: int
+    fill: FillReport
+    at_ns: int
+
+
+class FillsMissing(msgspec.Struct, frozen=True, tag="fills-missing"):
+    """The broker's order row shows more filled than the fills we have; they are on their way, or lost."""
+
+    account_id: int
+    order_id: str
+    reported_filled: int
+    at_ns: int
+
+
+class FillBusted(msgspec.Struct, frozen=True, tag="fill-busted"):
+    account_id: int
+    fill_id: int
+    at_ns: int
+
+
+class ExternalOrderSeen(msgspec.Struct, frozen=True, tag="external-order-seen"):
+    """An order at the broker without our tag. It counts everywhere."""
+
+    account_id: int
+    order: Order
+
+
+class UnexpectedBrokerFact(msgspec.Struct, frozen=True, tag="unexpected-broker-fact"):
+    """No row of the lifecycle table fits: new risk is blocked until the books agree again."""
+
+    account_id: int
+    what: str
+    at_ns: int
+
+
+class SnapshotRequested(msgspec.Struct, frozen=True, tag="snapshot-requested"):
+    account_id: int
+    reason: str
+    since_ns: int
+    at_ns: int
+
+
+class PositionDoubted(msgspec.Struct, frozen=True, tag="position-doubted"):
+    """One read in which the broker's position differs from ours; a second equal one decides."""
+
+    account_id: int
+    contract_id: str
+    net_quantity: int
+    cost_ticks: int
+
+
+class PositionCorrected(msgspec.Struct, frozen=True, tag="position-corrected"):
+    """The broker's position won."""
+
+    account_id: int
+    contract_id: str
+    net_quantity: int
+    cost_ticks: int
+
+
+class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
+    """A snapshot was compared; ``agreed`` when nothing is left to explain."""
+
+    account_id: int
+    started_ns: int
+    agreed: bool
+    at_ns: int
+
+
+class ExitStarted(msgspec.Struct, frozen=True, tag="exit-started"):
+    """``quantity`` None = all of the position."""
+
+    account_id: int
+    contract_id: str
+    exit_id: str
+    quantity: int | None
+    cause: str
+    at_ns: int
+
+
+class ExitAdvanced(msgspec.Struct, frozen=True, tag="exit-advanced"):
+    account_id: int
+    contract_id: str
+    phase: Phase
+    round: int
+    at_ns: int
+
+
+class ExitFinished(msgspec.Struct, frozen=True, tag="exit-finished"):
+    """``flat``: what was asked to be closed is closed, read back from the broker."""
+
+    account_id: int
+    contract_id: str
+    flat: bool
+    at_ns: int
+
+
+class ProtectionChanged(msgspec.Struct, frozen=True, tag="protection-changed"):
+    """What an entry promises from now on, because the trader moved a level or took a target off."""
+
+    account_id: int
+    order_id: str
+    protection: Protection
+
+
+class ProtectionFailed(msgspec.Struct, frozen=True, tag="protection-failed"):
+    """A promised stop could not be placed or was lost; ``attempt`` counts from 1."""
+
+    account_id: int
+    order_id: str
+    attempt: int
+    reason: str
+    at_ns: int
+
+
+Event = (
+    GroupOpened
+    | InstrumentsLoaded
+    | LimitsChanged
+    | LinkChanged
+    | AccountAdopted
+    | AccountUpdated
+    | TradingDayOpened
+    | TradingStateChanged
+    | EpochRaised
+    | OrderApproved
+    | OrderDenied
+    | CancelRemembered
+    | OrderWithdrawn
+    | CancelWanted
+    | CancelSent
+    | CancelRefused
+    | ModifyApproved
+    | ModifyDenied
+    | OrderModified
+    | ModifyRefused
+    | OrderAccepted
+    | OrderRejected
+    | OrderInDoubt
+    | LookupSent
+    | LookupMissed
+    | OrderNotSent
+    | OrderCancelled
+    | OrderExpired
+    | FillApplied
+    | FillHeld
+    | FillsMissing
+    | FillBusted
+    | ExternalOrderSeen
+    | UnexpectedBrokerFact
+    | SnapshotRequested
+    | PositionDoubted
+    | PositionCorrected
+    | Reconciled
+    | ExitStarted
+    | ExitAdvanced
+    | ExitFinished
+    | ProtectionChanged
+    | ProtectionFailed
+)

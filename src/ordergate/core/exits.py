@@ -1,0 +1,108 @@
+"""Closing a position, and flatten: out of the way, close, read back; at most three rounds.
+
+Invariants:
+1. A closing order is never larger than what is surely held once every other exit still out there has filled.
+2. It is not sent before those exits have been cancelled or shrunk, or 500 ms have passed.
+3. Done means read back from the broker, not remembered by us.
+"""
+
+from __future__ import annotations
+
+from ordergate.core import events as e
+from ordergate.core.account import Account, RunningExit
+from ordergate.core.draft import Draft
+from ordergate.core.exposure import working
+from ordergate.core.order import OrderType, Role, Side, Terms
+from ordergate.core.sessions import day_open_ns
+from ordergate.core.timing import EXIT_ROUNDS
+
+
+def begin(draft: Draft, account_id: int, contract_id: str, exit_id: str, quantity: int | None, cause: str) -> None:
+    """Start closing ``quantity`` (None = all) of a contract. An exit that is under way is replaced by a larger one only."""
+    running = draft.account(account_id).exits.get(contract_id)
+    if running is None or (running.quantity is not None and quantity is None):
+        draft.add(e.ExitStarted(account_id, contract_id, exit_id, quantity, cause, draft.at_ns))
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """Take the next step of every running exit of the account."""
+    for running in list(draft.account(account_id).exits.values()):
+        match running.phase:
+            case e.Phase.CLEARING:
+                _clear(draft, account_id, running)
+            case e.Phase.CLOSING:
+                order = draft.account(account_id).order(running.order_id or "")
+                if order is None or not order.live:
+                    _advance(draft, account_id, running, e.Phase.READING)
+            case e.Phase.READING:
+                _read_back(draft, account_id, running)
+
+
+def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
+    if running.quantity is None:
+        for order in list(draft.account(account_id).live_orders(running.contract_id)):
+            draft.want_cancel(order, running.cause)
+    account = draft.account(account_id)
+    due = account.timers.get(f"exit:{running.contract_id}", 0) <= draft.at_ns
+    if not (_cleared(account, running) or due):
+        return
+    net = account.position(running.contract_id).net
+    size = _surely_held(account, running.contract_id)
+    size = size if running.quantity is None else min(size, running.quantity)
+    if size > 0:
+        side = Side.SELL if net > 0 else Side.BUY
+        terms = Terms(account_id, running.contract_id, side, size, OrderType.MARKET)
+        draft.approve_close(running.exit_id, terms)
+        _advance(draft, account_id, running, e.Phase.CLOSING)
+    elif net == 0 and _cleared(account, running):
+        _advance(draft, account_id, running, e.Phase.READING)
+    elif due:
+        _next_round(draft, account_id, running)
+
+
+def _cleared(account: Account, running: RunningExit) -> bool:
+    """Nothing is left that could close what this exit is about to close."""
+    if running.quantity is None:
+        return not any(True for _ in account.live_orders(running.contract_id))
+    return _surely_held(account, running.contract_id) >= running.quantity
+
+
+def _surely_held(account: Account, contract_id: str) -> int:
+    """|position| if every order on the closing side fills, legs included (>= 0)."""
+    net = account.position(contract_id).net
+    leaves = working(account, contract_id)
+    closing = leaves.sell + leaves.leg_sell if net > 0 else leaves.buy + leaves.leg_buy
+    return max(0, abs(net) - closing)
+
+
+def _read_back(draft: Draft, account_id: int, running: RunningExit) -> None:
+    account = draft.account(account_id)
+    if account.reconciled_ns < running.since_ns:
+        draft.request_snapshot(account, f"reading back {running.cause}", day_open_ns(draft.at_ns))
+        return
+    net = account.position(running.contract_id).net
+    if running.quantity is None:
+        over = net == 0 and _cleared(account, running)
+    else:
+        over = net == 0 or running.quantity == 0
+    if over:
+        draft.add(e.ExitFinished(account_id, running.contract_id, flat=True, at_ns=draft.at_ns))
+    else:
+        _next_round(draft, account_id, running)
+
+
+def _next_round(draft: Draft, account_id: int, running: RunningExit) -> None:
+    if running.round >= EXIT_ROUNDS:
+        draft.add(e.ExitFinished(account_id, running.contract_id, flat=False, at_ns=draft.at_ns))
+    else:
+        event = e.ExitAdvanced(account_id, running.contract_id, e.Phase.CLEARING, running.round + 1, draft.at_ns)
+        draft.add(event)
+
+
+def _advance(draft: Draft, account_id: int, running: RunningExit, phase: e.Phase) -> None:
+    draft.add(e.ExitAdvanced(account_id, running.contract_id, phase, running.round, draft.at_ns))
+
+
+def is_exit_order(role: Role) -> bool:
+    """Orders that exist only to close."""
+    return role in (Role.STOP, Role.TARGET, Role.CLOSE)

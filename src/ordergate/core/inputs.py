@@ -1,0 +1,45 @@
+"""What the engine puts before ``decide``, one at a time, each stamped."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ordergate.core.commands import Command
+from ordergate.core.limits import Limits
+from ordergate.core.reports import Quote, Report
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The writer has recovered its state and begins. What left before and was not answered is in doubt from here on."""
+
+    install_id: str
+    venue: str
+    login: str
+    limits: Limits
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Prices of something held have moved; they are in the stamp."""
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """An instant that a timer of the state names has come."""
+
+
+Input = Command | Report | Started | Mark | Wake
+
+
+class Stamped(msgspec.Struct, frozen=True):
+    """An input and all that the decision may know beside the state.
+
+    ``quotes`` holds the latest merged quote of every contract the group touches; ``received_ns`` is when the inbox took
+    the input; ``superseded``: a flatten or cancel-all of its account arrived after it; ``queued_account``: for a
+    cancel whose order is still waiting in the inbox, that order's account.
+    """
+
+    input: Input
+    at_ns: int
+    received_ns: int
+    quotes: dict[str, Quote] = {}
+    superseded: bool = False
+    queued_account: int | None = None

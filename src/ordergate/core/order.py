@@ -1,0 +1,266 @@
+"""An order, and the one table of what may happen to it.
+
+Invariants:
+1. Every transition is a row of ``TRANSITIONS``; ``docs/order-lifecycle.svg`` is drawn from it.
+2. A broker fact that has a row is always applied; one that has none is ``UnexpectedBrokerFact``, never an exception.
+3. Our own step without a row is a programmer's error and raises ``IllegalTransition``.
+4. An order whose outcome is unknown is live: it counts against the limits until evidence ends it.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from ordergate.core.limits import Breach
+from ordergate.errors import IllegalTransition
+
+
+class Side(enum.Enum):
+    """The side of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(enum.Enum):
+    """How an order is priced."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+
+
+class Role(enum.Enum):
+    """What an order is for. Stops and targets are the legs of the entry named by ``parent_id``."""
+
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    CLOSE = "close"
+    EXTERNAL = "external"
+
+
+class Status(enum.Enum):
+    """Where an order stands."""
+
+    APPROVED = "approved"
+    WORKING = "working"
+    IN_DOUBT = "in doubt"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    NOT_SENT = "not sent"
+
+
+LIVE = frozenset({Status.APPROVED, Status.WORKING, Status.IN_DOUBT})
+
+
+class Trigger(enum.Enum):
+    """What can happen to an order. The first is our own step, the others are facts about the broker."""
+
+    WANT_CANCEL = "cancel wanted"
+    ACCEPT = "accepted"
+    REJECT = "rejected"
+    FILL = "filled in part"
+    COMPLETE = "filled"
+    CANCEL = "cancelled"
+    REFUSE_CANCEL = "cancel refused"
+    EXPIRE = "expired"
+    LOSE = "outcome unknown"
+    PROVE_ABSENT = "proven not sent"
+    BUST = "fill busted"
+
+
+_S, _T = Status, Trigger
+TRANSITIONS: dict[tuple[Status, Trigger], Status] = {
+    # Before the broker's answer. A fill can overtake the answer.
+    (_S.APPROVED, _T.WANT_CANCEL): _S.APPROVED,
+    (_S.APPROVED, _T.ACCEPT): _S.WORKING,
+    (_S.APPROVED, _T.REJECT): _S.REJECTED,
+    (_S.APPROVED, _T.FILL): _S.WORKING,
+    (_S.APPROVED, _T.COMPLETE): _S.FILLED,
+    (_S.APPROVED, _T.CANCEL): _S.CANCELLED,
+    (_S.APPROVED, _T.EXPIRE): _S.EXPIRED,
+    (_S.APPROVED, _T.LOSE): _S.IN_DOUBT,
+    (_S.APPROVED, _T.PROVE_ABSENT): _S.NOT_SENT,
+    # At the broker. A late "outcome unknown" does not take back what a hub event has proven.
+    (_S.WORKING, _T.WANT_CANCEL): _S.WORKING,
+    (_S.WORKING, _T.ACCEPT): _S.WORKING,
+    (_S.WORKING, _T.REJECT): _S.REJECTED,
+    (_S.WORKING, _T.FILL): _S.WORKING,
+    (_S.WORKING, _T.COMPLETE): _S.FILLED,
+    (_S.WORKING, _T.CANCEL): _S.CANCELLED,
+    (_S.WORKING, _T.REFUSE_CANCEL): _S.WORKING,
+    (_S.WORKING, _T.EXPIRE): _S.EXPIRED,
+    (_S.WORKING, _T.LOSE): _S.WORKING,
+    (_S.WORKING, _T.BUST): _S.WORKING,
+    # In doubt: only evidence ends it.
+    (_S.IN_DOUBT, _T.WANT_CANCEL): _S.IN_DOUBT,
+    (_S.IN_DOUBT, _T.ACCEPT): _S.WORKING,
+    (_S.IN_DOUBT, _T.REJECT): _S.REJECTED,
+    (_S.IN_DOUBT, _T.FILL): _S.WORKING,
+    (_S.IN_DOUBT, _T.COMPLETE): _S.FILLED,
+    (_S.IN_DOUBT, _T.CANCEL): _S.CANCELLED,
+    (_S.IN_DOUBT, _T.REFUSE_CANCEL): _S.IN_DOUBT,
+    (_S.IN_DOUBT, _T.EXPIRE): _S.EXPIRED,
+    (_S.IN_DOUBT, _T.LOSE): _S.IN_DOUBT,
+    (_S.IN_DOUBT, _T.PROVE_ABSENT): _S.NOT_SENT,
+    # Filled: late answers, an overfill, a bust.
+    (_S.FILLED, _T.ACCEPT): _S.FILLED,
+    (_S.FILLED, _T.FILL): _S.FILLED,
+    (_S.FILLED, _T.COMPLETE): _S.FILLED,
+    (_S.FILLED, _T.REFUSE_CANCEL): _S.FILLED,
+    (_S.FILLED, _T.LOSE): _S.FILLED,
+    (_S.FILLED, _T.BUST): _S.FILLED,
+    # Cancelled: the fill that crossed the cancel arrives late (glossary: fill after cancel).
+    (_S.CANCELLED, _T.ACCEPT): _S.CANCELLED,
+    (_S.CANCELLED, _T.FILL): _S.CANCELLED,
+    (_S.CANCELLED, _T.COMPLETE): _S.FILLED,
+    (_S.CANCELLED, _T.CANCEL): _S.CANCELLED,
+    (_S.CANCELLED, _T.REFUSE_CANCEL): _S.CANCELLED,
+    (_S.CANCELLED, _T.LOSE): _S.CANCELLED,
+    (_S.CANCELLED, _T.BUST): _S.CANCELLED,
+    (_S.EXPIRED, _T.ACCEPT): _S.EXPIRED,
+    (_S.EXPIRED, _T.FILL): _S.EXPIRED,
+    (_S.EXPIRED, _T.COMPLETE): _S.FILLED,
+    (_S.EXPIRED, _T.EXPIRE): _S.EXPIRED,
+    (_S.EXPIRED, _T.REFUSE_CANCEL): _S.EXPIRED,
+    (_S.EXPIRED, _T.LOSE): _S.EXPIRED,
+    (_S.EXPIRED, _T.BUST): _S.EXPIRED,
+    # The rejection is told by the REST answer and by the user hub, in either order.
+    (_S.REJECTED, _T.REJECT): _S.REJECTED,
+    (_S.REJECTED, _T.LOSE): _S.REJECTED,
+    (_S.REJECTED, _T.FILL): _S.REJECTED,
+    (_S.REJECTED, _T.COMPLETE): _S.FILLED,
+    (_S.REJECTED, _T.BUST): _S.REJECTED,
+    (_S.REJECTED, _T.REFUSE_CANCEL): _S.REJECTED,
+    # Proven absent, and then it appears after all: adopted.
+    (_S.NOT_SENT, _T.ACCEPT): _S.WORKING,
+    (_S.NOT_SENT, _T.REJECT): _S.REJECTED,
+    (_S.NOT_SENT, _T.FILL): _S.WORKING,
+    (_S.NOT_SENT, _T.COMPLETE): _S.FILLED,
+    (_S.NOT_SENT, _T.CANCEL): _S.CANCELLED,
+    (_S.NOT_SENT, _T.PROVE_ABSENT): _S.NOT_SENT,
+    (_S.NOT_SENT, _T.LOSE): _S.NOT_SENT,
+}
+
+
+def next_status(status: Status, trigger: Trigger) -> Status | None:
+    """The status after ``trigger``, or None for a pair that is not in the table.
+
+    Raises ``IllegalTransition`` when our own step has no row.
+    """
+    found = TRANSITIONS.get((status, trigger))
+    if found is None and trigger is Trigger.WANT_CANCEL:
+        raise IllegalTransition(f"{trigger.value} on an order that is {status.value}")
+    return found
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """Exactly what leaves for the broker; an approval's hash covers every field.
+
+    ``quantity`` > 0; ``limit_ticks`` only on LIMIT, ``stop_ticks`` only on STOP.
+    """
+
+    account_id: int
+    contract_id: str
+    side: Side
+    quantity: int
+    order_type: OrderType
+    limit_ticks: int | None = None
+    stop_ticks: int | None = None
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """One promised exit: a distance from the fill (> 0) or, where given, a price that replaces it."""
+
+    ticks: int
+    price_ticks: int | None = None
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """The bracket an entry asks for. None = that leg is switched off, by the trader's choice."""
+
+    stop: Exit | None = None
+    target: Exit | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The terms a modify asks for, under way to the broker; ``number`` tells one from the next."""
+
+    number: int
+    quantity: int
+    limit_ticks: int | None
+    stop_ticks: int | None
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order and all that is known of it.
+
+    ``opened_quantity`` is the part of the fills that opened or added to a position, at ``opened_ticks`` (sum of ticks x
+    quantity); ``exited_quantity`` is how much of that has been closed again. ``risk_ticks`` is the distance from entry
+    to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
+    themselves are counted only with a fill id. ``fingerprint`` tells the same request from another with its id.
+    """
+
+    order_id: str
+    terms: Terms
+    role: Role
+    status: Status
+    tag: str = ""
+    parent_id: str | None = None
+    instance_id: str = ""
+    fingerprint: str = ""
+    broker_order_id: int | None = None
+    filled_quantity: int = 0
+    fill_ticks: int = 0
+    opened_quantity: int = 0
+    opened_ticks: int = 0
+    exited_quantity: int = 0
+    reported_filled: int = 0
+    risk_ticks: int = 0
+    protection: Protection = Protection()
+    change: Change | None = None
+    changes_refused: int = 0
+    cancel_wanted: bool = False
+    cancel_sent: int = 0
+    doubt_reads: int = 0
+    breaches: tuple[Breach, ...] = ()
+    reason: str = ""
+    received_ns: int = 0
+    decided_ns: int = 0
+    updated_ns: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def leaves(self) -> int:
+        """Contracts that may still fill (>= 0); an unproven modify counts with the larger size."""
+        if self.status not in LIVE:
+            return 0
+        quantity = self.terms.quantity if self.change is None else max(self.terms.quantity, self.change.quantity)
+        return max(0, quantity - self.filled_quantity)
+
+    @property
+    def open_quantity(self) -> int:
+        """Contracts of this entry that are still held (>= 0)."""
+        return self.opened_quantity - self.exited_quantity
+
+    @property
+    def is_leg(self) -> bool:
+        return self.role in (Role.STOP, Role.TARGET)

@@ -1,0 +1,98 @@
+"""The broker's books against ours. Pure: a snapshot goes in, events come out.
+
+Invariants:
+1. Reading the same snapshot twice changes nothing the second time.
+2. Orders and fills are applied first; only what they cannot explain is corrected.
+3. A position is corrected only after two snapshots in a row show the same difference, because one may have been
+   overtaken by a fill on its way.
+4. An empty or failed read is never a flat position: a failed read makes no snapshot at all.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ordergate.core import events as e
+from ordergate.core.draft import Draft
+from ordergate.core.facts import apply_account, apply_fill, apply_order, unexpected
+from ordergate.core.order import Status
+from ordergate.core.reports import BrokerSnapshot, FillReport, OrderState, PositionReport
+from ordergate.core.sessions import day_open_ns, trading_day
+
+
+def reconcile(draft: Draft, snapshot: BrokerSnapshot) -> None:
+    """Make our books the broker's, as far as the snapshot can tell."""
+    account_id = snapshot.account.account_id
+    account = draft.group.accounts.get(account_id)
+    if account is None or not account.adopted:
+        _adopt(draft, snapshot)
+        return
+    apply_account(draft, snapshot.account)
+    for order in sorted(snapshot.orders, key=lambda o: o.broker_order_id):
+        apply_order(draft, order)
+    for fill in sorted(snapshot.fills, key=lambda f: (f.at_ns, f.fill_id)):
+        apply_fill(draft, fill)
+    agreed = _positions_agree(draft, account_id, snapshot) and _orders_agree(draft, account_id, snapshot)
+    draft.add(e.Reconciled(account_id, snapshot.started_ns, agreed, draft.at_ns))
+    if draft.account(account_id).doubted:
+        draft.request_snapshot(draft.account(account_id), "a position differs", snapshot.since_ns)
+
+
+def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:
+    """First sight: today's fills count by the broker's own rows, the positions as they stand, open orders as EXTERNAL."""
+    fills = [fill for fill in snapshot.fills if not fill.voided]
+    realized = sum((_earned(fill) for fill in fills if fill.at_ns >= day_open_ns(draft.at_ns)), Decimal(0))
+    account = snapshot.account
+    draft.add(
+        e.AccountAdopted(
+            account_id=account.account_id,
+            name=account.name,
+            balance_usd=account.balance_usd,
+            can_trade=account.can_trade,
+            day=trading_day(draft.at_ns),
+            balance_open_usd=account.balance_usd - realized,
+            realized_usd=realized,
+            fill_ids=tuple(fill.fill_id for fill in fills),
+            positions=snapshot.positions,
+            at_ns=draft.at_ns,
+        )
+    )
+    for order in sorted(snapshot.orders, key=lambda o: o.broker_order_id):
+        if order.state is OrderState.OPEN:
+            apply_order(draft, order, counted=True)
+    draft.add(e.Reconciled(account.account_id, snapshot.started_ns, agreed=True, at_ns=draft.at_ns))
+    # Hub events that came before this one were not kept: a second reading closes the gap.
+    draft.request_snapshot(draft.account(account.account_id), "second look", snapshot.since_ns)
+
+
+def _earned(fill: FillReport) -> Decimal:
+    return (fill.pnl_usd or Decimal(0)) - fill.fee_usd
+
+
+def _positions_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bool:
+    shown = {position.contract_id: position for position in snapshot.positions}
+    agreed = True
+    for contract_id in sorted({*shown, *draft.account(account_id).positions}):
+        account = draft.account(account_id)
+        broker = shown.get(contract_id) or PositionReport(account_id, contract_id, 0, 0)
+        if contract_id not in draft.group.instruments:
+            unexpected(draft, account_id, f"a position is on unknown {contract_id}")
+            agreed = False
+        elif broker.net_quantity == account.position(contract_id).net:
+            continue
+        elif account.doubted.get(contract_id) == (broker.net_quantity, broker.cost_ticks):
+            draft.add(e.PositionCorrected(account_id, contract_id, broker.net_quantity, broker.cost_ticks))
+        else:
+            draft.add(e.PositionDoubted(account_id, contract_id, broker.net_quantity, broker.cost_ticks))
+            agreed = False
+    return agreed
+
+
+def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bool:
+    """Every order we believe to be working, and that was there before the reading began, is shown."""
+    shown = {order.broker_order_id for order in snapshot.orders}
+    for order in draft.account(account_id).live_orders():
+        if order.status is Status.WORKING and order.updated_ns < snapshot.started_ns and order.broker_order_id not in shown:
+            unexpected(draft, account_id, f"{order.order_id} is not among the broker's orders")
+            return False
+    return True

@@ -1,0 +1,29 @@
+"""How long the core waits for what, in nanoseconds. Each number says why it is that number."""
+
+from __future__ import annotations
+
+_MS = 1_000_000
+
+# A place or modify without any outcome: longer than the client's own deadline (10 s), so its answer comes first.
+ANSWER_WAIT_NS = 15_000 * _MS
+# In doubt (design, section 7): new risk needs three absent reads over 10 s, a protective stop two, 500 ms apart.
+DOUBT_READ_NS = 5_000 * _MS
+DOUBT_READS = 3
+STOP_DOUBT_READ_NS = 500 * _MS
+STOP_DOUBT_READS = 2
+# An unproven modify is read back after a second: one order round trip with a wide margin.
+CHANGE_READ_NS = 1_000 * _MS
+# A cancel that changed nothing is sent again; cancelling twice does no harm.
+CANCEL_RETRY_NS = 2_000 * _MS
+# Between an order row that shows a fill and the fill itself: the hub sends both within tens of milliseconds.
+FILL_WAIT_NS = 1_000 * _MS
+# A snapshot is five REST calls with a deadline of 10 s each; asked again when none came.
+SNAPSHOT_WAIT_NS = 15_000 * _MS
+# Flatten waits this long for its cancels before it closes at the proven size (issue: up to 500 ms).
+CLEARING_NS = 500 * _MS
+EXIT_ROUNDS = 3
+# Resizes of one bracket coalesce (design, section 6: one per 250 ms).
+RESIZE_GAP_NS = 250 * _MS
+# After a refused stop, the next try: long enough for a rejected price to be overtaken by the market, short for a naked position.
+STOP_RETRY_NS = 500 * _MS
+STOP_ATTEMPTS = 3
