@@ -20,10 +20,11 @@ class LegAsk(msgspec.Struct, frozen=True):
     points: Decimal | None = None
 
 
-class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
+class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``quantity`` is any number here, so that a wrong one is answered by name instead of dropped.
 
-    ``requestId``, ``stopLoss`` and ``takeProfit`` are our additions; other readers ignore them.
+    ``requestId``, ``stopLoss`` and ``takeProfit`` are our additions; other readers ignore them. A field without a value
+    is left out, as documented: a reader in JavaScript would take null for a distance of 0.
     """
 
     instance_id: str
@@ -32,7 +33,8 @@ class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
     instrument: str
     side: str
     quantity: Decimal
-    order_type: str = "MARKET"
+    # A factory, so that it is written too: the original's connection manager requires it (section 2.1).
+    order_type: str = msgspec.field(default_factory=lambda: "MARKET")
     price: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None

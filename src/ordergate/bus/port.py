@@ -1,8 +1,8 @@
 """The bus: how the parts reach each other, in one process or over Redis.
 
 Three kinds of traffic, told apart by what may be lost:
-- a *topic* is lossless and ordered (``orders``, ``commands``, ``exits``, ``reports``, ``events``); a full consumer makes
-  the sender wait;
+- a *topic* is lossless and ordered (``orders``, ``commands``, ``exits``, ``reports``, ``events``); a full consumer
+  makes the sender wait;
 - a *channel* is one of the documented pub/sub channels that existing clients speak; over Redis it may lose messages;
 - *quotes* keep only the newest message of each key.
 
@@ -38,7 +38,7 @@ class Channel(enum.Enum):
 
 
 class Subscription(Protocol):
-    """Messages for one consumer. Ends when closed."""
+    """Messages for one consumer. Ends when closed; who stops reading must close it, for senders wait for it."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -55,7 +55,7 @@ class Bus(Protocol):
         ...
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
-        """Everything sent on ``topic`` from now on, for the consumer of that name."""
+        """Everything sent on ``topic`` from now on, for the consumer of that name, which has it open once at a time."""
         ...
 
     async def publish(self, channel: Channel, message: bytes) -> None:

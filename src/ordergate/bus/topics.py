@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.events import Event
+from ordergate.core.persistent import Map
 
 
 class StateWanted(msgspec.Struct, frozen=True, tag="state wanted"):
@@ -40,8 +41,7 @@ def _encode_map(value: Any) -> object:
 
 
 def _decode_map(kind: Any, value: Any) -> object:
-    pairs = msgspec.convert(value, dict[kind.__args__], str_keys=True)
-    return Map(pairs)
+    return Map(msgspec.convert(value, types.GenericAlias(dict, kind.__args__), str_keys=True))
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_map)

@@ -24,14 +24,14 @@ def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument],
     """The command that ``payload`` asks for. Raises ``InputRefused`` with code and field."""
     checked_order_id(payload.order_id)
     instrument = symbol_instrument(instruments, payload.instrument)
-    order_type = _choice(OrderType, payload.order_type, "orderType")
+    order_type = _choice(OrderType, payload.order_type, "orderType", "BAD_ORDER_TYPE")
     limit, stop = _prices(payload, order_type, instrument)
     return SubmitOrder(
         request_id=request_id,
         account_id=payload.account_id,
         order_id=payload.order_id,
         contract_id=instrument.contract_id,
-        side=_choice(Side, payload.side, "side"),
+        side=_choice(Side, payload.side, "side", "BAD_SIDE"),
         quantity=quantity(payload.quantity, "quantity"),
         order_type=order_type,
         limit_ticks=limit,
@@ -79,9 +79,9 @@ def _leg(ask: LegAsk | None, points: Decimal | None, instrument: Instrument, fie
     return Exit(instrument.distance_ticks(points, f"{field}.points"))
 
 
-def _choice(kind: type[T], value: str, field: str) -> T:
+def _choice(kind: type[T], value: str, field: str, code: str) -> T:
     try:
         return kind(value)
     except ValueError:
         allowed = ", ".join(member.value for member in kind)
-        raise InputRefused(f"BAD_{field.upper()}", f"{field} must be one of {allowed}", field) from None
+        raise InputRefused(code, f"{field} must be one of {allowed}", field) from None

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
-from immutables import Map
 
 from ordergate.core.events import Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Side
+from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
 from ordergate.core.reports import FillReport
 
@@ -94,9 +94,9 @@ class Account(msgspec.Struct, frozen=True):
     reconciled_ns: int = 0
     timers: dict[str, int] = {}
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str | None) -> Order | None:
         """The order of that id, whether it can still act or not."""
-        return self.orders.get(order_id) or self.done.get(order_id)
+        return None if order_id is None else self.orders.get(order_id) or self.done.get(order_id)
 
     def position(self, contract_id: str) -> Position:
         """The net position, flat where there is none."""

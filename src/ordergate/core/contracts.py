@@ -31,10 +31,11 @@ _MONTHLY = MONTH_LETTERS
 
 # The day on which the next month becomes the active one: (months before the contract's own, day of that month). Each
 # lies a few days before first notice or last trading day. Quarterly financial products follow _QUARTERLY_ROLL_DAYS.
-# UNVERIFIED except energy (CL was October on 2026-08-19) and metal (GC was December in August): compare with
-# Contract/available around the day.
+# UNVERIFIED except that CL was October on 2026-08-19, GC was December in August 2026, and a docs sample of July 2025
+# (section 5.2) shows gas a month behind oil: compare with Contract/available around the day.
 _ROLL: Mapping[str, tuple[int, int]] = {
     "energy": (1, 18),
+    "gas": (1, 25),
     "metal": (1, 25),
     "treasury": (1, 25),
     "crypto": (0, 21),
@@ -65,7 +66,7 @@ class Product(msgspec.Struct, frozen=True):
     source: str
 
 
-def _product(  # noqa: PLR0913 - one row of the table below, its columns in order
+def _product(
     root: str,
     symbol: str,
     description: str,
@@ -111,9 +112,9 @@ PRODUCTS: tuple[Product, ...] = (
     _product("CLE", "CL", "Crude Light (Globex)", "0.01", "10.00", "1.52", _MONTHLY, "energy", _FEE_OLDER),
     _product("MCLE", "MCL", "Micro WTI Crude Oil", "0.01", "1.00", "0.51", _MONTHLY, "energy", _FEE_SEEN),
     _product("NQM", "QM", "E-mini Crude Oil", "0.025", "12.50", "1.40", _MONTHLY, "energy", _LISTED),
-    _product("NGE", "NG", "Henry Hub Natural Gas (Globex)", "0.001", "10.00", "1.70", _MONTHLY, "energy", _LISTED),
-    _product("NQG", "QG", "E-mini Natural Gas", "0.005", "12.50", "0.70", _MONTHLY, "energy", _LISTED),
-    _product("MNG", "MNG", "Micro Henry Hub Natural Gas", "0.001", "1.00", "0.70", _MONTHLY, "energy", _LISTED),
+    _product("NGE", "NG", "Henry Hub Natural Gas (Globex)", "0.001", "10.00", "1.70", _MONTHLY, "gas", _LISTED),
+    _product("NQG", "QG", "E-mini Natural Gas", "0.005", "12.50", "0.70", _MONTHLY, "gas", _LISTED),
+    _product("MNG", "MNG", "Micro Henry Hub Natural Gas", "0.001", "1.00", "0.70", _MONTHLY, "gas", _LISTED),
     _product("HOE", "HO", "NY Harbor ULSD (Globex)", "0.0001", "4.20", "1.70", _MONTHLY, "energy", _LISTED),
     _product("RBE", "RB", "RBOB Gasoline (Globex)", "0.0001", "4.20", "1.70", _MONTHLY, "energy", _LISTED),
     _product("EU6", "6E", "Euro FX", "0.00005", "6.25", "1.70", _QUARTERLY, "currency", _LISTED),

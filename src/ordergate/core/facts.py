@@ -92,7 +92,7 @@ def apply_modify(draft: Draft, outcome: ModifyOutcome) -> None:
 def apply_cancel(draft: Draft, outcome: CancelOutcome) -> None:
     """The end of a cancel request. Success says nothing yet: the order's own row does."""
     account = draft.group.accounts.get(outcome.account_id)
-    order = account.order(account.broker_ids.get(outcome.broker_order_id, "")) if account else None
+    order = account.order(account.broker_ids.get(outcome.broker_order_id)) if account else None
     if account is None or order is None or not order.live or outcome.outcome is Outcome.DONE:
         return
     if outcome.outcome is Outcome.REFUSED:
@@ -229,7 +229,7 @@ def apply_fill(draft: Draft, fill: FillReport) -> None:
     if fill.contract_id not in draft.group.instruments:
         unexpected(draft, fill.account_id, f"fill {fill.fill_id} is on unknown {fill.contract_id}")
         return
-    order = account.order(account.broker_ids.get(fill.broker_order_id, ""))
+    order = account.order(account.broker_ids.get(fill.broker_order_id))
     if order is None:
         if fill.fill_id not in account.held:
             draft.add(e.FillHeld(fill.account_id, fill, draft.at_ns))

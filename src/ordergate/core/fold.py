@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.account import Account, AppliedFill, Day, Group, RunningExit
 from ordergate.core.order import Order, Role, Terms, Trigger, next_status
+from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position, after_fill, usd
 from ordergate.core.reports import PositionReport
 from ordergate.core.sessions import next_day_open_ns
@@ -326,9 +327,9 @@ def _day_opened(account: Account, event: e.TradingDayOpened) -> Account:
     account = replace(
         account,
         day=Day(event.day, event.at_ns, event.balance_usd, event.carried_usd),
-        done=type(account.done)({order.order_id: order for order in kept}),
-        tags=type(account.tags)({tag: name for tag, name in account.tags.items() if name in names}),
-        broker_ids=type(account.broker_ids)({n: name for n, name in account.broker_ids.items() if name in names}),
+        done=Map({order.order_id: order for order in kept}),
+        tags=Map({tag: name for tag, name in account.tags.items() if name in names}),
+        broker_ids=Map({n: name for n, name in account.broker_ids.items() if name in names}),
         cancels_remembered=(),
     )
     return _timer(account, "day", next_day_open_ns(event.at_ns))
@@ -386,8 +387,9 @@ def _step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
 def _put(account: Account, order: Order) -> Account:
     """Store an order among those that can still act, or among the finished ones."""
     if order.live or order.open_quantity > 0 or order.reported_filled > order.filled_quantity:
-        done = account.done.delete(order.order_id) if order.order_id in account.done else account.done
-        return replace(account, orders=account.orders | {order.order_id: order}, done=done)
+        return replace(
+            account, orders=account.orders | {order.order_id: order}, done=account.done.delete(order.order_id)
+        )
     over = {f"{kind}:{order.order_id}" for kind in ("order", "cancel", "change", "fills", "leg")}
     return replace(
         account,

@@ -54,3 +54,9 @@ def next_day_open_ns(at_ns: int) -> int:
 def _opening(day: date) -> int:
     local = datetime.combine(day, _OPEN, CHICAGO)
     return int(local.timestamp()) * _SECOND_NS
+
+
+def utc_text(at_ns: int) -> str:
+    """``at_ns`` as ISO 8601 in UTC with milliseconds, the form of the documented messages."""
+    at = datetime.fromtimestamp(at_ns // _SECOND_NS, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ns // 1_000_000 % 1000:03d}Z"

@@ -1,0 +1,57 @@
+# run    start the demo desk: the page, the gate and a simulated exchange     make run ARGS="--no-browser"
+# test   run the tests                                                        make test ARGS="-m slow"
+# check  format, lint, types, import contracts
+# bench  run the benchmarks against their budgets
+# clean  remove all that these verbs made
+# .venv  made, updated or repaired by each verb that needs it; another interpreter: make clean test PYTHON=python3.13
+
+PYTHON ?= python3
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+LOCKED := --require-hashes --only-binary :all:
+
+# Each is empty when all is well. .venv is broken when its stamp (the folder it was made in) is missing, as after an
+# install that was interrupted; or names another folder, whose code it would run; or its Python is gone.
+BROKEN = $(shell { test "$$(cat .venv/stamp)" = "$$(pwd -P)" && .venv/bin/python -c 'import pip'; } 2>/dev/null \
+	|| echo broken)
+TOO_OLD = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo too old)
+NO_VENV = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo no venv)
+
+.PHONY: run test check bench clean .venv broken
+
+run: .venv/stamp
+	@.venv/bin/ordergate demo $(ARGS)
+
+test: .venv/stamp-dev
+	.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/stamp-dev
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/stamp
+	.venv/bin/python -m bench $(ARGS)
+
+clean:
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: .venv/stamp
+
+.venv/stamp: requirements.lock pyproject.toml $(BROKEN)
+	$(if $(TOO_OLD),$(error '$(PYTHON)' is not Python 3.11 or newer: name one that is, as in: make PYTHON=python3.12))
+	$(if $(NO_VENV),$(error '$(PYTHON)' lacks venv or ensurepip: install them (Debian, Ubuntu: python3-venv)))
+	@echo "Installing into .venv ..."
+	@rm -f .venv/stamp .venv/stamp-dev
+	@$(if $(BROKEN),$(PYTHON) -m venv --clear .venv)
+	@$(PIP_INSTALL) $(LOCKED) -r requirements.lock
+	@$(PIP_INSTALL) --no-index --no-deps --no-build-isolation -e .
+	@pwd -P >.venv/stamp
+
+.venv/stamp-dev: .venv/stamp requirements-dev.lock
+	@echo "Installing the development tools into .venv ..."
+	@mv .venv/stamp .venv/unfinished
+	@$(PIP_INSTALL) $(LOCKED) -r requirements-dev.lock
+	@mv .venv/unfinished .venv/stamp
+	@touch .venv/stamp-dev

@@ -1,0 +1,26 @@
+"""ordergate: a pre-trade risk gate and bracket manager for discretionary futures traders.
+
+An order flows down this list, one folder a step; what became of it flows back up:
+
+    web/            1  ask       the page and its HTTP API; views are folded from events
+    cli.py                       the same commands from a terminal
+    bus/            2  travel    orders in, commands out, reports back, events to the page
+    integration.py               the documented Python API; runs the gate inside the caller's process
+    engine/         3  in turn   one inbox and one writer for each risk group; the writer is the spine
+    core/           4  decide    pure: decide(state, input) -> events, evolve(state, event) -> state
+    journal/        5  record    durable before any effect leaves; state is a fold over it
+    broker/         6  send      no valid approval, no place, no modify
+    exchange/                    the simulated TopstepX that the demo and the tests trade on
+
+Under all of them:
+
+    net/                         HTTP and WebSocket: the ports, their adapters, SignalR framing
+    config.py                    flag, environment, file, default: in that order
+    telemetry.py                 logs and metrics
+    clock.py  errors.py          wall time, injected; every exception as one tree
+    app.py                       puts the parts together: the only module that imports adapters
+
+The import contracts in pyproject.toml hold the parts to this picture.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,235 @@
+"""The composition root: which adapter stands behind which port, and in which order the parts start and stop.
+
+Nothing is decided here. ``desk`` wires the parts; ``demo`` and ``exchange`` choose real sockets and real files for it; a
+simulation chooses memory and a virtual clock for the same ``desk``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from ordergate.broker.connection import Settings as BrokerSettings
+from ordergate.broker.connection_manager import ConnectionManager
+from ordergate.broker.projectx.session import Credentials
+from ordergate.bus.memory import MemoryBus
+from ordergate.clock import Clock, SystemClock
+from ordergate.config import Settings
+from ordergate.core.inputs import Started
+from ordergate.engine import endpoints
+from ordergate.engine.gate import Gate
+from ordergate.engine.writer import EmergencyNotes
+from ordergate.exchange.server import Exchange
+from ordergate.exchange.sqlite import SqliteStore
+from ordergate.exchange.store import MemoryStore, Store
+from ordergate.errors import StartRefused
+from ordergate.integration import Interception
+from ordergate.journal.emergency import EmergencyFile
+from ordergate.journal.port import Journal
+from ordergate.journal.sqlite import SqliteJournal
+from ordergate.net.http import HttpNetwork
+from ordergate.net.port import Network, Request, Response
+from ordergate.state_dir import StateDir
+from ordergate.telemetry import Step, log_step
+from ordergate.web.server import WebServer
+
+HOST = "127.0.0.1"
+VENUE = "sim"
+_READY_LOOK_S = 0.02
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """What a desk stands on: the adapters, and every source of time, chance and secrets."""
+
+    network: Network
+    clock: Clock
+    journal: Journal
+    used_approvals: Journal
+    store: Store
+    emergency: EmergencyNotes
+    rng: random.Random
+    approval_key: bytes
+    install_id: str
+    step: Step
+
+
+class Ready(msgspec.Struct, frozen=True, rename="camel"):
+    """What the ready file says; None for a part that was not started."""
+
+    web: str | None
+    connection_manager: str | None
+    aggregator: str | None
+    gateway: str | None
+    user_name: str
+    api_key: str
+    account_ids: tuple[int, ...]
+    pid: int
+
+
+async def demo(settings: Settings, approval_key: str | None, ready: Callable[[Ready], None], step: Step = log_step) -> None:
+    """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
+    path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / "demo"
+    with _announced(settings.ready_file):
+        state = StateDir.open(f"{VENUE} {settings.exchange.user_name}", os.urandom, path)
+        async with contextlib.AsyncExitStack() as opened:
+            opened.callback(state.release)
+            network = HttpNetwork()
+            opened.push_async_callback(network.close)
+            journal = await SqliteJournal.open(state.journal)
+            opened.push_async_callback(journal.close)
+            used_approvals = await SqliteJournal.open(state.connection_manager)
+            opened.push_async_callback(used_approvals.close)
+            ports = Ports(
+                network=network,
+                clock=SystemClock(),
+                journal=journal,
+                used_approvals=used_approvals,
+                store=SqliteStore(state.exchange, settings.exchange.bars_kept_min),
+                emergency=EmergencyFile(path / "emergency.jsonl"),
+                rng=random.Random(os.urandom(8)),
+                approval_key=state.approval_key(approval_key),
+                install_id=state.install_id(),
+                step=step,
+            )
+            async with desk(settings, ports) as at:
+                write_ready(settings.ready_file, at)
+                ready(at)
+                await asyncio.Event().wait()
+
+
+async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
+    """The simulated exchange alone, in memory unless there is a state directory; until cancelled."""
+    with _announced(settings.ready_file), contextlib.ExitStack() as held:
+        store: Store = MemoryStore(settings.exchange.bars_kept_min)
+        if settings.state_dir is not None:
+            state = StateDir.open("exchange", os.urandom, settings.state_dir)
+            held.callback(state.release)
+            store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
+        network = HttpNetwork()
+        venue = Exchange(settings.exchange, store, SystemClock())
+        try:
+            await venue.start(network, HOST, settings.gateway_port)
+            at = Ready(
+                None, None, None, venue.url, venue.user_name, venue.api_key, venue.account_ids, os.getpid()
+            )
+            write_ready(settings.ready_file, at)
+            ready(at)
+            await venue.wait()
+        finally:
+            await venue.close()
+            await network.close()
+
+
+@contextlib.asynccontextmanager
+async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
+    """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins."""
+    async with contextlib.AsyncExitStack() as running:
+        venue = Exchange(settings.exchange, ports.store, ports.clock)
+        running.push_async_callback(venue.close)
+        await venue.start(ports.network, HOST, settings.gateway_port)
+        bus = MemoryBus()
+        running.callback(bus.close)
+        gate = Gate(
+            bus=bus,
+            journal=ports.journal,
+            clock=ports.clock,
+            approval_key=ports.approval_key,
+            started=Started(ports.install_id, VENUE, venue.user_name, settings.limits),
+            orders_max=settings.max_queue_size,
+            emergency=ports.emergency,
+            step=ports.step,
+        )
+        manager = _connection_manager(settings, ports, bus, venue)
+        interception = Interception(
+            bus=bus,
+            clock=ports.clock,
+            take=gate.take,
+            refuse=gate.refuse,
+            state=lambda: gate.group,
+            step=ports.step,
+        )
+        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step)
+        await gate.open()
+
+        async def aggregator(request: Request) -> Response:
+            return endpoints.answer(request, gate)
+
+        aggregator_server = await ports.network.serve(aggregator, host=HOST, port=settings.aggregator_port)
+        running.push_async_callback(aggregator_server.close)
+        manager_server = await manager.serve(HOST, settings.connection_manager_port)
+        running.push_async_callback(manager_server.close)
+        await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
+        await web.start(settings.web_port)
+        running.push_async_callback(web.close)
+        while not gate.ready:
+            await asyncio.sleep(_READY_LOOK_S)
+        yield Ready(
+            web=web.url,
+            connection_manager=manager_server.url,
+            aggregator=aggregator_server.url,
+            gateway=venue.url,
+            user_name=venue.user_name,
+            api_key=venue.api_key,
+            account_ids=venue.account_ids,
+            pid=os.getpid(),
+        )
+
+
+def _connection_manager(settings: Settings, ports: Ports, bus: MemoryBus, venue: Exchange) -> ConnectionManager:
+    return ConnectionManager(
+        bus=bus,
+        network=ports.network,
+        clock=ports.clock,
+        journal=ports.used_approvals,
+        approval_key=ports.approval_key,
+        settings=BrokerSettings(
+            venue=VENUE,
+            gateway_url=venue.url,
+            user_hub_url=f"{venue.url}/hubs/user",
+            market_hub_url=f"{venue.url}/hubs/market",
+            credentials=Credentials(venue.user_name, venue.api_key),
+            symbols=settings.limits.allowed_symbols,
+        ),
+        rng=ports.rng,
+        trace=ports.step,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _together(*parts: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run the parts beside the block: they end with it, and one that fails ends it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(part) for part in parts]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+@contextlib.contextmanager
+def _announced(ready_file: Path | None) -> Iterator[None]:
+    """No ready file stands before this run is ready, nor after it has ended."""
+    if ready_file is None:
+        yield
+        return
+    try:
+        ready_file.unlink(missing_ok=True)
+        yield
+        ready_file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StartRefused(f"the ready file {ready_file} cannot be written: {error.strerror or error}") from error
+
+
+def write_ready(path: Path | None, at: Ready) -> None:
+    """Write the ready file whole: a reader sees all of it or none."""
+    if path is None:
+        return
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(at), indent=2))
+    unfinished.replace(path)

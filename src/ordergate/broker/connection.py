@@ -1,0 +1,217 @@
+"""One broker login, kept connected: contracts, accounts, both hubs, and whether all of it works.
+
+Invariants:
+1. Contracts are published before accounts, and both before the link is up.
+2. The link is up only while both hubs are subscribed and REST answers.
+3. A contract with a position or a working order has its quotes wanted, whatever the settings say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+import structlog
+
+from ordergate.broker.endpoints import Health, SeenAccount
+from ordergate.broker.link import Link, Part
+from ordergate.broker.projectx import messages, translate
+from ordergate.broker.projectx.backoff import MAX_S, Backoff
+from ordergate.broker.projectx.budget import RequestBudget, RequestLimits
+from ordergate.broker.projectx.catalogue import Catalogue
+from ordergate.broker.projectx.client import Client
+from ordergate.broker.projectx.feeds import MarketFeed, UserFeed
+from ordergate.broker.projectx.hubs import Heard, Hub
+from ordergate.broker.projectx.rest import Passage, Rest
+from ordergate.broker.projectx.session import Credentials, Session
+from ordergate.clock import Clock
+from ordergate.core.instrument import Instrument
+from ordergate.core.reports import (
+    AccountReport,
+    BrokerSnapshot,
+    InstrumentsReport,
+    OrderReport,
+    OrderState,
+    PositionReport,
+    Quote,
+    Report,
+)
+from ordergate.errors import BrokerRefused, InputRefused, StartRefused, TransportError
+from ordergate.net.port import Network
+
+# Nothing can be traded before these are read, so they wait for the request limit however long it takes.
+_STARTING = Passage(exits=False, wait_s=60.0)
+_QUOTES = "SubscribeContractQuotes"
+# Trying these again changes nothing until a person does.
+_HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
+
+_log = structlog.get_logger()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Where the broker is and what to ask of it. ``symbols``: the products whose quotes are wanted from the start.
+
+    ``request_timeout_s``: an order without an answer by then is in doubt; 10 s is the official sample's time-out
+    (ProjectX API notes, section 8.1, 2026-11-22).
+    """
+
+    venue: str
+    gateway_url: str
+    user_hub_url: str
+    market_hub_url: str
+    credentials: Credentials
+    symbols: tuple[str, ...] = ()
+    request_timeout_s: float = 10.0
+    connect_timeout_s: float = 10.0
+    limits: RequestLimits = RequestLimits()
+
+
+class Connection:
+    """See the module. ``publish`` gets what the broker says, ``tell`` each merged quote."""
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        clock: Clock,
+        settings: Settings,
+        rng: random.Random,
+        publish: Callable[[Report], Awaitable[None]],
+        tell: Callable[[Quote], None],
+    ) -> None:
+        self.accounts: dict[int, SeenAccount] = {}
+        self._clock = clock
+        self._settings = settings
+        self._rng = rng
+        self._publish = publish
+        self._link = Link(publish)
+        self._rest_lost = asyncio.Event()
+        self._rest = Rest(network, settings.gateway_url, RequestBudget(settings.limits), settings.request_timeout_s)
+        self._session = Session(self._rest, clock, settings.credentials)
+        self.client = Client(self._rest, self._session)
+        self.catalogue = Catalogue(self.client, self._announce)
+        self._market_feed = MarketFeed(self.catalogue, clock, publish, tell)
+
+        def hub(part: Part, url: str, heard: Heard) -> Hub:
+            return Hub(
+                name=part.value,
+                url=url,
+                network=network,
+                session=self._session,
+                rng=rng,
+                heard=heard,
+                changed=partial(self._hub_changed, part),
+                connect_timeout_s=settings.connect_timeout_s,
+            )
+
+        self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self.heard).heard)
+        self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard)
+
+    async def log_in(self) -> None:
+        """The first login. One that fails is tried again by ``run``; one that is refused raises ``StartRefused``."""
+        try:
+            await self._session.token()
+        except (TransportError, BrokerRefused) as error:
+            if isinstance(error, BrokerRefused) and error.code in _HOPELESS_LOGINS:
+                raise StartRefused(
+                    f"{self._settings.gateway_url} refuses the login of {self._settings.credentials.user_name!r}: "
+                    f"{error.text} (code {error.code}). Check the user name and the API key."
+                ) from error
+            await self._link.changed(Part.REST, str(error))
+
+    async def run(self) -> None:
+        """Read contracts and accounts, then keep both hubs and REST going; until cancelled."""
+        await self._until_done(self._introduce, Backoff(self._rng))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._user_hub.run())
+            tasks.create_task(self._market_hub.run())
+            tasks.create_task(self._keep_rest())
+
+    async def heard(self, report: Report) -> None:
+        """Publish ``report``, and want the events of what it shows."""
+        await self._publish(report)
+        match report:
+            case AccountReport():
+                self.accounts[report.account_id] = SeenAccount(report, self._clock.now_ns())
+                for method in ("SubscribeOrders", "SubscribePositions", "SubscribeTrades"):
+                    await self._user_hub.want(method, report.account_id)
+            case OrderReport(state=OrderState.OPEN):
+                await self._market_hub.want(_QUOTES, report.contract_id)
+            case PositionReport() if report.net_quantity:
+                await self._market_hub.want(_QUOTES, report.contract_id)
+            case BrokerSnapshot():
+                self.accounts[report.account.account_id] = SeenAccount(report.account, self._clock.now_ns())
+                held = [row.contract_id for row in report.positions]
+                held += [row.contract_id for row in report.orders if row.state is OrderState.OPEN]
+                for contract_id in held:
+                    await self._market_hub.want(_QUOTES, contract_id)
+            case _:
+                pass
+
+    async def reading_failed(self, fault: str) -> None:
+        """REST did not answer a reading: the link is down until it answers one."""
+        await self._link.changed(Part.REST, fault)
+        self._rest_lost.set()
+
+    def health(self) -> Health:
+        """How we see the broker, part by part; REST by its last request, whatever that was."""
+        faults = dict(self._link.faults)
+        faults[Part.REST] = faults[Part.REST] or self._rest.failure
+        return Health(
+            status="degraded" if any(faults.values()) else "ok",
+            user_hub=faults[Part.USER_HUB] or "ok",
+            market_hub=faults[Part.MARKET_HUB] or "ok",
+            rest=faults[Part.REST] or "ok",
+            accounts=tuple(self.accounts),
+        )
+
+    async def _introduce(self) -> None:
+        await self.catalogue.load(_STARTING)
+        await self._read_accounts()
+        await self._user_hub.want("SubscribeAccounts")
+        for symbol in self._settings.symbols:
+            instrument = self.catalogue.active(symbol)
+            if instrument is None:
+                _log.error("the broker lists no active contract of this symbol", symbol=symbol)
+            else:
+                await self._market_hub.want(_QUOTES, instrument.contract_id)
+
+    async def _read_accounts(self) -> None:
+        for row in await self.client.accounts(_STARTING, only_active=True):
+            await self.heard(translate.account_report(row))
+
+    async def _keep_rest(self) -> None:
+        """After a reading has failed, try another until one succeeds."""
+        loop = asyncio.get_running_loop()
+        backoff, recovered_s = Backoff(self._rng), loop.time()
+        while True:
+            await self._rest_lost.wait()
+            self._rest_lost.clear()
+            if loop.time() - recovered_s > MAX_S:  # else this read works while another keeps failing: do not spin
+                backoff.reset()
+            await asyncio.sleep(backoff.delay_s())
+            await self._until_done(self._read_accounts, backoff)
+            recovered_s = loop.time()
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[None]], backoff: Backoff) -> None:
+        while True:
+            try:
+                await attempt()
+            except (TransportError, BrokerRefused, InputRefused) as error:
+                _log.warning("the broker could not be read", reason=str(error))
+                await self._link.changed(Part.REST, str(error))
+                await asyncio.sleep(backoff.delay_s())
+            else:
+                await self._link.changed(Part.REST, None)
+                return
+
+    async def _hub_changed(self, part: Part, fault: str | None) -> None:
+        if part is Part.MARKET_HUB and fault is not None:
+            self._market_feed.forget()
+        await self._link.changed(part, fault)
+
+    async def _announce(self, instruments: tuple[Instrument, ...]) -> None:
+        await self._publish(InstrumentsReport(instruments))

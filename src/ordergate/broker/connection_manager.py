@@ -1,0 +1,227 @@
+"""The connection manager: commands in, requests out, reports back. Nothing else talks to the broker.
+
+Must never send a place or a modify without a valid approval, nor send anything a second time.
+
+Invariants:
+1. No valid approval, no place, no modify: the rule is ``admission``, and every path to ``Order/place`` passes it.
+2. An approval's id is durable before its request leaves; only a stop or a close goes on where the record fails.
+3. Every admitted request ends in exactly one outcome report, and "not sent" is said only where it is certain.
+4. An exit never waits behind an entry: each topic has its lane, and a part of the request limit is kept for exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from ordergate.broker import approvals, endpoints
+from ordergate.broker.admission import Admission, Refused
+from ordergate.broker.approvals import Approved
+from ordergate.broker.connection import Connection, Settings
+from ordergate.broker.lanes import lane
+from ordergate.broker.projectx import translate
+from ordergate.broker.projectx.rest import Passage
+from ordergate.broker.reading import Reader
+from ordergate.broker.used_approvals import UsedApprovals
+from ordergate.bus.port import Bus, Topic
+from ordergate.clock import Clock
+from ordergate.core.effects import Cancel, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
+from ordergate.core.events import ApprovalKind
+from ordergate.core.reports import LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome, Quote, Report, Unreadable
+from ordergate.errors import BrokerRefused, InputRefused, NotSent, TransportError
+from ordergate.journal.port import Journal
+from ordergate.net.port import Network, Request, Response, RunningServer
+
+_CONSUMER = "connection-manager"
+_CANCELLING = Passage(exits=True, wait_s=60.0)
+
+Trace = Callable[[str, str], None]
+_Outcome = PlaceOutcome | ModifyOutcome
+
+_log = structlog.get_logger()
+_orders: msgspec.json.Decoder[approvals.Order] = msgspec.json.Decoder(approvals.Order)
+_encoder = msgspec.json.Encoder()
+
+
+def untraced(_step: str, _name: str) -> None:
+    """The trace of a run that nobody follows."""
+
+
+class ConnectionManager:
+    """One broker login. From its construction no command is lost; ``run`` carries them out until cancelled.
+
+    ``trace(step, name)`` is called at each step of a request: "command received", "approval recorded", "order sent",
+    "order answered", "report published"; ``name`` is the order's tag, or the broker's order id of a cancel.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        network: Network,
+        clock: Clock,
+        journal: Journal,
+        approval_key: bytes,
+        settings: Settings,
+        rng: random.Random,
+        trace: Trace = untraced,
+    ) -> None:
+        self._bus = bus
+        self._network = network
+        self._clock = clock
+        self._trace = trace
+        self._commands = bus.consume(Topic.COMMANDS, _CONSUMER)
+        self._exits = bus.consume(Topic.EXITS, _CONSUMER)
+        self._used = UsedApprovals(journal, clock)
+        self._admission = Admission(key=approval_key, venue=settings.venue, started_ns=clock.now_ns())
+        self._connection = Connection(
+            network=network, clock=clock, settings=settings, rng=rng, publish=self._publish, tell=self._tell
+        )
+        self._client = self._connection.client
+        self._reader = Reader(self._client, self._connection.catalogue, clock)
+
+    async def run(self) -> None:
+        """Connect and work until cancelled.
+
+        Raises ``StartRefused`` when the broker refuses the login, ``JournalDamaged``, and, in an exception group,
+        ``SequenceConflict``: another connection manager has taken over.
+        """
+        try:
+            self._admission.remember(await self._used.load())
+            await self._connection.log_in()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(lane(self._exits, self._act))
+                tasks.create_task(lane(self._commands, self._act))
+                tasks.create_task(self._connection.run())
+        finally:
+            self._exits.close()
+            self._commands.close()
+
+    async def serve(self, host: str, port: int) -> RunningServer:
+        """Answer ``GET /health`` and ``GET /account/balance``. Raises ``PortInUse``."""
+        return await self._network.serve(self._answer, host=host, port=port)
+
+    async def _answer(self, request: Request) -> Response:
+        return endpoints.answer(request, self._connection.health(), self._connection.accounts)
+
+    async def _act(self, message: bytes) -> None:
+        try:
+            order = _orders.decode(message)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.error("a command cannot be read and was dropped", reason=str(error))
+            return
+        match order:
+            case Approved():
+                await self._approved(order)
+            case Place() | Modify():
+                _log.error("an order without an approval was refused", order_tag=order.order_tag)
+            case Cancel():
+                await self._cancel(order)
+            case LookUp():
+                await self._look_up(order)
+            case ReadSnapshot():
+                await self._read_snapshot(order)
+            case RaiseEpoch():
+                self._admission.raise_epoch(order.account_id, order.epoch)
+
+    async def _approved(self, approved: Approved) -> None:
+        approval, tag = approved.approval, approved.effect.order_tag
+        self._trace("command received", tag)
+        refused = self._admission.admit(approved, self._clock.now_ns())
+        if refused is None and await self._used.record(approval):
+            self._trace("approval recorded", tag)
+        elif refused is None and approval.kind is ApprovalKind.APPROVED:
+            refused = Refused(Outcome.NOT_SENT, "the record of used approvals failed")
+        if refused is None:
+            outcome = await self._sent(approved)
+        else:
+            _log.error("an approval was refused", approval_id=approval.approval_id, order_tag=tag, reason=refused.text)
+            if refused.outcome is None:
+                return
+            outcome = _unsent(approved, refused.outcome, refused.text)
+        await self._publish(outcome)
+        self._trace("report published", tag)
+
+    async def _sent(self, approved: Approved) -> _Outcome:
+        """Check what can only be checked now, and send."""
+        approval, effect = approved.approval, approved.effect
+        tag, terms = effect.order_tag, effect.terms
+
+        def leaving() -> None:
+            lapsed = self._admission.lapsed(approved, self._clock.now_ns())
+            if lapsed is not None:
+                raise NotSent(lapsed)
+            self._trace("order sent", tag)
+
+        wait_s = max(0, approval.expires_ns - self._clock.now_ns()) / 1_000_000_000
+        passage = Passage(exits=approval.kind is not ApprovalKind.APPROVED, wait_s=wait_s)
+        try:
+            instrument = await self._connection.catalogue.instrument(terms.contract_id, passage)
+            if approval.kind is ApprovalKind.REDUCING and isinstance(effect, Place):
+                text = await self._reader.not_reducing(terms, passage)
+                if text is not None:
+                    return _unsent(approved, Outcome.NOT_SENT, text)
+        except (TransportError, BrokerRefused, InputRefused) as error:
+            return _unsent(approved, Outcome.NOT_SENT, str(error))
+        passage = msgspec.structs.replace(passage, leaving=leaving)
+        outcome: _Outcome
+        if isinstance(effect, Place):
+            outcome = await self._client.place(translate.place_body(terms, tag, instrument), passage)
+        else:
+            body = translate.modify_body(terms, effect.broker_order_id, instrument)
+            outcome = await self._client.modify(body, tag, effect.grant.number, passage)
+        self._trace("order answered", tag)
+        return outcome
+
+    async def _cancel(self, cancel: Cancel) -> None:
+        name = str(cancel.broker_order_id)
+        self._trace("command received", name)
+        passage = msgspec.structs.replace(_CANCELLING, leaving=lambda: self._trace("order sent", name))
+        outcome = await self._client.cancel(cancel.account_id, cancel.broker_order_id, passage)
+        self._trace("order answered", name)
+        await self._publish(outcome)
+        self._trace("report published", name)
+
+    async def _look_up(self, asked: LookUp) -> None:
+        try:
+            found = await self._reader.order_of(asked)
+        except (TransportError, BrokerRefused, InputRefused) as error:
+            await self._unread(asked.account_id, error)
+            await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.UNKNOWN))
+            return
+        await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.DONE, found))
+
+    async def _read_snapshot(self, asked: ReadSnapshot) -> None:
+        try:
+            snapshot = await self._reader.snapshot(asked)
+        except (TransportError, BrokerRefused, InputRefused) as error:
+            await self._unread(asked.account_id, error)
+            return
+        await self._connection.heard(snapshot)
+
+    async def _unread(self, account_id: int, error: TransportError | BrokerRefused | InputRefused) -> None:
+        """A reading failed: its asker asks again by itself, but must know that we do not see."""
+        _log.warning("the broker could not be read", account_id=account_id, reason=str(error))
+        if isinstance(error, InputRefused):
+            await self._publish(Unreadable(account_id, error.message))
+        else:
+            await self._connection.reading_failed(str(error))
+
+    async def _publish(self, report: Report) -> None:
+        await self._bus.send(Topic.REPORTS, _encoder.encode(report))
+
+    def _tell(self, quote: Quote) -> None:
+        self._bus.tell(quote.contract_id, _encoder.encode(quote))
+
+
+def _unsent(approved: Approved, outcome: Outcome, text: str) -> _Outcome:
+    """The outcome of a request that did not leave now."""
+    effect = approved.effect
+    account_id, tag = effect.terms.account_id, effect.order_tag
+    if isinstance(effect, Place):
+        return PlaceOutcome(account_id, tag, outcome, text=text)
+    return ModifyOutcome(account_id, tag, effect.grant.number, outcome, text=text)

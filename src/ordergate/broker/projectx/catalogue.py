@@ -1,0 +1,61 @@
+"""The contracts we know: the broker's list at start, and any other contract from the moment it is met.
+
+Invariants:
+1. ``instruments`` only grows; every growth is announced before the new contract is used.
+2. A contract that cannot be read is unknown: it is never given a default tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from ordergate.broker.projectx.client import Client
+from ordergate.broker.projectx.rest import Passage
+from ordergate.broker.projectx.translate import instrument
+from ordergate.core.instrument import Instrument
+from ordergate.errors import BrokerRefused, InputRefused
+
+_log = structlog.get_logger()
+
+
+class Catalogue:
+    """Instruments by contract id. ``announce`` is awaited with all of them, at first and after each new one."""
+
+    def __init__(self, client: Client, announce: Callable[[tuple[Instrument, ...]], Awaitable[None]]) -> None:
+        self.instruments: dict[str, Instrument] = {}
+        self._client = client
+        self._announce = announce
+
+    async def load(self, passage: Passage) -> None:
+        """Read the broker's list. Raises ``TransportError`` or ``BrokerRefused``."""
+        for row in await self._client.contracts(passage):
+            try:
+                self.instruments[row.id] = instrument(row)
+            except InputRefused as error:
+                _log.error("a contract of the broker's list cannot be read", contract_id=row.id, reason=error.message)
+        await self._announce(tuple(self.instruments.values()))
+
+    async def instrument(self, contract_id: str, passage: Passage) -> Instrument:
+        """The contract of that id, asked of the broker when it is new.
+
+        Raises ``TransportError``, or ``InputRefused`` when the broker does not describe it.
+        """
+        known = self.instruments.get(contract_id)
+        if known is not None:
+            return known
+        try:
+            row = await self._client.contract(contract_id, passage)
+        except BrokerRefused as error:
+            raise InputRefused("UNKNOWN_CONTRACT", f"contract {contract_id[:64]}: {error}", "contractId") from error
+        found = self.instruments[contract_id] = instrument(row)
+        await self._announce(tuple(self.instruments.values()))
+        return found
+
+    def active(self, symbol: str) -> Instrument | None:
+        """The active contract of a symbol."""
+        for found in self.instruments.values():
+            if found.symbol == symbol and found.active:
+                return found
+        return None

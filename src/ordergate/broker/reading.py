@@ -1,0 +1,96 @@
+"""Snapshots and look-ups: what the broker shows of an account, read over REST.
+
+Invariants:
+1. A reading is complete or it raises: a page that failed, or a row that cannot be read, is never taken for absence.
+2. In a snapshot positions are read first and fills last.
+"""
+
+from __future__ import annotations
+
+from ordergate.broker.projectx import messages
+from ordergate.broker.projectx.catalogue import Catalogue
+from ordergate.broker.projectx.client import Client
+from ordergate.broker.projectx.rest import Passage
+from ordergate.broker.projectx.translate import (
+    account_report,
+    fill_report,
+    instant,
+    order_report,
+    position_report,
+)
+from ordergate.clock import Clock
+from ordergate.core.effects import LookUp, ReadSnapshot
+from ordergate.core.order import Terms
+from ordergate.core.reports import BrokerSnapshot, OrderReport, PositionReport
+from ordergate.errors import InputRefused
+
+# The broker dates orders by its own clock. A minute more than asked for costs nothing, tags being unique, and keeps a
+# clock that is off from hiding the very order that is looked for.
+_CLOCK_SKEW_NS = 60_000_000_000
+
+# Long enough for a full window of the request limit to pass; whoever asks for a reading asks again if it fails.
+_SNAPSHOT = Passage(exits=False, wait_s=60.0)
+# In doubt counts against the trader until it is resolved, so these may use the reserve.
+_LOOKUP = Passage(exits=True, wait_s=10.0)
+
+
+class Reader:
+    """Reads one login's accounts. Every method raises ``TransportError``, ``BrokerRefused`` or ``InputRefused``."""
+
+    def __init__(self, client: Client, catalogue: Catalogue, clock: Clock) -> None:
+        self._client = client
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def snapshot(self, asked: ReadSnapshot) -> BrokerSnapshot:
+        """All that the broker shows of the account."""
+        started_ns = self._clock.now_ns()
+        since = instant(asked.since_ns)
+        positions = await self.positions(asked.account_id, _SNAPSHOT)
+        rows = await self._client.accounts(_SNAPSHOT, only_active=False)
+        account = next((row for row in rows if row.id == asked.account_id), None)
+        if account is None:
+            raise InputRefused("UNKNOWN_ACCOUNT", f"the broker lists no account {asked.account_id}", "accountId")
+        # Both lists: the first lacks what is done and suspended legs, the second what is older. It is the later word.
+        orders = {row.id: row for row in await self._client.open_orders(asked.account_id, _SNAPSHOT)}
+        orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, _SNAPSHOT)}
+        fills = await self._client.trades(asked.account_id, since, _SNAPSHOT)
+        return BrokerSnapshot(
+            account=account_report(account),
+            since_ns=asked.since_ns,
+            started_ns=started_ns,
+            positions=positions,
+            orders=tuple([await self._order(orders[order_id]) for order_id in sorted(orders)]),
+            fills=tuple(
+                [fill_report(row, await self._catalogue.instrument(row.contract_id, _SNAPSHOT)) for row in fills]
+            ),
+        )
+
+    async def positions(self, account_id: int, passage: Passage) -> tuple[PositionReport, ...]:
+        """Every open position."""
+        rows = await self._client.positions(account_id, passage)
+        return tuple([position_report(row, await self._catalogue.instrument(row.contract_id, passage)) for row in rows])
+
+    async def order_of(self, asked: LookUp) -> OrderReport | None:
+        """The order with that tag, or None when it is in neither list.
+
+        A second sending that was rejected for its used tag may stand beside the first, which is the one that counts.
+        """
+        since = instant(asked.since_ns - _CLOCK_SKEW_NS)
+        rows = {row.id: row for row in await self._client.open_orders(asked.account_id, _LOOKUP)}
+        rows |= {row.id: row for row in await self._client.orders(asked.account_id, since, _LOOKUP)}
+        found = [row for row in rows.values() if row.custom_tag == asked.order_tag]
+        if not found:
+            return None
+        return await self._order(min(found, key=lambda row: (row.status == messages.OrderStatus.REJECTED, row.id)))
+
+    async def not_reducing(self, terms: Terms, passage: Passage) -> str | None:
+        """Why an order would do more than shrink the position that the broker shows now, or None."""
+        positions = await self.positions(terms.account_id, passage)
+        net = next((row.net_quantity for row in positions if row.contract_id == terms.contract_id), 0)
+        if net * terms.side.sign < 0 and terms.quantity <= abs(net):
+            return None
+        return f"a {terms.side.value} of {terms.quantity} does not reduce the broker's position of {net:+d}"
+
+    async def _order(self, row: messages.Order) -> OrderReport:
+        return order_report(row, await self._catalogue.instrument(row.contract_id, _LOOKUP))

@@ -1,0 +1,204 @@
+"""The command line: hands flags, environment and configuration file to ``config``, and starts what was asked for.
+
+What only some commands need is imported by them, so that ``--help`` answers at once.
+
+Invariants:
+1. ``StartRefused`` ends the process with code 2 and one line on stderr for each mistake, without a traceback.
+2. SIGINT and SIGTERM end a started process with code 0 after its parts have closed; a second one ends it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import inspect
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ordergate import __version__
+from ordergate.config import SETTINGS, LogLevel, Setting, Settings, load
+from ordergate.errors import StartRefused
+
+if TYPE_CHECKING:
+    from ordergate.app import Ready
+
+# As for a usage error, which typer ends so.
+_REFUSED = 2
+
+# The flags that were given: text by key, the settings' own and "config".
+_Flags = dict[str, str]
+
+_app = typer.Typer(
+    help="A pre-trade risk gate and bracket manager for futures traders.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+def main() -> None:
+    """The ``ordergate`` command."""
+    try:
+        _app()
+    except StartRefused as refused:
+        for line in str(refused).splitlines():
+            print(f"ordergate: {line}", file=sys.stderr)
+        sys.exit(_REFUSED)
+
+
+def run_until_stopped(work: Coroutine[object, object, None]) -> None:
+    """Run to the end of the work. SIGINT or SIGTERM cancels it; this returns once it has closed."""
+    import asyncio
+    import signal
+
+    if sys.platform == "win32":
+        # Loops take no signals there; asyncio cancels the work on Ctrl-C. UNVERIFIED on Windows: press it there.
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(work)
+        return
+
+    import uvloop
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    async def stoppable() -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
+        asked = False
+
+        def stop() -> None:
+            nonlocal asked
+            asked = True
+            task.cancel()
+            for number in signals:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
+
+        for number in signals:
+            loop.add_signal_handler(number, stop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(stoppable())
+
+
+def _command(function: Callable[[_Flags], None]) -> None:
+    """Make a command of it, with every flag: those that no started part reads are ignored."""
+
+    def command(**given: str | bool | None) -> None:
+        function({key: "false" if value is True else str(value) for key, value in given.items() if value is not None})
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    config = Annotated[str | None, typer.Option("--config", metavar="PATH", help="File of settings to read.")]
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # where typer looks for the flags
+        [_parameter(setting) for setting in SETTINGS if setting.flag]
+        + [inspect.Parameter("config", keyword, default=None, annotation=config)]
+    )
+    _app.command(function.__name__, help=function.__doc__)(command)
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    default = setting.default.value if isinstance(setting.default, enum.Enum) else setting.default
+    is_switch = default is True
+    if is_switch:
+        help_text = f"Turn off: {setting.meaning}"
+    else:
+        help_text = setting.meaning if default is None else f"{setting.meaning} [default: {default}]"
+    option = typer.Option(setting.option, metavar=None if is_switch else setting.kind.placeholder, help=help_text)
+    # Text, so that what is wrong with it is told together with every other mistake.
+    annotation = Annotated[bool | None, option] if is_switch else Annotated[str | None, option]
+    return inspect.Parameter(setting.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+@_command
+def demo(flags: _Flags) -> None:
+    """The whole desk on a simulated TopstepX. Nothing leaves this machine."""
+    settings = _settings(flags)
+    from ordergate import app, telemetry
+
+    approval_key = os.environ.get("ORDERGATE_APPROVAL_KEY")
+    telemetry.conceal(approval_key or "")
+
+    def ready(at: Ready) -> None:
+        print(f"ordergate: the desk is open at {at.web}", flush=True)
+        if settings.browser and at.web is not None:
+            _open_page(at.web)
+
+    run_until_stopped(app.demo(settings, approval_key, ready))
+
+
+@_command
+def run(_flags: _Flags) -> None:
+    """The desk on TopstepX. Not yet in this release."""
+    raise StartRefused("run is not yet in this release; ordergate demo opens the same desk on a simulated TopstepX")
+
+
+@_command
+def integration(_flags: _Flags) -> None:
+    """The documented integration layer over Redis. Not yet in this release."""
+    raise StartRefused("integration is not yet in this release; ordergate demo has it inside, without Redis")
+
+
+@_command
+def exchange(flags: _Flags) -> None:
+    """The simulated TopstepX alone. It keeps everything in memory unless --state-dir is given."""
+    settings = _settings(flags)
+    from ordergate import app
+
+    def ready(at: Ready) -> None:
+        print(
+            f"ordergate: the simulated TopstepX answers at {at.gateway}, user {at.user_name}; "
+            "--ready-file PATH writes the API key",
+            flush=True,
+        )
+
+    run_until_stopped(app.exchange(settings, ready))
+
+
+@_command
+def version(_flags: _Flags) -> None:
+    """The version."""
+    print(f"ordergate {__version__}")
+
+
+def _settings(flags: _Flags) -> Settings:
+    """The settings of this process, with which its log is set up. Raises ``StartRefused``."""
+    path = flags.pop("config", os.environ.get("ORDERGATE_CONFIG"))
+    loaded = load(flags, os.environ, None if path is None else _text_of(path))
+
+    from ordergate import telemetry
+    from ordergate.clock import SystemClock
+
+    level = loaded.settings.log_level if loaded.settings.enable_logging else LogLevel.ERROR
+    telemetry.configure(level, json_lines=not sys.stderr.isatty(), stream=sys.stderr, clock=SystemClock())
+    for warning in loaded.warnings:
+        telemetry.logger("config").warning(warning)
+    return loaded.settings
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")  # some editors on Windows put a byte order mark first
+    except OSError as error:
+        raise StartRefused(f"the configuration file {path} cannot be read: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise StartRefused(f"the configuration file {path} is not UTF-8") from error
+
+
+def _open_page(url: str) -> None:
+    """Open the page in the person's browser, in a process of its own: a browser may keep its caller waiting."""
+    import subprocess
+
+    command = [sys.executable, "-m", "webbrowser", url]
+    quiet = subprocess.DEVNULL
+    subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)  # noqa: S603 - our URL

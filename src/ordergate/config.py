@@ -1,0 +1,392 @@
+"""What can be set, and what was set: flag over environment over file over default.
+
+It must never read the environment or a file itself (the command line hands them in), and never show a secret.
+
+Invariants:
+1. ``SETTINGS`` is the only list of settings. The variables, the file's keys, the flags and their help, and
+   ``config/ordergate.toml`` follow from it; the defaults are those of the structs it fills.
+2. Every mistake of every source is told, one a line, in one ``StartRefused``; also of a value that another overrides.
+3. What cannot be read is refused. Nothing unreadable becomes a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
+from ordergate.core.instrument import QUANTITY_MAX
+from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.errors import StartRefused
+from ordergate.exchange.settings import ExchangeSettings, Hours
+
+
+class LogLevel(enum.StrEnum):
+    """The least important events that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a process is started with; ``SETTINGS`` says what each value means."""
+
+    web_port: int = 3003
+    connection_manager_port: int = 7500
+    aggregator_port: int = 7600
+    gateway_port: int = 7800
+    state_dir: Path | None = None
+    ready_file: Path | None = None
+    browser: bool = True
+    max_queue_size: int = 100
+    limits: Limits = Limits()
+    exchange: ExchangeSettings = ExchangeSettings()
+    enable_logging: bool = True
+    log_level: LogLevel = LogLevel.INFO
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings, and what the person should know about how they were given."""
+
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | None) -> Loaded:
+    """The settings of a process. Raises ``StartRefused`` naming every mistake.
+
+    ``flags`` has those that were given, by key; ``toml`` is the text of the configuration file, if there is one.
+    Variables of other programs are left alone.
+    """
+    mistakes: list[str] = []
+    texts = [*_file_texts(toml, mistakes), *_environment_texts(environ, mistakes)]
+    texts += [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
+    given: dict[str, object] = {}
+    for setting, label, text in texts:
+        try:
+            given[setting.field] = setting.kind.parse(text.strip())
+        except ValueError:
+            mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
+    settings = _filled(given)
+    smallest, largest = settings.limits.order_quantity_min, settings.limits.order_quantity_max
+    if smallest > largest:
+        mistakes.append(f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}")
+    if mistakes:
+        raise StartRefused("\n".join(mistakes))
+    idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT or name.startswith("PROJECTX_")]
+    return Loaded(settings, (f"set, but without effect here: {', '.join(idle)}",) if idle else ())
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How a value is read.
+
+    ``parse`` raises ``ValueError`` for a text that is not ``allowed``; ``written_as`` are the types it may have in the
+    file, and ``placeholder`` stands for it in the help.
+    """
+
+    parse: Callable[[str], object]
+    allowed: str
+    placeholder: str
+    written_as: tuple[type, ...]
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row of ``SETTINGS``.
+
+    ``key`` is its name everywhere: in ``section`` of the file, in capitals behind ORDERGATE_, with dashes as a flag;
+    ``field`` is its place in ``Settings``. ``documented``: users of the documented system know the variable without
+    ORDERGATE_. ``reason`` is why the default is what it is; where that is none, the file shows ``example``.
+    """
+
+    section: str
+    key: str
+    field: str
+    kind: Kind
+    meaning: str
+    reason: str
+    example: str = ""
+    documented: bool = False
+    flag: bool = False
+
+    @property
+    def default(self) -> object:
+        value: object = Settings()
+        for name in self.field.split("."):
+            value = getattr(value, name)
+        return value
+
+    @property
+    def option(self) -> str:
+        """Its name on the command line. A switch that is on can only be turned off there."""
+        return f"--{'no-' if self.default is True else ''}{self.key.replace('_', '-')}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of its environment variables."""
+        prefixed = f"ORDERGATE_{self.key.upper()}"
+        return (self.key.upper(), prefixed) if self.documented else (prefixed,)
+
+
+class _Fraction(str):
+    """A number with a point or exponent, as the file writes it: a float would round it."""
+
+    __slots__ = ()
+
+
+def _whole(low: int, high: int, of: str = "") -> Kind:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) is None or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return Kind(parse, f"a whole number{of and f' of {of}'} from {low} to {high}", "N", (int,))
+
+
+def _amount(low: str, high: str, of: str) -> Kind:
+    def parse(text: str) -> Decimal:
+        # Four places are finer than a cent and than a hundredth of a percent; no exponent, no sign, no NaN.
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,4})?", text, re.ASCII) is None:
+            raise ValueError
+        if not Decimal(low) <= Decimal(text) <= Decimal(high):
+            raise ValueError
+        return Decimal(text)
+
+    return Kind(parse, f"a number of {of} from {low} to {high}, with up to 4 decimals", "X", (int, _Fraction))
+
+
+def _one_of(words: type[enum.Enum]) -> Kind:
+    allowed = [word.value for word in words]
+    return Kind(lambda text: words(text.lower()), f"one of {', '.join(allowed)}", "|".join(allowed), (str,))
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = tuple(dict.fromkeys(symbol.strip() for symbol in text.split(",")))
+    if not all(symbol in PRODUCT_BY_SYMBOL for symbol in symbols):
+        raise ValueError
+    return symbols
+
+
+def _switch(text: str) -> bool:
+    # "False", "0" and "no" meant true in the documented runner (wire notes, section 4, 2026-11-22): nobody can tell
+    # what they are meant to mean here.
+    if text not in {"true", "false"}:
+        raise ValueError
+    return text == "true"
+
+
+def _path(text: str) -> Path:
+    # A "~" that no shell has expanded would become a folder of that name.
+    if not text or text.startswith("~") or not text.isprintable():
+        raise ValueError
+    return Path(text)
+
+
+_PORT = Kind(_whole(0, 65_535).parse, "a port number from 0 to 65535, 0 = any free one", "PORT", (int,))
+_CONTRACTS = _whole(1, QUANTITY_MAX, "contracts")
+_DOLLARS = _amount("0.01", "1000000000", "US dollars")
+_RATIO = _amount("0.1", "100", "stop distances")
+_SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
+_SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
+_PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))
+
+# Section and key in the file, place in Settings, kind.
+# fmt: off
+SETTINGS: tuple[Setting, ...] = (
+    Setting("ports", "web_port", "web_port", _PORT, flag=True,
+            meaning="Port of the page and its HTTP API, on loopback.",
+            reason="as documented."),
+    Setting("ports", "connection_manager_port", "connection_manager_port", _PORT, flag=True, documented=True,
+            meaning="Port of the connection manager's health and balance.",
+            reason="as documented."),
+    Setting("ports", "aggregator_port", "aggregator_port", _PORT, flag=True,
+            meaning="Port of the gate's health and metrics.",
+            reason="as documented."),
+    Setting("ports", "gateway_port", "gateway_port", _PORT, flag=True,
+            meaning="Port of the simulated TopstepX.",
+            reason="free beside the documented ones."),
+    Setting("process", "state_dir", "state_dir", _PATH, flag=True,
+            meaning="Folder that holds the journal, the keys and the simulated exchange's file.",
+            reason="the platform's folder for a user's state; the exchange alone then keeps everything in memory.",
+            example='"/var/lib/ordergate"'),
+    Setting("process", "ready_file", "ready_file", _PATH, flag=True,
+            meaning="File that is written once orders can be taken: addresses and practice login, for scripts.",
+            reason="only scripts need it.",
+            example='"ready.json"'),
+    Setting("process", "browser", "browser", _SWITCH, flag=True,
+            meaning="The page opens in the browser at the start.",
+            reason="the page is what a trader wants to see."),
+    Setting("process", "max_queue_size", "max_queue_size", _whole(1, 100_000, "orders"), documented=True,
+            meaning="Orders that may wait for a decision, cancels and closes aside; the next is answered QUEUE_FULL.",
+            reason="as documented."),
+    Setting("limits", "allowed_instruments", "limits.allowed_symbols", _SYMBOLS, documented=True,
+            meaning="Products in which risk may be added, parted by commas in a variable.",
+            reason="as documented, the six micros."),
+    Setting("limits", "min_order_size", "limits.order_quantity_min", _CONTRACTS,
+            meaning="Smallest order.",
+            reason="the smallest there is."),
+    Setting("limits", "max_order_size", "limits.order_quantity_max", _CONTRACTS,
+            meaning="Largest order, beyond what it closes.",
+            reason="an order cannot usefully be larger than the largest position."),
+    Setting("limits", "max_position_size", "limits.position_quantity_max", _CONTRACTS, documented=True,
+            meaning="Largest net position in one contract if every order on its side fills.",
+            reason="as documented."),
+    Setting("limits", "max_open_orders", "limits.open_orders_max", _whole(1, 10_000, "orders"), documented=True,
+            meaning="Orders of an account that may be open at once; stop losses and take profits do not count.",
+            reason="as documented."),
+    Setting("limits", "max_daily_loss", "limits.daily_loss_usd_max", _DOLLARS, documented=True,
+            meaning="Loss of an account in a trading day, open positions counted, at which new risk is denied.",
+            reason="as documented."),
+    Setting("limits", "on_daily_loss", "limits.on_daily_loss", _one_of(OnDailyLoss),
+            meaning="What happens to open positions when that loss is reached.",
+            reason="a limit that lets the loss run on is none."),
+    Setting("limits", "max_risk_percent", "limits.risk_percent_max", _amount("0.01", "100", "percent"), documented=True,
+            meaning="Most that one order may lose at its stop, measured against account_size.",
+            reason="as documented."),
+    Setting("limits", "account_size", "limits.account_size_usd", _DOLLARS,
+            meaning="What max_risk_percent is a percentage of.",
+            reason="the account's balance at the trading day's open.",
+            example="50000"),
+    Setting("limits", "default_risk_reward", "limits.risk_reward_ratio", _RATIO, documented=True,
+            meaning="Distance of a take profit for which the order names none.",
+            reason="as documented."),
+    Setting("limits", "quote_age_ms", "limits.quote_age_ms_max", _whole(1, 600_000, "milliseconds"),
+            meaning="Age beyond which a quote is no reference price, and new risk is denied.",
+            reason="an active contract is quoted several times a second; five seconds of silence is a fault."),
+    Setting("exchange", "seed", "exchange.seed", _whole(0, 2**63 - 1), flag=True,
+            meaning="Decides the simulated prices and the API key: the same seed, the same market.",
+            reason="a demonstration looks the same on every machine."),
+    Setting("exchange", "hours", "exchange.hours", _one_of(Hours), flag=True,
+            meaning="When the simulated market is open: always, or 17:00 to 16:00 Chicago time as the real one.",
+            reason="it can be tried on a Sunday."),
+    Setting("exchange", "latency_ms", "exchange.latency_ms", _whole(0, 60_000, "milliseconds"), flag=True,
+            meaning="How long the simulated exchange waits before it acts on a request.",
+            reason="between the 8 and 28 ms seen on the live service."),
+    Setting("logging", "enable_logging", "enable_logging", _SWITCH, documented=True,
+            meaning="Whether anything but errors is logged.",
+            reason="as documented."),
+    Setting("logging", "log_level", "log_level", _one_of(LogLevel), documented=True,
+            meaning="The least important events that are logged.",
+            reason="as documented."),
+)
+# fmt: on
+
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
+_BY_FILE_KEY = {f"{setting.section}.{setting.key}": setting for setting in SETTINGS}
+_SECTIONS = {setting.section for setting in SETTINGS}
+_SHOWN_MAX = 80  # characters of a bad value: enough to recognise it
+
+# Ours, but no settings: the command line and the state directory read them.
+_READ_ELSEWHERE = ("ORDERGATE_CONFIG", "ORDERGATE_APPROVAL_KEY")
+
+# Documented variables of the live system (wire notes, section 4, 2026-11-22) and, as PROJECTX_*, its login.
+_WITHOUT_EFFECT = (
+    "CONNECTION_MANAGER_URL",
+    "ENABLE_RISK_VALIDATION",
+    "ENABLE_SLTP_CALCULATION",
+    "INTERCEPT_ORDERS",
+    "MANUAL_TRADING_SERVER_URL",
+    "PRESERVE_ORIGINAL_WORKFLOW",
+    "PROCESSING_DELAY_MS",
+    "REDIS_DB",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_URL",
+    "SHADOW_MODE",
+)
+
+_TOML_TYPES = {
+    bool: "a truth value",
+    dict: "a table",
+    int: "a whole number",
+    list: "a list",
+    str: "text",
+    _Fraction: "a number",
+}
+
+# A setting, the name under which it was given, and the text that was given.
+_Text = tuple[Setting, str, str]
+
+
+def _file_texts(toml: str | None, mistakes: list[str]) -> Iterator[_Text]:
+    """What the file sets."""
+    try:
+        # tomllib takes what parse_float gives as it is.
+        document = tomllib.loads(toml or "", parse_float=_Fraction)
+    except ValueError as error:
+        mistakes.append(f"the configuration file is not TOML: {error}")
+        return
+    for section, table in document.items():
+        if section not in _SECTIONS or not isinstance(table, dict):
+            meant = _meant(section)
+            hint = f"; did you mean {meant.key} in [{meant.section}]?" if meant else ""
+            mistakes.append(f"{_name(section)} in the configuration file is not a section{hint}")
+            continue
+        for key, value in table.items():
+            label = f"{section}.{key}"
+            setting = _BY_FILE_KEY.get(label)
+            if setting is None:
+                meant = _meant(key)
+                hint = f"; did you mean {meant.key} in [{meant.section}]?" if meant else ""
+                mistakes.append(f"{_name(label)} in the configuration file is not a setting{hint}")
+            elif type(value) not in setting.kind.written_as:
+                kind = _TOML_TYPES.get(type(value), "a date or time")
+                mistakes.append(f"{label} is {kind}, {_shown(value)}: it must be {setting.kind.allowed}")
+            elif isinstance(value, list):
+                yield setting, label, ",".join(str(item) for item in value)
+            else:
+                yield setting, label, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[_Text]:
+    """What the environment sets."""
+    for name in sorted(environ):
+        if name in _BY_VARIABLE:
+            yield _BY_VARIABLE[name], name, environ[name]
+        elif name.startswith("ORDERGATE_") and name not in _READ_ELSEWHERE:
+            meant = _meant(name.removeprefix("ORDERGATE_").lower())
+            hint = f"; did you mean {meant.variables[-1]}?" if meant else ""
+            mistakes.append(f"{_name(name)} is not a setting{hint}")
+    for setting in SETTINGS:
+        told = {environ[name].strip() for name in setting.variables if name in environ}
+        if len(told) > 1:
+            mistakes.append(f"{' and '.join(setting.variables)} say different things: set one of them")
+
+
+def _filled(given: Mapping[str, object]) -> Settings:
+    """The defaults with what was given, by ``Setting.field``."""
+    settings = Settings()
+    for field, value in given.items():
+        part, _, name = field.rpartition(".")
+        if part:
+            changed = msgspec.structs.replace(getattr(settings, part), **{name: value})
+            settings = msgspec.structs.replace(settings, **{part: changed})
+        else:
+            settings = msgspec.structs.replace(settings, **{name: value})
+    return settings
+
+
+def _name(text: str) -> str:
+    """A name that somebody else chose, fit for one line."""
+    return text if text.isprintable() else repr(text)
+
+
+def _shown(value: object) -> str:
+    """A value that somebody else chose, fit for one line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
+
+def _meant(key: str) -> Setting | None:
+    """The setting whose key looks like this one."""
+    near = difflib.get_close_matches(key, _BY_KEY, n=1)
+    return _BY_KEY[near[0]] if near else None

@@ -1,0 +1,1 @@
+"""The engine: everything a risk group's decisions pass through, in turn. ``writer`` is the spine."""

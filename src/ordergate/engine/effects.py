@@ -1,0 +1,78 @@
+"""What is durable goes out: effects to the connection manager, events and answers to whoever follows.
+
+Exits have a lane of their own, so a stop, a close or a cancel never waits behind entries. The writer never waits for an
+effect's result; it comes back as an input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ordergate.broker.approvals import Approved, approve
+from ordergate.bus.port import Bus, Topic
+from ordergate.bus.topics import Happened, News, encode
+from ordergate.core.account import Group
+from ordergate.core.decide import Decided
+from ordergate.core.effects import Cancel, Effect, Modify, Place, RaiseEpoch, effects
+from ordergate.core.events import ApprovalKind, Event
+from ordergate.telemetry import Step
+
+_encoder = msgspec.json.Encoder()
+
+# A lane that is this far behind makes the writer wait: the connection manager has stopped reading.
+_LANE_MAX = 10_000
+
+
+class Outlet:
+    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in."""
+
+    def __init__(self, bus: Bus, approval_key: bytes, step: Step) -> None:
+        self._bus = bus
+        self._key = approval_key
+        self._step = step
+        self._lanes: dict[Topic, asyncio.Queue[bytes]] = {
+            topic: asyncio.Queue(_LANE_MAX) for topic in (Topic.COMMANDS, Topic.EXITS, Topic.EVENTS)
+        }
+
+    async def carry(self, decided: Decided, first_number: int) -> None:
+        """Send on all that one decision calls for. Only ever called with durable events."""
+        for offset, event in enumerate(decided.events):
+            for effect in effects(decided.group, event):
+                await self._send(decided.group, event, effect)
+            await self._lanes[Topic.EVENTS].put(encode(Happened(first_number + offset, event)))
+        if decided.answer is not None:
+            await self.tell(decided.answer)
+
+    async def tell(self, news: News) -> None:
+        """Send an answer, or the whole state, in order with the events."""
+        await self._lanes[Topic.EVENTS].put(encode(news))
+
+    async def run(self) -> None:
+        """Carry until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for topic, lane in self._lanes.items():
+                tasks.create_task(self._drain(topic, lane), name=f"outlet {topic.value}")
+
+    async def _drain(self, topic: Topic, lane: asyncio.Queue[bytes]) -> None:
+        while True:
+            await self._bus.send(topic, await lane.get())
+
+    async def _send(self, group: Group, event: Event, effect: Effect) -> None:
+        message: Effect | Approved = effect
+        if isinstance(effect, Place | Modify):
+            message = approve(effect, group.book(event.account_id), self._key)
+            self._step("approved", effect.order_tag)
+        await self._lanes[lane_of(effect)].put(_encoder.encode(message))
+
+
+def lane_of(effect: Effect) -> Topic:
+    """Exits for whatever can only reduce risk or protect, or must not wait."""
+    match effect:
+        case Place() | Modify():
+            return Topic.COMMANDS if effect.grant.kind is ApprovalKind.APPROVED else Topic.EXITS
+        case Cancel() | RaiseEpoch():
+            return Topic.EXITS
+        case _:
+            return Topic.COMMANDS

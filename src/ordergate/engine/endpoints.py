@@ -1,0 +1,42 @@
+"""The aggregator's HTTP on port 7600: is the gate alive, and does it enforce?"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ordergate.core.events import TradingState
+from ordergate.engine.gate import Gate
+from ordergate.net.port import Request, Response
+
+
+def answer(request: Request, gate: Gate) -> Response:
+    """``GET /health``: healthy only while every account may take new risk."""
+    if (request.method, request.path) != ("GET", "/health"):
+        return _json(404, {"error": f"there is nothing at {request.method} {request.path}"})
+    group = gate.group
+    accounts = {
+        str(account.account_id): {
+            "tradingState": account.trading_state.value,
+            "reason": account.state_message,
+            "unexplained": account.unexplained,
+            "tradingDay": account.day.name,
+        }
+        for account in group.accounts.values()
+    }
+    active = all(account.trading_state is TradingState.ACTIVE for account in group.accounts.values())
+    healthy = gate.enforcing and group.link_up and active
+    return _json(
+        200,
+        {
+            "status": "healthy" if healthy else "degraded",
+            "service": "Trading Aggregator",
+            "enforcing": gate.enforcing,
+            "brokerLink": {"up": group.link_up, "reason": group.link_reason},
+            "accounts": accounts,
+            "events": group.version,
+        },
+    )
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(status, msgspec.json.encode(body), {"content-type": "application/json"})

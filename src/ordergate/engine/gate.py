@@ -1,0 +1,151 @@
+"""The gate of one risk group: recovery, the writer and everything that feeds it.
+
+A writer that crashes is recovered once from the journal; the same again leaves the group halted: nothing new is decided,
+while the connection manager's exit authority and what rests at the broker go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ordergate.bus.port import Bus, Topic
+from ordergate.bus.topics import State, StateWanted, request
+from ordergate.clock import Clock
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, Command
+from ordergate.core.inputs import Started
+from ordergate.core.reports import Report
+from ordergate.core.rules import fresh_quotes
+from ordergate.engine.effects import Outlet
+from ordergate.engine.inbox import Inbox
+from ordergate.engine.quotes import QuoteBoard
+from ordergate.engine.recovery import recover
+from ordergate.engine.writer import EmergencyNotes, Writer
+from ordergate.journal.port import Journal
+from ordergate.telemetry import Step, logger
+
+_reports = msgspec.json.Decoder(Report)
+_log = logger("gate")
+
+
+class Gate:
+    """Built, then ``open``ed (recovery), then ``run`` until cancelled."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a gate
+        self,
+        *,
+        bus: Bus,
+        journal: Journal,
+        clock: Clock,
+        approval_key: bytes,
+        started: Started,
+        orders_max: int,
+        emergency: EmergencyNotes,
+        step: Step,
+    ) -> None:
+        self._bus = bus
+        self._journal = journal
+        self._clock = clock
+        self._started = started
+        self._emergency = emergency
+        self._step = step
+        self._inbox = Inbox(orders_max)
+        self._outlet = Outlet(bus, approval_key, step)
+        self._board = QuoteBoard(bus, self._inbox, clock, self._held)
+        self._orders = bus.consume(Topic.ORDERS, "gate")
+        self._reports = bus.consume(Topic.REPORTS, "gate")
+        self._writer: Writer | None = None
+
+    @property
+    def group(self) -> Group:
+        """The state as it stands."""
+        assert self._writer is not None, "open() comes first"
+        return self._writer.group
+
+    @property
+    def enforcing(self) -> bool:
+        """False once the journal has failed: exits only."""
+        return self._writer is not None and not self._writer.exit_only
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first comparison with the broker is done and every allowed product has a fresh quote."""
+        group = self.group
+        compared = [
+            account.reconciled_ns and not account.snapshot_since_ns and not account.unexplained
+            for account in group.accounts.values()
+        ]
+        active = {i.symbol: i.contract_id for i in group.instruments.values() if i.active}
+        now_ns, age_ms = self._clock.now_ns(), group.limits.quote_age_ms_max
+        quoted = fresh_quotes(self._board.latest, age_ms, now_ns)
+        listed = [active.get(symbol) in quoted for symbol in group.limits.allowed_symbols]
+        return group.link_up and bool(compared) and all(compared) and all(listed)
+
+    async def open(self) -> None:
+        """Recover, and begin: what left before and was not answered is in doubt. Raises ``JournalDamaged``."""
+        group, seqs = await recover(self._journal)
+        self._writer = Writer(
+            group,
+            seqs,
+            inbox=self._inbox,
+            quotes=lambda: dict(self._board.latest),
+            journal=self._journal,
+            outlet=self._outlet,
+            clock=self._clock,
+            emergency=self._emergency,
+            step=self._step,
+        )
+        await self._inbox.put_fact(self._started, self._clock.now_ns())
+
+    async def take(self, command: Command) -> None:
+        """Queue ``command``; a full queue is answered at once."""
+        if self._inbox.put_command(command, self._clock.now_ns()):
+            return
+        message = "too many orders are waiting; nothing was sent, try again in a moment"
+        order_id = getattr(command, "order_id", None)
+        await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message))
+
+    async def refuse(self, answer: Answer) -> None:
+        """Tell that something never became a command."""
+        await self._outlet.tell(answer)
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._outlet.run(), name="outlet")
+            tasks.create_task(self._board.read(), name="quotes")
+            tasks.create_task(self._board.mark(), name="marks")
+            tasks.create_task(self._read_orders(), name="orders")
+            tasks.create_task(self._read_reports(), name="reports")
+            tasks.create_task(self._supervise(), name="writer")
+
+    async def _supervise(self) -> None:
+        for last in (False, True):
+            assert self._writer is not None
+            writer = asyncio.create_task(self._writer.run())
+            try:
+                await asyncio.wait({writer})
+            finally:
+                writer.cancel()
+            _log.critical("the writer crashed", halted=last, exc_info=writer.exception())
+            if not last:
+                await self.open()
+
+    async def _read_orders(self) -> None:
+        async for message in self._orders:
+            asked = request(message)
+            if isinstance(asked, StateWanted):
+                await self._outlet.tell(State(self.group))
+            else:
+                await self.take(asked)
+
+    async def _read_reports(self) -> None:
+        async for message in self._reports:
+            report: Report = _reports.decode(message)
+            await self._inbox.put_fact(report, self._clock.now_ns())
+
+    def _held(self) -> frozenset[str]:
+        accounts = self.group.accounts.values()
+        return frozenset(contract_id for account in accounts for contract_id in account.positions)

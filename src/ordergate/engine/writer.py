@@ -1,0 +1,162 @@
+"""THE SPINE: the one writer of a risk group. It owns the state and is the only caller of ``decide``.
+
+1. take the waiting inputs, each stamped with the time and the latest quotes;
+2. decide and evolve, one after the other;
+3. append all events of the batch, and wait until they are durable;
+4. send on what the events call for, never waiting for a result;
+5. results come back as inputs.
+
+Invariants:
+1. No effect and no answer leaves before the events it stands on are durable, but for exits in exit-only operation.
+2. When an append fails the state before the batch stands. From then on the group is exit-only: facts, cancels, closes,
+   flatten and stops go on, noted in an emergency file; every order that could add risk is answered JOURNAL_UNAVAILABLE.
+3. Time never runs backwards for a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ordergate.clock import Clock
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, CancelOrder, ModifyOrder, SubmitOrder, UpdateProtection
+from ordergate.core.decide import Decided, decide, next_wake_ns
+from ordergate.core.events import Event
+from ordergate.core.inputs import Stamped, Wake
+from ordergate.core.reports import Quote
+from ordergate.engine.effects import Outlet
+from ordergate.engine.inbox import Inbox, Pending
+from ordergate.errors import JournalUnavailable
+from ordergate.journal.codec import encode
+from ordergate.journal.port import Entry, Journal
+from ordergate.telemetry import Step, logger
+
+# Enough to share one disk sync among a burst, few enough that an exit arriving now is decided within milliseconds.
+BATCH_MAX = 64
+# The wall clock is looked at again at least this often, should it have been set.
+_WAKE_S_MAX = 60.0
+_SECOND_NS = 1_000_000_000
+
+_log = logger("writer")
+
+
+class EmergencyNotes(Protocol):
+    """Where events are noted that the journal no longer takes."""
+
+    def note(self, entry: Entry) -> None:
+        """Best effort; never raises."""
+        ...
+
+
+class Writer:
+    """See the module. ``seqs`` is the last journaled seq of each book."""
+
+    def __init__(  # noqa: PLR0913 - the parts of the spine
+        self,
+        group: Group,
+        seqs: dict[str, int],
+        *,
+        inbox: Inbox,
+        quotes: Callable[[], dict[str, Quote]],
+        journal: Journal,
+        outlet: Outlet,
+        clock: Clock,
+        emergency: EmergencyNotes,
+        step: Step,
+    ) -> None:
+        self.group = group
+        self.exit_only = False
+        self._seqs = seqs
+        self._inbox = inbox
+        self._quotes = quotes
+        self._journal = journal
+        self._outlet = outlet
+        self._clock = clock
+        self._emergency = emergency
+        self._step = step
+        self._last_ns = 0
+
+    async def run(self) -> None:
+        """Turn inputs into history, until cancelled. Raises ``SequenceConflict``: another writer owns the books."""
+        while True:
+            batch = await self._inbox.take(BATCH_MAX, self._until_wake_s())
+            now_ns = self._clock.now_ns()
+            await self.turn(batch or [Pending(0, 0, Wake(), now_ns)])
+
+    async def turn(self, batch: list[Pending]) -> None:
+        """Steps 2 to 4 for one batch."""
+        group, decisions = self.group, []
+        for pending in batch:
+            answer = self._refused_exit_only(pending)
+            decided = Decided(group, (), answer) if answer else decide(group, self._stamp(pending))
+            group = decided.group
+            decisions.append(decided)
+        self._step("decided", "")
+        if not await self._recorded(decisions):
+            await self._fall_back(batch)
+            return
+        number = self.group.version
+        self.group = group
+        for decided in decisions:
+            await self._outlet.carry(decided, number + 1)
+            number += len(decided.events)
+
+    async def _recorded(self, decisions: list[Decided]) -> bool:
+        """Step 3. False when the journal failed under this batch."""
+        entries = [self._entry(decided.group, event) for decided in decisions for event in decided.events]
+        if not entries:
+            return True
+        if self.exit_only:
+            for entry in entries:
+                self._emergency.note(entry)
+            return True
+        expected = {entry.book: self._seqs.get(entry.book, 0) for entry in entries}
+        try:
+            await self._journal.append(entries, expected)
+        except JournalUnavailable as error:
+            _log.error("journal unavailable: exit-only from here on", error=str(error))
+            return False
+        for entry in entries:
+            self._seqs[entry.book] = self._seqs.get(entry.book, 0) + 1
+        self._step("recorded", "")
+        return True
+
+    async def _fall_back(self, batch: list[Pending]) -> None:
+        """The batch is dropped; what may not wait is decided again without the journal."""
+        self.exit_only = True
+        await self.turn(batch)
+
+    def _refused_exit_only(self, pending: Pending) -> Answer | None:
+        command = pending.input
+        if not self.exit_only or not isinstance(command, SubmitOrder | ModifyOrder | UpdateProtection):
+            return None
+        return Answer(
+            command.request_id,
+            ok=False,
+            order_id=getattr(command, "order_id", None),
+            code="JOURNAL_UNAVAILABLE",
+            message="the journal cannot be written: only cancel, close and flatten work until it is repaired",
+        )
+
+    def _stamp(self, pending: Pending) -> Stamped:
+        self._last_ns = max(self._last_ns, self._clock.now_ns())
+        command = pending.input
+        return Stamped(
+            input=command,
+            at_ns=self._last_ns,
+            received_ns=pending.received_ns,
+            quotes=self._quotes(),
+            superseded=self._inbox.superseded(pending),
+            queued_account=self._inbox.order_account(command.order_id) if isinstance(command, CancelOrder) else None,
+        )
+
+    def _entry(self, group: Group, event: Event) -> Entry:
+        kind, version, body = encode(event)
+        return Entry(group.book(event.account_id), self._last_ns, kind, version, body)
+
+    def _until_wake_s(self) -> float:
+        due_ns = next_wake_ns(self.group, self._last_ns)
+        if due_ns is None:
+            return _WAKE_S_MAX
+        return min(_WAKE_S_MAX, max(0.0, (due_ns - self._clock.now_ns()) / _SECOND_NS))

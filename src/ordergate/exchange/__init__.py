@@ -1,0 +1,28 @@
+"""A simulated TopstepX: the ProjectX Gateway API over REST and SignalR, with its own market, accounts and file.
+
+An order flows down this list:
+
+    settings.py      everything that can be chosen, with its unit and default
+    server.py        the part of a process: one port, the market's clock; ``Exchange`` is for the composition root
+    rest.py          a request to its endpoint and back; requests.py its body, auth.py and throttle.py its doors
+    enquiries.py     the endpoints that only read; bars.py makes their bars
+    hubs.py          the two SignalR hubs: who is subscribed to what
+    venue.py         THE DESK: takes requests and market steps, one turn each
+    placing.py       why an order is rejected
+    brackets.py      the children of an entry
+    matching.py      orders against the market
+    fills.py         what a match changes; accounts.py does the money
+    market.py        the next quote; levels.py says where each product starts
+    turn.py          the changes of one request or step: stored first, then true, then told
+    store.py         the port of the file, and its twin in memory; sqlite.py is the file
+    models.py        the API's messages, enums.py its numbers; wire.py makes them from ours
+
+    listing.py       contracts: which are listed, how prices become ticks
+    orders.py        an order as the exchange keeps it
+    hours.py         when the market is open
+
+All but server, rest, hubs, venue and the stores are pure.
+
+It knows nothing of the gate: it imports only ``core.contracts``, ``net``, ``clock`` and ``errors``. The specification
+is the ProjectX API notes of 2026-11-22; "section 5.4" in this folder means theirs.
+"""

@@ -1,0 +1,108 @@
+"""Tokens: JSON Web Tokens signed with HS256, as clients that read the ``exp`` claim expect (section 3).
+
+Invariants:
+1. A token is accepted only if this exchange signed it, byte for byte, and it has not expired.
+2. The secret follows from the seed, so a token outlives a restart. It protects nothing but play money.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import msgspec
+
+from ordergate.clock import Clock
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.store import Store
+
+_HEADER = {"alg": "HS256", "typ": "JWT"}
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a token says: user and instants in seconds UTC."""
+
+    sub: str
+    iat: int
+    nbf: int
+    exp: int
+    jti: str
+    iss: str = "ordergate-exchange"
+
+
+class Tokens:
+    """Signs and reads tokens."""
+
+    def __init__(self, seed: int, lifetime_s: int) -> None:
+        self._secret = hashlib.sha256(f"ordergate exchange token secret {seed}".encode()).digest()
+        self._lifetime_s = lifetime_s
+
+    def issue(self, user_name: str, now_ns: int) -> str:
+        """A token for ``user_name``, valid from now on."""
+        now_s = now_ns // 1_000_000_000
+        claims = Claims(sub=user_name, iat=now_s, nbf=now_s, exp=now_s + self._lifetime_s, jti=str(now_ns))
+        signed = f"{_text(msgspec.json.encode(_HEADER))}.{_text(msgspec.json.encode(claims))}"
+        return f"{signed}.{self._signature(signed)}"
+
+    def claims(self, token: str, now_ns: int) -> Claims | None:
+        """What a token says, or None if it is not ours or has expired."""
+        signed, _, signature = token.rpartition(".")
+        if not token.isascii() or not hmac.compare_digest(signature.encode(), self._signature(signed).encode()):
+            return None
+        body = signed.partition(".")[2]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Claims)
+        return claims if now_ns < claims.exp * 1_000_000_000 else None
+
+    def _signature(self, signed: str) -> str:
+        return _text(hmac.new(self._secret, signed.encode(), hashlib.sha256).digest())
+
+
+class Sessions:
+    """Who a token belongs to. A token that was logged out is refused until it would have expired.
+
+    UNVERIFIED: what logout does to the token; the notes know only that the endpoint exists.
+    """
+
+    def __init__(self, settings: ExchangeSettings, store: Store, clock: Clock) -> None:
+        self.api_key = settings.api_key or derived_api_key(settings.seed)
+        self._user_name = settings.user_name
+        self._tokens = Tokens(settings.seed, settings.token_lifetime_s)
+        self._store = store
+        self._clock = clock
+
+    def login(self, user_name: str, api_key: str) -> str | None:
+        """A new token, or None if name (without case) or key is wrong. Older tokens stay valid (section 3)."""
+        known = user_name.casefold() == self._user_name.casefold()
+        if not hmac.compare_digest(api_key.encode(), self.api_key.encode()) or not known:
+            return None
+        return self.renew(self._user_name)
+
+    def renew(self, user_name: str) -> str:
+        """A new token for a user who has shown a valid one."""
+        return self._tokens.issue(user_name, self._clock.now_ns())
+
+    def user(self, token: str | None) -> str | None:
+        """The user of a valid token, None without one."""
+        claims = None if token is None else self._tokens.claims(token, self._clock.now_ns())
+        return None if token is None or claims is None or self._store.is_revoked(_signature(token)) else claims.sub
+
+    def logout(self, token: str) -> None:
+        """Refuse a valid token from now on. Raises ``StoreUnavailable``."""
+        now_ns = self._clock.now_ns()
+        claims = self._tokens.claims(token, now_ns)
+        assert claims is not None, "only a valid token is logged out"
+        self._store.revoke(_signature(token), claims.exp, now_ns // 1_000_000_000)
+
+
+def derived_api_key(seed: int) -> str:
+    """The practice user's API key, 44 characters like the vendor's."""
+    return base64.b64encode(hashlib.sha256(f"ordergate exchange api key {seed}".encode()).digest()).decode()
+
+
+def _signature(token: str) -> str:
+    return token.rpartition(".")[2]
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

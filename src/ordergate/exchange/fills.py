@@ -1,0 +1,84 @@
+"""What one match changes: order, fill, position, balance, then the brackets. PURE but for the turn it writes to."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ordergate.exchange.accounts import Fill, Position, credited, position_after
+from ordergate.exchange.brackets import after_entry_fill, after_sibling_fill
+from ordergate.exchange.enums import OrderStatus
+from ordergate.exchange.listing import Contract
+from ordergate.exchange.matching import Match
+from ordergate.exchange.orders import Order, cancelled, filled
+from ordergate.exchange.turn import Turn
+
+CHILDREN_MAX = 2
+
+
+def settle(turn: Turn, match: Match, contract: Contract, now_ns: int) -> None:
+    """Apply one match. Told in this order: order, fill, position, account, then what becomes of the bracket."""
+    before = turn.order(match.order_id)
+    assert before is not None, "a match is of an order that is not final"
+    order = filled(before, match.quantity, match.price_ticks, now_ns)
+    held = turn.position(order.account_id, order.contract_id)
+    if held is None or not held.net_quantity:
+        held = Position(
+            position_id=turn.position_id(),
+            account_id=order.account_id,
+            contract_id=order.contract_id,
+            opened_ns=now_ns,
+            net_quantity=0,
+            cost_usd=Decimal(0),
+            average_ticks=Decimal(0),
+        )
+    tick_value_usd, fee_usd = contract.product.tick_value_usd, contract.product.fee_usd * match.quantity
+    position, pnl_usd = position_after(held, order.side, match.quantity, match.price_ticks, tick_value_usd)
+    turn.put_order(order)
+    turn.add_fill(
+        Fill(
+            fill_id=turn.fill_id(),
+            order_id=order.order_id,
+            account_id=order.account_id,
+            contract_id=order.contract_id,
+            side=order.side,
+            quantity=match.quantity,
+            price_ticks=match.price_ticks,
+            fee_usd=fee_usd,
+            pnl_usd=pnl_usd,
+            at_ns=now_ns,
+        )
+    )
+    turn.put_position(position)
+    turn.put_account(credited(turn.account(order.account_id), pnl_usd, fee_usd))
+    _couple(turn, order, match, now_ns)
+
+
+def cancel(turn: Turn, order: Order, now_ns: int) -> None:
+    """Cancel an order that is not final, and with an entry the children that it has not woken (section 6, INF)."""
+    turn.put_order(cancelled(order, now_ns))
+    for child in _children(turn, order):
+        if child.status is OrderStatus.SUSPENDED:
+            turn.put_order(cancelled(child, now_ns))
+
+
+def _couple(turn: Turn, order: Order, match: Match, now_ns: int) -> None:
+    """Let the bracket follow a fill: an entry wakes or grows its children, a child ends or shrinks its sibling."""
+    for child in _children(turn, order):
+        _put_if_changed(turn, child, after_entry_fill(child, match.quantity, match.price_ticks, now_ns))
+    sibling = None if order.sibling_id is None else turn.order(order.sibling_id)
+    if sibling is not None:
+        _put_if_changed(turn, sibling, after_sibling_fill(sibling, order, match.quantity, now_ns))
+    entry = None if order.parent_id is None else turn.order(order.parent_id)
+    if entry is not None and order.is_final and not entry.is_final:
+        turn.put_order(cancelled(entry, now_ns))
+
+
+def _children(turn: Turn, entry: Order) -> list[Order]:
+    """Children that are not final, stop first: their ids follow the entry's (section 6)."""
+    near = (turn.order(entry.order_id + step) for step in range(1, CHILDREN_MAX + 1))
+    return [order for order in near if order is not None and order.parent_id == entry.order_id and not order.is_final]
+
+
+def _put_if_changed(turn: Turn, before: Order, after: Order) -> None:
+    if after is not before:
+        turn.put_order(after)

@@ -1,0 +1,290 @@
+"""The two SignalR hubs: who is subscribed to what, and what they are told (section 8).
+
+Framing is ``net.signalr``; sockets are ``net.port``. One ``Hubs`` serves both hubs: a user hub's topics are accounts,
+orders, positions and trades, a market hub's are quotes, trades and depth of a contract.
+
+Invariants:
+1. ``publish`` never waits: a client whose outbox is full is dropped, the others go on.
+2. Nothing is replayed: a subscription sees what is published after it, on this connection only. UNVERIFIED except for
+   quotes, whose first is the whole picture: the hub sends it when the subscription is made.
+3. A completion answers exactly the calls that carry an id; an unknown method is answered, and the connection lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from ordergate.errors import SocketClosed
+from ordergate.exchange import listing, wire
+from ordergate.exchange.accounts import Account, Fill, Position
+from ordergate.exchange.market import Market
+from ordergate.exchange.orders import Order
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.turn import Event, Tick
+from ordergate.net import signalr
+from ordergate.net.port import Request, Response, Upgrade, WebSocket
+
+# Messages that wait are sent in one frame, as the protocol allows; not more, so that a frame stays small.
+_FRAME_MESSAGES_MAX = 64
+# What one connection may subscribe to, so that a client cannot fill the memory; the real bound is not known.
+_SUBSCRIPTIONS_MAX = 1_000
+# The empty text: write what is before it, then stop. A client that takes longer than this for it is gone.
+_END = ""
+_FLUSH_S = 1.0
+# Negotiated ids that have not connected yet are remembered up to this number.
+_NEGOTIATED_MAX = 1_000
+
+# The docs' sample data for ``action`` (section 8.4); its meaning is not documented: 1 and 2 by what was seen live.
+_CREATED, _UPDATED, _REMOVED = 0, 1, 2
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What a pair of methods subscribes to: ``Subscribe`` + ``method``. ``of`` is the type of its one argument."""
+
+    name: str
+    of: type[int | str] | None
+
+
+Key = tuple[str, int | str | None]
+
+USER_HUB, MARKET_HUB = "/hubs/user", "/hubs/market"
+_TOPICS: Mapping[str, Mapping[str, Topic]] = {
+    USER_HUB: {
+        "accounts": Topic("accounts", None),
+        "orders": Topic("orders", int),
+        "positions": Topic("positions", int),
+        "trades": Topic("fills", int),
+    },
+    MARKET_HUB: {
+        "contractquotes": Topic("quotes", str),
+        "contracttrades": Topic("prints", str),
+        "contractmarketdepth": Topic("depth", str),
+    },
+}
+_SUBSCRIBE, _UNSUBSCRIBE = "subscribe", "unsubscribe"
+
+
+class Connection:
+    """One client of one hub."""
+
+    def __init__(self, hub: str, messages_max: int) -> None:
+        self.hub = hub
+        self.protocol = signalr.ServerProtocol()
+        self.outbox: asyncio.Queue[str] = asyncio.Queue(messages_max)
+        self.overflowed = asyncio.Event()
+        self.subscriptions: dict[Key, None] = {}
+
+    def send(self, text: str) -> None:
+        """Queue a message; a client that does not keep up is dropped."""
+        try:
+            self.outbox.put_nowait(text)
+        except asyncio.QueueFull:
+            self.overflowed.set()
+
+
+class Hubs:
+    """See the module. ``market_of`` gives the market of a contract as it stands, None if there is none."""
+
+    def __init__(self, settings: ExchangeSettings, market_of: Callable[[str], Market | None]) -> None:
+        self._settings = settings
+        self._market_of = market_of
+        self._subscribers: dict[Key, dict[Connection, None]] = {}
+        self._negotiated: dict[str, None] = {}
+        self._negotiations_total = 0
+
+    def negotiate(self, request: Request) -> Response:
+        """The answer to ``POST .../negotiate`` of a client with a valid token."""
+        self._negotiations_total += 1
+        ids = [self._id(kind) for kind in ("connection", "token")]
+        for connection_id in ids:
+            self._negotiated[connection_id] = None
+        while len(self._negotiated) > _NEGOTIATED_MAX:
+            del self._negotiated[next(iter(self._negotiated))]
+        body = signalr.negotiation(request.query.get("negotiateVersion"), *ids)
+        return Response(200, body, {"Content-Type": "application/json"})
+
+    def connect(self, hub: str, request: Request) -> Response | Upgrade:
+        """The answer to a WebSocket request of a client with a valid token; 404 for an id that was never negotiated."""
+        connection_id = request.query.get("id")
+        if connection_id is not None and connection_id not in self._negotiated:
+            return Response(404)
+
+        async def serve(socket: WebSocket) -> None:
+            await self._serve(Connection(hub, self._settings.outbox_messages_max), socket)
+
+        return Upgrade(serve)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Tell subscribers what has happened, in its order."""
+        for event in events:
+            match event:
+                case Tick():
+                    self._publish_tick(event)
+                case Order():
+                    self._publish_order(event)
+                case Fill():
+                    self._publish_fill(event)
+                case Position():
+                    self._publish_position(event)
+                case Account():
+                    self._publish_account(event)
+
+    def _publish_order(self, order: Order) -> None:
+        if subscribers := self._subscribers.get(("orders", order.account_id)):
+            model = wire.order_model(order, listing.known_contract(order.contract_id), wire.HUB_DIGITS)
+            _send(subscribers, "GatewayUserOrder", _wrapped(_UPDATED, model))
+
+    def _publish_fill(self, fill: Fill) -> None:
+        if subscribers := self._subscribers.get(("fills", fill.account_id)):
+            model = wire.trade_model(fill, listing.known_contract(fill.contract_id), wire.HUB_DIGITS)
+            _send(subscribers, "GatewayUserTrade", _wrapped(_CREATED, model))
+
+    def _publish_position(self, held: Position) -> None:
+        if subscribers := self._subscribers.get(("positions", held.account_id)):
+            model = wire.position_model(held, listing.known_contract(held.contract_id), wire.HUB_DIGITS)
+            _send(subscribers, "GatewayUserPosition", _wrapped(_UPDATED if held.net_quantity else _REMOVED, model))
+
+    def _publish_account(self, account: Account) -> None:
+        if subscribers := self._subscribers.get(("accounts", None)):
+            _send(subscribers, "GatewayUserAccount", _wrapped(_UPDATED, wire.account_model(account)))
+
+    def _publish_tick(self, tick: Tick) -> None:
+        contract_id = tick.after.contract_id
+        contract = listing.known_contract(contract_id)
+        if subscribers := self._subscribers.get(("quotes", contract_id)):
+            changes = wire.quote_changes(tick, contract)
+            if changes is not None:
+                _send(subscribers, "GatewayQuote", contract_id, changes)
+        if tick.prints and (subscribers := self._subscribers.get(("prints", contract_id))):
+            _send(subscribers, "GatewayTrade", contract_id, wire.prints(tick, contract))
+        if subscribers := self._subscribers.get(("depth", contract_id)):
+            _send(subscribers, "GatewayDepth", contract_id, wire.depth(tick, contract))
+
+    async def _serve(self, connection: Connection, socket: WebSocket) -> None:
+        """Read and write until the client leaves, falls silent or does not keep up."""
+        reader = asyncio.create_task(self._read(connection, socket))
+        writer = asyncio.create_task(self._write(connection, socket))
+        overflow = asyncio.create_task(connection.overflowed.wait())
+        tasks = [reader, writer, overflow]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if reader.done():
+                connection.send(_END)
+                await asyncio.wait([writer], timeout=_FLUSH_S)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for key in connection.subscriptions:
+                self._forget(connection, key)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, connection: Connection, socket: WebSocket) -> None:
+        """Take the client's messages until it closes or is silent for too long."""
+        protocol = connection.protocol
+        while protocol.state is not signalr.State.CLOSED:
+            is_open = protocol.state is signalr.State.OPEN
+            patience_s = self._settings.client_timeout_s if is_open else self._settings.handshake_timeout_s
+            try:
+                async with asyncio.timeout(patience_s):
+                    text = await socket.receive()
+            except TimeoutError:
+                return
+            if text is None:
+                return
+            for event in protocol.receive(text):
+                self._take(connection, event)
+
+    async def _write(self, connection: Connection, socket: WebSocket) -> None:
+        """Write what is queued, up to the end mark, and a ping when there has been nothing to write."""
+        outbox = connection.outbox
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.ping_interval_s):
+                    texts = [await outbox.get()]
+            except TimeoutError:
+                texts = [signalr.encode(signalr.Ping())]
+            while len(texts) < _FRAME_MESSAGES_MAX and not outbox.empty():
+                texts.append(outbox.get_nowait())
+            try:
+                if any(texts):
+                    await socket.send("".join(texts))
+            except SocketClosed:
+                return
+            if _END in texts:
+                return
+
+    def _take(self, connection: Connection, event: signalr.ServerEvent) -> None:
+        """Act on one message of a client. Anything but a call needs no answer."""
+        match event:
+            case signalr.HandshakeRequest():
+                connection.send(connection.protocol.accept(event))
+            case signalr.Invocation():
+                error = self._call(connection, event)
+                text = connection.protocol.complete(event, error=error)
+                if text is not None:
+                    connection.send(text)
+            case signalr.StreamInvocation():
+                # No method streams. UNVERIFIED wording.
+                error = (
+                    f"The client attempted to invoke the non-streaming '{event.target}' method with a streaming call."
+                )
+                connection.send(connection.protocol.send(signalr.Completion(event.invocation_id, error=error)))
+
+    def _call(self, connection: Connection, call: signalr.Invocation) -> str | None:
+        """Carry out one call; the error's text, or None. Method names are matched without case (section 8.2)."""
+        method = call.target.casefold()
+        verb = _UNSUBSCRIBE if method.startswith(_UNSUBSCRIBE) else _SUBSCRIBE
+        topic = _TOPICS[connection.hub].get(method.removeprefix(verb)) if method.startswith(verb) else None
+        if topic is None:
+            return f"Unknown hub method '{call.target}'"
+        try:
+            arguments = msgspec.json.decode(call.arguments, type=list[int | str | None])
+        except msgspec.DecodeError:
+            arguments = [None]
+        if len(arguments) != (topic.of is not None) or not all(type(value) is topic.of for value in arguments):
+            return f"Failed to invoke '{call.target}' due to an error on the server."
+        key: Key = (topic.name, arguments[0] if arguments else None)
+        if verb == _UNSUBSCRIBE:
+            connection.subscriptions.pop(key, None)
+            self._forget(connection, key)
+            return None
+        if len(connection.subscriptions) >= _SUBSCRIPTIONS_MAX:
+            return f"Failed to invoke '{call.target}' due to an error on the server."
+        connection.subscriptions[key] = None
+        self._subscribers.setdefault(key, {})[connection] = None
+        market = self._market_of(str(key[1])) if topic.name == "quotes" else None
+        if market is not None:
+            contract = listing.known_contract(market.contract_id)
+            full = wire.quote(market, contract)
+            _send({connection: None}, "GatewayQuote", market.contract_id, full)
+        return None
+
+    def _forget(self, connection: Connection, key: Key) -> None:
+        subscribers = self._subscribers.get(key, {})
+        subscribers.pop(connection, None)
+        if not subscribers:
+            self._subscribers.pop(key, None)
+
+    def _id(self, kind: str) -> str:
+        """A new id, the same in every run: 22 characters, as ASP.NET Core makes them."""
+        name = f"{self._settings.seed} {kind} {self._negotiations_total}"
+        return hashlib.sha256(name.encode()).hexdigest()[:22]
+
+
+def _send(subscribers: Mapping[Connection, None], target: str, *arguments: object) -> None:
+    """Queue one event for each of its subscribers; it is encoded once."""
+    text = signalr.encode(signalr.invocation(target, *arguments))
+    for connection in subscribers:
+        if connection.protocol.state is signalr.State.OPEN:
+            connection.send(text)
+
+
+def _wrapped(action: int, model: msgspec.Struct) -> dict[str, object]:
+    return {"action": action, "data": wire.without_nulls(model)}

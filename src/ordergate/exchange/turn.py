@@ -1,0 +1,188 @@
+"""The changes of one request or one market step: stored first, then true, then told.
+
+A ``Turn`` sees the book as it was plus its own changes; nobody else sees them before they are stored. If storing fails,
+nothing has happened.
+
+Invariants:
+1. ``Book`` changes only in ``Turn.commit``, after the store has taken the same changes.
+2. ``events`` hold every change that subscribers are told, in the order in which it happened.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ordergate.exchange.accounts import Account, Fill, Position
+from ordergate.exchange.market import Bar, Market, Print
+from ordergate.exchange.matching import Quote
+from ordergate.exchange.orders import Order
+from ordergate.exchange.store import Changes, Store, Stored
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """One step of one contract's market, and the trades in it."""
+
+    before: Market
+    after: Market
+    prints: tuple[Print, ...]
+
+
+Event = Order | Fill | Position | Account | Tick
+
+
+class Book:
+    """What the venue knows: accounts, positions that are not flat, orders that are not final, markets.
+
+    ``quotes`` follow from the markets, less what orders have taken since the last step. That alone is not stored: after
+    a restart the quoted sizes stand whole again until the next step.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self.accounts = {account.account_id: account for account in stored.accounts}
+        self.positions = {(held.account_id, held.contract_id): held for held in stored.positions}
+        self.orders = {order.order_id: order for order in stored.orders}
+        self.markets = {market.contract_id: market for market in stored.markets}
+        self.quotes = {
+            contract_id: _quote(market, ()) for contract_id, market in self.markets.items()
+        }
+        self.counters = stored.counters
+
+
+class Turn:
+    """See the module."""
+
+    def __init__(self, book: Book) -> None:
+        self.events: list[Event] = []
+        self._book = book
+        self._orders: dict[int, Order] = {}
+        self._fills: list[Fill] = []
+        self._positions: dict[tuple[int, str], Position] = {}
+        self._accounts: dict[int, Account] = {}
+        self._counters = book.counters
+        self._quotes: dict[str, Quote] = {}
+        self._markets: dict[str, Market] | None = None
+        self._bars: list[tuple[str, Bar]] = []
+
+    def order(self, order_id: int) -> Order | None:
+        """An order that was not final when the turn began, as it is now."""
+        return self._orders.get(order_id) or self._book.orders.get(order_id)
+
+    def account(self, account_id: int) -> Account:
+        """An account as it is now."""
+        return self._accounts.get(account_id) or self._book.accounts[account_id]
+
+    def position(self, account_id: int, contract_id: str) -> Position | None:
+        """A position as it is now; None where none has been held since the book's position was flat."""
+        key = (account_id, contract_id)
+        return self._positions.get(key) or self._book.positions.get(key)
+
+    def order_ids(self, count: int) -> int:
+        """The first of ``count`` consecutive new order ids."""
+        first = self._counters.order_id + 1
+        self._counters = msgspec.structs.replace(self._counters, order_id=first + count - 1)
+        return first
+
+    def fill_id(self) -> int:
+        """A new fill id."""
+        self._counters = msgspec.structs.replace(self._counters, fill_id=self._counters.fill_id + 1)
+        return self._counters.fill_id
+
+    def position_id(self) -> int:
+        """A new position id."""
+        self._counters = msgspec.structs.replace(self._counters, position_id=self._counters.position_id + 1)
+        return self._counters.position_id
+
+    def put_order(self, order: Order) -> None:
+        """Change or add an order, and tell it."""
+        self._orders[order.order_id] = order
+        self.events.append(order)
+
+    def put_quietly(self, order: Order) -> None:
+        """Change an order in a way that nobody is told."""
+        self._orders[order.order_id] = order
+
+    def add_fill(self, fill: Fill) -> None:
+        """Add a fill, and tell it."""
+        self._fills.append(fill)
+        self.events.append(fill)
+
+    def put_position(self, position: Position) -> None:
+        """Change or add a position, and tell it."""
+        self._positions[(position.account_id, position.contract_id)] = position
+        self.events.append(position)
+
+    def put_account(self, account: Account) -> None:
+        """Change or add an account, and tell it."""
+        self._accounts[account.account_id] = account
+        self.events.append(account)
+
+    def quote(self, contract_id: str) -> Quote:
+        """The quote of a contract that has a market, as it is now."""
+        return self._quotes.get(contract_id) or self._book.quotes[contract_id]
+
+    def put_quote(self, contract_id: str, quote: Quote) -> None:
+        """Change what orders meet."""
+        self._quotes[contract_id] = quote
+
+    def put_markets(self, markets: dict[str, Market]) -> None:
+        """Replace all markets: contracts that are not among them have none from now on."""
+        self._markets = markets
+        self._quotes = {
+            contract_id: _quote(market, ()) for contract_id, market in markets.items()
+        }
+
+    def add_tick(self, tick: Tick) -> None:
+        """Move one market, and tell it. A minute that ended is kept as a bar."""
+        before, after = tick.before, tick.after
+        self._markets = self._markets or dict(self._book.markets)
+        self._markets[after.contract_id] = after
+        self._quotes[after.contract_id] = _quote(after, tick.prints)
+        if before.bar is not None and after.bar is not None and before.bar.start_ns != after.bar.start_ns:
+            self._bars.append((before.contract_id, before.bar))
+        self.events.append(tick)
+
+    def commit(self, store: Store) -> None:
+        """Store the changes, then make them true. Raises ``StoreUnavailable``, and then nothing has happened."""
+        markets = None if self._markets is None else tuple(self._markets.values())
+        store.save(
+            Changes(
+                counters=self._counters,
+                orders=tuple(self._orders.values()),
+                fills=tuple(self._fills),
+                positions=tuple(self._positions.values()),
+                accounts=tuple(self._accounts.values()),
+                markets=markets,
+                bars=tuple(self._bars),
+            )
+        )
+        book = self._book
+        book.counters = self._counters
+        book.accounts |= self._accounts
+        if self._markets is not None:
+            book.markets = self._markets
+            book.quotes = {
+                contract_id: quote for contract_id, quote in book.quotes.items() if contract_id in self._markets
+            }
+        book.quotes |= self._quotes
+        for order in self._orders.values():
+            if order.is_final:
+                book.orders.pop(order.order_id, None)
+            else:
+                book.orders[order.order_id] = order
+        for key, position in self._positions.items():
+            if position.net_quantity:
+                book.positions[key] = position
+            else:
+                book.positions.pop(key, None)
+
+
+def _quote(market: Market, prints: tuple[Print, ...]) -> Quote:
+    return Quote(
+        bid=market.bid,
+        ask=market.ask,
+        last=market.last,
+        low=min((trade.price for trade in prints), default=None),
+        high=max((trade.price for trade in prints), default=None),
+        bid_size=market.bid_size,
+        ask_size=market.ask_size,
+    )

@@ -1,0 +1,314 @@
+"""The desk of the simulated exchange: takes requests and market steps, one turn each.
+
+Synchronous: nothing can happen between two lines of a request. Every method that changes something stores the change,
+makes it true, tells subscribers, and only then returns; if it cannot be stored it has not happened
+(``StoreUnavailable``).
+
+Invariants:
+1. What ``publish`` was told, or a caller was answered, survives a kill of the process.
+2. Order ids count up without a gap, rejected orders included; a bracket's children follow their entry.
+3. Same seed, same calls at the same instants: same answers, fills and prices.
+4. The market moves only in ``step``: while the process is down it stands still.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from ordergate.clock import Clock
+from ordergate.errors import StartRefused
+from ordergate.exchange import fills, hours, listing, market, matching, placing
+from ordergate.exchange.accounts import Account, Position
+from ordergate.exchange.brackets import children
+from ordergate.exchange.enums import (
+    CancelCode,
+    CloseCode,
+    ModifyCode,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    PartialCloseCode,
+    PlaceCode,
+)
+from ordergate.exchange.listing import Contract
+from ordergate.exchange.market import Market, Move
+from ordergate.exchange.models import CloseRequest, ModifyRequest, OrderRequest, PartialCloseRequest, PlaceRequest
+from ordergate.exchange.orders import Order
+from ordergate.exchange.settings import ExchangeSettings, Hours
+from ordergate.exchange.store import Store
+from ordergate.exchange.turn import Book, Event, Tick, Turn
+
+FIRST_ACCOUNT_ID = 1001
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a request ended: the endpoint's own code (0 = success) and text; ``order_id`` if an order was made."""
+
+    code: int = 0
+    text: str | None = None
+    order_id: int | None = None
+
+
+class Venue:
+    """See the module. ``book`` is for reading."""
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        store: Store,
+        clock: Clock,
+        move: Move,
+        publish: Callable[[Sequence[Event]], None],
+    ) -> None:
+        """Go on from what ``store`` holds. Raises ``StartRefused`` for a file of another seed."""
+        stored = store.load(settings.seed)
+        if stored.seed not in (None, settings.seed):
+            msg = f"the exchange's file was made with seed {stored.seed}: start with that seed, or with another file"
+            raise StartRefused(msg)
+        self.book = Book(stored)
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._move = move
+        self._publish = publish
+        turn = Turn(self.book)
+        for number in range(1, settings.account_count + 1):
+            account_id = FIRST_ACCOUNT_ID + number - 1
+            if account_id not in self.book.accounts:
+                name = f"PRACTICE-{settings.starting_balance_usd / 1000:f}K-{number}"
+                turn.put_account(Account(account_id, name, settings.starting_balance_usd))
+        turn.put_markets(self._markets_of(hours.trading_day(clock.now_ns())))
+        turn.commit(store)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the market trades now."""
+        return self._settings.hours is Hours.ALWAYS or hours.is_open(self._clock.now_ns())
+
+    @property
+    def listed(self) -> Mapping[str, Contract]:
+        """The active contracts by id."""
+        return listing.listed(self._settings.symbols, hours.trading_day(self._clock.now_ns()))
+
+    def place(self, request: PlaceRequest) -> Answer:
+        """Order/place. A rejected order is stored too, and its id is in the answer (section 4.1)."""
+        if request.account_id not in self.book.accounts:
+            return Answer(PlaceCode.ACCOUNT_NOT_FOUND)
+        contract = listing.contract_of(request.contract_id)
+        if contract is None:
+            return Answer(PlaceCode.CONTRACT_NOT_FOUND)
+        if request.contract_id not in self.book.markets:
+            return Answer(PlaceCode.CONTRACT_NOT_ACTIVE)
+        if request.side not in tuple(OrderSide):
+            return Answer(PlaceCode.ORDER_REJECTED, "Order rejected: invalid order side.")  # UNVERIFIED
+        turn = Turn(self.book)
+        now_ns = self._clock.now_ns()
+        order = Order(
+            order_id=turn.order_ids(1),
+            account_id=request.account_id,
+            contract_id=request.contract_id,
+            status=OrderStatus.PENDING,
+            type=OrderType(request.type) if request.type in tuple(OrderType) else OrderType.UNKNOWN,
+            side=OrderSide(request.side),
+            quantity=request.size,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+            tag=request.custom_tag,
+        )
+        legs = children(order, request)
+        priced = placing.priced(order, request.limit_price, request.stop_price, contract)
+        refusal = self._refusal(turn, priced, [order, *legs], request)
+        order = order if isinstance(priced, str) else priced
+        if refusal is None:
+            self._open(turn, order, legs, contract)
+            self._commit(turn)
+            return Answer(order_id=order.order_id)
+        # One tag names one order: the second to use it is recorded without. UNVERIFIED.
+        tag = None if refusal == placing.TAG_USED else order.tag
+        turn.put_order(msgspec.structs.replace(order, status=OrderStatus.REJECTED, tag=tag))
+        self._commit(turn)
+        return Answer(PlaceCode.ORDER_REJECTED, refusal, order.order_id)
+
+    def modify(self, request: ModifyRequest) -> Answer:
+        """Order/modify. A bracket child that has not woken has no price yet and is refused (UNVERIFIED)."""
+        if request.account_id not in self.book.accounts:
+            return Answer(ModifyCode.ACCOUNT_NOT_FOUND)
+        before = self.book.orders.get(request.order_id)
+        if before is None or before.account_id != request.account_id:
+            return Answer(ModifyCode.ORDER_NOT_FOUND)
+        if not before.is_open or before.triggered:
+            return Answer(ModifyCode.REJECTED)
+        quantity = before.quantity if request.size is None else request.size
+        if quantity <= before.filled_quantity:
+            return Answer(ModifyCode.REJECTED, placing.INVALID_SIZE)
+        contract = listing.known_contract(before.contract_id)
+        order = placing.priced(before, request.limit_price, request.stop_price, contract)
+        if isinstance(order, str):
+            return Answer(ModifyCode.REJECTED, order)
+        turn = Turn(self.book)
+        refusal = placing.stop_refusal(order, turn.quote(order.contract_id))
+        if refusal is not None:
+            return Answer(ModifyCode.REJECTED, refusal)
+        order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
+        turn.put_order(order)
+        if self.is_open:
+            self._match(turn, [order], contract, incoming=True)
+        self._commit(turn)
+        return Answer()
+
+    def cancel(self, request: OrderRequest) -> Answer:
+        """Order/cancel. An order that has ended already is "not found" (section 5.4: codes 2 and 5 are reported)."""
+        if request.account_id not in self.book.accounts:
+            return Answer(CancelCode.ACCOUNT_NOT_FOUND)
+        order = self.book.orders.get(request.order_id)
+        if order is None or order.account_id != request.account_id:
+            return Answer(CancelCode.ORDER_NOT_FOUND)
+        turn = Turn(self.book)
+        fills.cancel(turn, order, self._clock.now_ns())
+        self._commit(turn)
+        return Answer()
+
+    def close(self, request: CloseRequest) -> Answer:
+        """Position/closeContract: a market order for the whole position."""
+        if request.account_id not in self.book.accounts:
+            return Answer(CloseCode.ACCOUNT_NOT_FOUND)
+        if listing.contract_of(request.contract_id) is None:
+            return Answer(CloseCode.CONTRACT_NOT_FOUND)
+        held = self.book.positions.get((request.account_id, request.contract_id))
+        if held is None:
+            return Answer(CloseCode.POSITION_NOT_FOUND)
+        if not self.is_open:
+            return Answer(CloseCode.ORDER_REJECTED)
+        return self._close(held, abs(held.net_quantity))
+
+    def close_part(self, request: PartialCloseRequest) -> Answer:
+        """Position/partialCloseContract: a market order for a part of the position, or all of it."""
+        if request.account_id not in self.book.accounts:
+            return Answer(PartialCloseCode.ACCOUNT_NOT_FOUND)
+        if listing.contract_of(request.contract_id) is None:
+            return Answer(PartialCloseCode.CONTRACT_NOT_FOUND)
+        held = self.book.positions.get((request.account_id, request.contract_id))
+        if held is None:
+            return Answer(PartialCloseCode.POSITION_NOT_FOUND)
+        if not 0 < request.size <= abs(held.net_quantity):
+            return Answer(PartialCloseCode.INVALID_CLOSE_SIZE)
+        if not self.is_open:
+            return Answer(PartialCloseCode.ORDER_REJECTED)
+        return self._close(held, request.size)
+
+    def step(self) -> None:
+        """One step of every market, if the exchange is open, and what it does to the orders."""
+        if not self.is_open:
+            return
+        now_ns = self._clock.now_ns()
+        day = hours.trading_day(now_ns)
+        markets = self.book.markets
+        turn = Turn(self.book)
+        if any(state.day != day.isoformat() for state in markets.values()):
+            markets = self._markets_of(day)
+            turn.put_markets(markets)
+        for before in list(markets.values()):
+            contract = listing.known_contract(before.contract_id)
+            after, prints = self._move(before, contract, now_ns, day.isoformat())
+            turn.add_tick(Tick(before, after, prints))
+        open_orders: dict[str, list[Order]] = {}
+        for order in self.book.orders.values():
+            if order.is_open:
+                open_orders.setdefault(order.contract_id, []).append(order)
+        for contract_id, orders in open_orders.items():
+            self._match(turn, orders, listing.known_contract(contract_id), incoming=False)
+        self._commit(turn)
+
+    def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
+        """Why an order is rejected, or None. ``priced`` is the order or what is wrong with its price."""
+        side, account_id = placed[0].side, placed[0].account_id
+        refusal = placing.place_refusal(request, side, self._settings.bracket_mode, is_open=self.is_open)
+        if refusal is not None:
+            return refusal
+        if any(self._store.is_tag_used(account_id, order.tag) for order in placed if order.tag is not None):
+            return placing.TAG_USED
+        return priced if isinstance(priced, str) else placing.stop_refusal(priced, turn.quote(priced.contract_id))
+
+    def _open(self, turn: Turn, order: Order, legs: list[Order], contract: Contract) -> None:
+        """Open an accepted order. Its stop is told first, then itself, then its target (section 6)."""
+        turn.order_ids(len(legs))
+        targets = [leg for leg in legs if leg.type is OrderType.LIMIT]
+        for told in [*(leg for leg in legs if leg not in targets), order, *targets]:
+            turn.put_order(told)
+        order = msgspec.structs.replace(order, status=OrderStatus.OPEN)
+        if order.type is OrderType.MARKET:
+            turn.put_quietly(order)  # seen to go from pending to filled at once
+        else:
+            turn.put_order(order)
+        self._match(turn, [order], contract, incoming=True)
+        matched = turn.order(order.order_id)
+        if matched is order and order.type is OrderType.MARKET:
+            turn.put_order(order)  # nothing was left to take: it waits for the next quote
+
+    def _close(self, held: Position, quantity: int) -> Answer:
+        """Close a part of a position at market."""
+        now_ns = self._clock.now_ns()
+        contract = listing.known_contract(held.contract_id)
+        turn = Turn(self.book)
+        if self._settings.close_cancels_legs:
+            for leg in list(self.book.orders.values()):
+                if leg.parent_id is not None and (leg.account_id, leg.contract_id) == (
+                    held.account_id,
+                    held.contract_id,
+                ):
+                    fills.cancel(turn, leg, now_ns)
+        order = Order(
+            order_id=turn.order_ids(1),
+            account_id=held.account_id,
+            contract_id=held.contract_id,
+            status=OrderStatus.PENDING,
+            type=OrderType.MARKET,
+            side=OrderSide.ASK if held.net_quantity > 0 else OrderSide.BID,
+            quantity=quantity,
+            created_ns=now_ns,
+            updated_ns=now_ns,
+        )
+        self._open(turn, order, [], contract)
+        self._commit(turn)
+        return Answer()
+
+    def _match(self, turn: Turn, orders: list[Order], contract: Contract, *, incoming: bool) -> None:
+        """Match open orders of one contract, and settle what they fill."""
+        now_ns = self._clock.now_ns()
+        quote = turn.quote(contract.contract_id)
+        swept = matching.sweep(orders, quote, partial_fills=self._settings.partial_fills, incoming=incoming)
+        turn.put_quote(contract.contract_id, swept.quote)
+        for order_id in swept.triggered:
+            order = turn.order(order_id)
+            assert order is not None, "only orders that are not final are matched"
+            turn.put_quietly(msgspec.structs.replace(order, triggered=True))
+        for match in swept.matches:
+            order = turn.order(match.order_id)
+            # An earlier match of this sweep may have ended it: a leg that fills ends the rest of its entry.
+            if order is not None and order.is_open:
+                fills.settle(turn, match, contract, now_ns)
+
+    def _markets_of(self, day: datetime.date) -> dict[str, Market]:
+        """The markets to run on a trading date: active contracts, and those that an order or a position is still in."""
+        now_ns, seed = self._clock.now_ns(), self._settings.seed
+        active = listing.listed(self._settings.symbols, day)
+        held = {order.contract_id for order in self.book.orders.values()}
+        held |= {contract_id for _, contract_id in self.book.positions}
+        before = self.book.markets
+        markets = {name: state for name, state in before.items() if name in active or name in held}
+        for name, contract in active.items():
+            if name in markets:
+                continue
+            earlier = [before[known] for known in before if listing.known_contract(known).product == contract.product]
+            if earlier:
+                markets[name] = market.rolled(earlier[-1], name, now_ns, day.isoformat())
+            else:
+                markets[name] = market.opening(contract, seed, now_ns, day.isoformat())
+        return markets
+
+    def _commit(self, turn: Turn) -> None:
+        turn.commit(self._store)
+        self._publish(turn.events)

@@ -1,0 +1,230 @@
+"""Our orders, fills, positions and quotes as the API's messages, and its instants as ours. PURE.
+
+REST instants have up to 6 fractional digits, hub instants up to 7, trailing zeros trimmed (section 5).
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+from ordergate.exchange.accounts import Account, Fill, Position
+from ordergate.exchange.enums import DomType, PositionType
+from ordergate.exchange.listing import Contract
+from ordergate.exchange.market import Bar, Market
+from ordergate.exchange.models import (
+    AccountModel,
+    BarModel,
+    ContractModel,
+    DepthModel,
+    OrderModel,
+    PositionModel,
+    PrintModel,
+    QuoteModel,
+    TradeModel,
+)
+from ordergate.exchange.orders import Order
+from ordergate.exchange.turn import Tick
+
+REST_DIGITS = 6
+HUB_DIGITS = 7
+
+_AVERAGE_PLACES = Decimal("1e-9")  # docs print up to 9 fractional digits (section 5)
+_PERCENT_PLACES = Decimal("0.01")
+_INSTANT_NS_MAX = 2**63 - 1  # year 2262: nothing is later
+
+
+def number(value: Decimal) -> Decimal:
+    """The same value without trailing zeros or exponent, as ``29423`` (section 5)."""
+    plain = (value + 0).normalize()
+    return plain.quantize(Decimal(1)) if plain == plain.to_integral_value() else plain
+
+
+def instant(at_ns: int, digits: int) -> str:
+    """An instant in ISO 8601 with ``+00:00``."""
+    seconds, rest_ns = divmod(at_ns, 1_000_000_000)
+    whole = datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f"{rest_ns:09d}"[:digits].rstrip("0")
+    return f"{whole}.{fraction}+00:00" if fraction else f"{whole}+00:00"
+
+
+def instant_ns(text: str) -> int:
+    """Nanoseconds UTC of an ISO 8601 instant; without an offset it is UTC. Raises ``ValueError``."""
+    read = datetime.datetime.fromisoformat(text)
+    utc = read if read.tzinfo is not None else read.replace(tzinfo=datetime.UTC)
+    since = utc - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    at_ns = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+    return max(-_INSTANT_NS_MAX, min(at_ns, _INSTANT_NS_MAX))
+
+
+def without_nulls(model: msgspec.Struct) -> dict[str, object]:
+    """A message's members by their names on the wire, less those that are null: as hubs send them (section 8.4)."""
+    members: dict[str, object] = msgspec.to_builtins(model, builtin_types=(Decimal,))
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def account_model(account: Account) -> AccountModel:
+    """Every account of this exchange is visible and simulated."""
+    return AccountModel(
+        id=account.account_id,
+        name=account.name,
+        balance=number(account.balance_usd),
+        can_trade=account.can_trade,
+        is_visible=True,
+        simulated=True,
+    )
+
+
+def contract_model(contract: Contract, *, is_active: bool) -> ContractModel:
+    product = contract.product
+    return ContractModel(
+        id=contract.contract_id,
+        name=contract.name,
+        description=product.description,
+        tick_size=number(product.tick_size),
+        tick_value=number(product.tick_value_usd),
+        active_contract=is_active,
+        symbol_id=product.symbol_id,
+    )
+
+
+def order_model(order: Order, contract: Contract, digits: int) -> OrderModel:
+    """``linkedOrderId`` stands on a target only, and names its stop (section 6)."""
+    average = order.average_ticks
+    is_target = order.parent_id is not None and order.sibling_id is not None and order.sibling_id < order.order_id
+    return OrderModel(
+        id=order.order_id,
+        account_id=order.account_id,
+        contract_id=order.contract_id,
+        symbol_id=contract.product.symbol_id,
+        creation_timestamp=instant(order.created_ns, digits),
+        update_timestamp=instant(order.updated_ns, digits),
+        status=order.status,
+        type=order.type,
+        side=order.side,
+        size=order.quantity,
+        limit_price=None if order.limit_ticks is None else number(contract.price(order.limit_ticks)),
+        stop_price=None if order.stop_ticks is None else number(contract.price(order.stop_ticks)),
+        fill_volume=order.filled_quantity,
+        filled_price=None if average is None else _average(average, contract),
+        custom_tag=order.tag,
+        trail_distance=None,
+        trail_price=None,
+        parent_order_id=order.parent_id,
+        linked_order_id=order.sibling_id if is_target else None,
+    )
+
+
+def position_model(position: Position, contract: Contract, digits: int) -> PositionModel:
+    """A flat position has type 0 and size 0, and keeps its average price (section 8.4)."""
+    net = position.net_quantity
+    return PositionModel(
+        id=position.position_id,
+        account_id=position.account_id,
+        contract_id=position.contract_id,
+        contract_display_name=contract.display_name,
+        creation_timestamp=instant(position.opened_ns, digits),
+        type=PositionType.LONG if net > 0 else PositionType.SHORT if net else PositionType.UNDEFINED,
+        size=abs(net),
+        average_price=_average(position.average_ticks, contract),
+    )
+
+
+def trade_model(fill: Fill, contract: Contract, digits: int) -> TradeModel:
+    """``commissions`` is 0: how the service splits fees and commissions is not known (section 13, 16)."""
+    return TradeModel(
+        id=fill.fill_id,
+        account_id=fill.account_id,
+        contract_id=fill.contract_id,
+        creation_timestamp=instant(fill.at_ns, digits),
+        price=number(contract.price(fill.price_ticks)),
+        profit_and_loss=None if fill.pnl_usd is None else number(fill.pnl_usd),
+        fees=number(fill.fee_usd),
+        commissions=Decimal(0),
+        side=fill.side,
+        size=fill.quantity,
+        voided=False,
+        order_id=fill.order_id,
+    )
+
+
+def bar_model(bar: Bar, contract: Contract) -> BarModel:
+    return BarModel(
+        t=instant(bar.start_ns, REST_DIGITS),
+        o=number(contract.price(bar.open)),
+        h=number(contract.price(bar.high)),
+        l=number(contract.price(bar.low)),
+        c=number(contract.price(bar.close)),
+        v=bar.volume,
+    )
+
+
+def quote(market: Market, contract: Contract) -> dict[str, object]:
+    """A full GatewayQuote. ``change`` is against the last price of the trading day before. UNVERIFIED: symbolName."""
+    change = market.last - market.settlement
+    percent = Decimal(100 * change) / market.settlement if market.settlement else Decimal(0)
+    moved = instant(market.moved_ns, HUB_DIGITS)
+    return without_nulls(
+        QuoteModel(
+            symbol=contract.product.symbol_id,
+            symbol_name=f"/{contract.product.symbol}",
+            last_price=number(contract.price(market.last)),
+            best_bid=number(contract.price(market.bid)),
+            best_ask=number(contract.price(market.ask)),
+            change=number(contract.price(change)),
+            change_percent=number(percent.quantize(_PERCENT_PLACES, ROUND_HALF_EVEN)),
+            open=number(contract.price(market.open)),
+            high=number(contract.price(market.high)),
+            low=number(contract.price(market.low)),
+            volume=market.volume,
+            last_updated=moved,
+            timestamp=moved,
+            contract=contract.contract_id,
+        )
+    )
+
+
+def quote_changes(tick: Tick, contract: Contract) -> dict[str, object] | None:
+    """The GatewayQuote of one step: what changed, and what is always there (section 8.5); None if nothing changed."""
+    before, after = quote(tick.before, contract), quote(tick.after, contract)
+    constant = ("symbol", "lastUpdated", "timestamp", "contract")
+    changed = {name: value for name, value in after.items() if name in constant or before[name] != value}
+    return changed if len(changed) > len(constant) else None
+
+
+def prints(tick: Tick, contract: Contract) -> list[PrintModel]:
+    """The GatewayTrade array of one step; empty if nothing traded."""
+    return [
+        PrintModel(
+            symbol_id=contract.product.symbol_id,
+            price=number(contract.price(trade.price)),
+            timestamp=instant(tick.after.moved_ns, HUB_DIGITS),
+            type=trade.side,
+            volume=trade.quantity,
+            contract_id=contract.contract_id,
+        )
+        for trade in tick.prints
+    ]
+
+
+def depth(tick: Tick, contract: Contract) -> list[DepthModel]:
+    """The GatewayDepth array of one step. Thin: the two best levels only."""
+    after = tick.after
+    levels = ((DomType.BEST_BID, after.bid, after.bid_size), (DomType.BEST_ASK, after.ask, after.ask_size))
+    return [
+        DepthModel(
+            contract_id=contract.contract_id,
+            timestamp=instant(tick.after.moved_ns, HUB_DIGITS),
+            type=level,
+            price=number(contract.price(price)),
+            volume=size,
+            current_volume=size,
+        )
+        for level, price, size in levels
+    ]
+
+
+def _average(ticks: Decimal, contract: Contract) -> Decimal:
+    return number((ticks * contract.product.tick_size).quantize(_AVERAGE_PLACES, ROUND_HALF_EVEN))

@@ -1,0 +1,1 @@
+"""Step 5, record: durable before any effect leaves."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: the ports (``port``), their adapters (``http``, ``memory``), SignalR framing (``signalr``)."""

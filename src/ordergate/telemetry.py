@@ -1,0 +1,167 @@
+"""Logs, and the named steps of an order's path.
+
+The journal is the record; a log line is derived and may be lost. It must never show a secret, and never stop the
+process.
+
+Invariants:
+1. A value whose key is named like a secret is replaced, at any depth.
+2. A text given to ``conceal`` stands in no line: not in a value, an event, an address or a traceback.
+3. A stream that is gone loses the line, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import logging
+import re
+import sys
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import TextIO, cast
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from ordergate.clock import Clock
+
+REDACTED = "[redacted]"
+
+# The steps of an order's path in flow order. Each is told when it is done, but "order sent", which is told before the
+# request can have left: a process that stops there has an order in doubt.
+STEPS: tuple[str, ...] = (
+    "asked",
+    "published",
+    "intercepted",
+    "decided",
+    "recorded",
+    "approved",
+    "command received",
+    "approval recorded",
+    "order sent",
+    "order answered",
+    "report published",
+    "fill decided",
+    "answered",
+)
+
+Step = Callable[[str, str], None]
+"""Told one of ``STEPS``, and the order's id or tag as that part knows it, empty where a step is of many orders."""
+
+
+def log_step(step: str, name: str) -> None:
+    """The ``Step`` of every day: a debug line."""
+    _steps.debug(step, order=name)
+
+
+def logger(part: str) -> FilteringBoundLogger:
+    """The logger of a part, which every line of it names."""
+    return cast("FilteringBoundLogger", structlog.get_logger(part=part))
+
+
+def conceal(secret: str) -> None:
+    """Never log this text from now on, nor as Python, JSON or a URL escape it."""
+    if secret:
+        forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")}
+        _concealed.extend(sorted(forms - set(_concealed)))
+
+
+def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock) -> None:
+    """Log to ``stream`` from ``level`` (debug, info, warn, error) on, for a person or as one JSON object a line.
+
+    What libraries say through ``logging`` goes the same way, from warnings on.
+    """
+    renderer: structlog.typing.Processor
+    if json_lines:
+        renderer = structlog.processors.JSONRenderer(default=str)
+    else:
+        # Windows shows colours only with a package that we do not need. Plain tracebacks: the default shows the values
+        # of local variables, which may be secrets.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty() and sys.platform != "win32", exception_formatter=structlog.dev.plain_traceback
+        )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            _stamped(clock),
+            structlog.processors.format_exc_info,
+            _redact_named,
+            _concealing(renderer),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Lines(stream),
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
+
+
+_steps = logger("step")
+_concealed: list[str] = []
+_NAMED_LIKE_A_SECRET = re.compile(r"token|api_?key|authori[sz]ation|signature|passw|secret|cookie", re.IGNORECASE)
+
+
+def _stamped(clock: Clock) -> structlog.typing.Processor:
+    def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        ms = clock.now_ns() // 1_000_000
+        at = datetime.datetime.fromtimestamp(ms // 1_000, datetime.UTC).replace(microsecond=ms % 1_000 * 1_000)
+        event["timestamp"] = at.isoformat(timespec="milliseconds")
+        return event
+
+    return stamp
+
+
+def _redact_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return cast("EventDict", _redacted(event))
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case msgspec.Struct():
+            return _redacted(msgspec.structs.asdict(value))
+        case Mapping():
+            return {
+                str(key): REDACTED if _NAMED_LIKE_A_SECRET.search(str(key)) else _redacted(item)
+                for key, item in value.items()
+            }
+        case list() | tuple():
+            return [_redacted(item) for item in value]
+        case _:
+            return value
+
+
+def _concealing(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
+    """The renderer, over whose finished line nothing can slip in."""
+
+    def render(wrapped: WrappedLogger, method: str, event: EventDict) -> str:
+        line = str(renderer(wrapped, method, event))
+        # The longest first: a secret may be a part of another.
+        for secret in sorted(_concealed, key=len, reverse=True):
+            line = line.replace(secret, REDACTED)
+        return line
+
+    return render
+
+
+class _Lines:
+    """What structlog writes to."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        # ValueError: the stream is closed, or cannot write a character.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = write
+
+
+class _Forwarded(logging.Handler):
+    """What libraries log through ``logging``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # structlog knows only the five levels.
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)
+        logger(record.name).log(level, record.getMessage(), exc_info=record.exc_info)

@@ -1,0 +1,65 @@
+"""What a trader must be told at once, as the ``alarm`` events of the stream. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ordergate.core import events as e
+from ordergate.core.account import Group
+from ordergate.core.limits import Breach
+from ordergate.core.sessions import utc_text
+
+
+class Alarm(msgspec.Struct, frozen=True, rename="camel"):
+    """``account_id``, ``order_id`` and ``instrument`` (a symbol) are null where the alarm is about no single one."""
+
+    code: str
+    message: str
+    account_id: int | None
+    order_id: str | None
+    instrument: str | None
+    at: str
+
+
+def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:  # noqa: PLR0911 - one arm per kind of alarm
+    """The alarm that ``event`` raises, seen from the state after it; None for what is no alarm."""
+
+    def about(code: str, message: str, *, order_id: str | None = None, contract_id: str | None = None) -> Alarm:
+        if order_id is not None and contract_id is None:
+            order = group.accounts[event.account_id].order(order_id)
+            contract_id = order.terms.contract_id if order is not None else None
+        instrument = group.instruments[contract_id].symbol if contract_id is not None else None
+        return Alarm(code, message, event.account_id or None, order_id, instrument, utc_text(now_ns))
+
+    match event:
+        case e.OrderDenied():
+            return about("ORDER_DENIED", _told(event.order.breaches), order_id=event.order.order_id)
+        case e.ModifyDenied():
+            return about("MODIFY_DENIED", _told(event.breaches), order_id=event.order_id)
+        case e.OrderRejected():
+            return about("ORDER_REJECTED", event.text, order_id=event.order_id)
+        case e.OrderInDoubt():
+            return about("ORDER_IN_DOUBT", event.reason, order_id=event.order_id)
+        case e.OrderNotSent():
+            return about("ORDER_NOT_SENT", event.reason, order_id=event.order_id)
+        case e.ProtectionFailed():
+            message = f"the stop could not be placed, attempt {event.attempt}: {event.reason}"
+            return about("PROTECTION_FAILED", message, order_id=event.order_id)
+        case e.ExitFinished() if not event.flat:
+            message = "the exit is over and the position is not closed: look at the broker"
+            return about("EXIT_NOT_FLAT", message, contract_id=event.contract_id)
+        case e.TradingStateChanged():
+            return about("TRADING_STATE_CHANGED", f"{event.state.value}: {event.message}")
+        case e.LinkChanged() if not event.up:
+            return about("LINK_DOWN", event.reason)
+        case e.UnexpectedBrokerFact():
+            return about("UNEXPECTED_BROKER_FACT", event.what)
+        case e.PositionCorrected():
+            message = f"the broker holds {event.net_quantity}; our books were corrected"
+            return about("POSITION_CORRECTED", message, contract_id=event.contract_id)
+        case _:
+            return None
+
+
+def _told(breaches: tuple[Breach, ...]) -> str:
+    return "; ".join(breach.message for breach in breaches)

@@ -1,0 +1,325 @@
+"""What a person asks for over HTTP: orders and the other commands. Each is checked, asked of the gate, and answered.
+
+An order travels as a documented PLACE_ORDER on ``order:management``, the way that orders of other programs travel too;
+the other commands are our own, on the topic ``orders``.
+
+Invariants:
+1. What is not an order is refused here: it reaches neither the bus nor the journal.
+2. An answer of success means decided and durable. No answer in time means UNDECIDED, never success and never failure.
+3. Cancel, cancel-all and flatten need nothing of the copied state, so nothing that is missing in it can block them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from ordergate.bus import messages, topics
+from ordergate.bus.port import Bus, Channel, Topic
+from ordergate.bus.translate import quantity, submit_order
+from ordergate.clock import Clock
+from ordergate.core import answers
+from ordergate.core.account import Account, Group
+from ordergate.core.commands import (
+    Answer,
+    CancelAll,
+    CancelOrder,
+    ClosePosition,
+    Command,
+    Flatten,
+    ModifyOrder,
+    UpdateProtection,
+)
+from ordergate.core.instrument import Instrument, symbol_instrument
+from ordergate.errors import InputRefused
+from ordergate.net.port import Response
+from ordergate.telemetry import Step
+from ordergate.web.body import read
+from ordergate.web.mirror import Mirror
+from ordergate.web.replies import declined, done
+
+# From the request to its answer, the wait for exits included.
+DECISION_WAIT_S = 2.0
+_BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_POSITION_ID = re.compile(r"([0-9]{1,18}):(.+)")
+_MS_NS = 1_000_000
+
+
+class LegBody(msgspec.Struct, frozen=True):
+    """Absent leg, or no ``points`` = the default distance; ``enabled`` false = none. ``points`` is from the fill price."""
+
+    enabled: bool = True
+    points: Decimal | None = None
+
+
+class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``order_id`` is what makes a second asking the same order; we make one where none is given."""
+
+    instrument: str
+    side: str
+    quantity: Decimal
+    account_id: int
+    order_type: str = "MARKET"
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    stop_loss: LegBody | None = None
+    take_profit: LegBody | None = None
+    order_id: str | None = None
+
+
+class CancelBody(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: str
+    account_id: int | None = None
+
+
+class ModifyBody(msgspec.Struct, frozen=True, rename="camel"):
+    """None = unchanged."""
+
+    order_id: str
+    account_id: int | None = None
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class ProtectionBody(msgspec.Struct, frozen=True, rename="camel"):
+    """None = left as it is. ``max_retries`` is documented and does nothing: the gate itself sees to it."""
+
+    position_id: str
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    max_retries: int | None = None
+
+
+class CloseBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``close_type`` full closes all, whatever ``quantity`` says. ``side`` is documented; the position tells it."""
+
+    account_id: int
+    instrument: str
+    quantity: Decimal | None = None
+    side: str | None = None
+    close_type: Literal["full", "partial"] | None = None
+
+
+class CancelAllBody(msgspec.Struct, frozen=True, rename="camel"):
+    account_id: int | Literal["all"] = "all"
+
+
+class FlattenBody(msgspec.Struct, frozen=True, rename="camel"):
+    """Which account, or all of them, has to be said."""
+
+    account_id: int | Literal["all"]
+
+
+class Asking:
+    """Every POST, by its path in ``routes``."""
+
+    def __init__(self, mirror: Mirror, bus: Bus, clock: Clock, rng: random.Random, trace: Step) -> None:
+        self._mirror = mirror
+        self._bus = bus
+        self._clock = clock
+        self._rng = rng
+        self._trace = trace
+        self.routes: dict[str, Callable[[bytes], Awaitable[Response]]] = {
+            "/api/order": self.order,
+            "/api/cancel-order": self.cancel,
+            "/api/modify-order": self.modify,
+            "/api/update-sl-tp": self.update_protection,
+            "/api/close-position": self.close_position,
+            "/api/cancel-all": self.cancel_all,
+            "/api/flatten": self.flatten,
+        }
+
+    async def order(self, body: bytes) -> Response:
+        """Place an order. An unknown account is bad input here (400), as an unknown instrument is."""
+        asked = read(body, OrderBody)
+        group = self._known()
+        order_id = self._fresh("manual") if asked.order_id is None else asked.order_id
+        request_id = self._fresh("web")
+        payload = _payload(asked, order_id, request_id, self._clock.now_ns())
+        submit_order(payload, group.instruments, request_id)
+        account = group.accounts.get(asked.account_id)
+        if account is None or not account.adopted:
+            raise InputRefused(answers.UNKNOWN_ACCOUNT, f"there is no account {asked.account_id}", "accountId")
+        answer = await self._mirror.ask(request_id, lambda: self._publish(payload), _deadline())
+        answer = msgspec.structs.replace(answer, order_id=order_id)
+        return done(answer) if answer.ok else declined(answer)
+
+    async def cancel(self, body: bytes) -> Response:
+        asked = read(body, CancelBody)
+        return _reply(await self._ask(CancelOrder(self._fresh("web"), asked.order_id, asked.account_id)))
+
+    async def modify(self, body: bytes) -> Response:
+        asked = read(body, ModifyBody)
+        group = self._known()
+        found = group.find_order(asked.order_id, asked.account_id)
+        if found is None:
+            raise InputRefused(answers.UNKNOWN_ORDER, f"there is no order {asked.order_id}", "orderId")
+        if (asked.quantity, asked.limit_price, asked.stop_price) == (None, None, None):
+            raise InputRefused(answers.NOTHING_TO_CHANGE, "say a quantity, a limitPrice or a stopPrice")
+        account, order = found
+        instrument = group.instruments[order.terms.contract_id]
+        command = ModifyOrder(
+            self._fresh("web"),
+            order.order_id,
+            account.account_id,
+            quantity=None if asked.quantity is None else quantity(asked.quantity, "quantity"),
+            limit_ticks=_ticks(instrument, asked.limit_price, "limitPrice"),
+            stop_ticks=_ticks(instrument, asked.stop_price, "stopPrice"),
+        )
+        return _reply(await self._ask(command))
+
+    async def update_protection(self, body: bytes) -> Response:
+        asked = read(body, ProtectionBody)
+        group = self._known()
+        account, contract_id = _position(group, asked.position_id)
+        if asked.stop_loss is None and asked.take_profit is None:
+            raise InputRefused(answers.NOTHING_TO_CHANGE, "say a stopLoss or a takeProfit")
+        instrument = group.instruments[contract_id]
+        command = UpdateProtection(
+            self._fresh("web"),
+            account.account_id,
+            contract_id,
+            stop_ticks=_ticks(instrument, asked.stop_loss, "stopLoss"),
+            target_ticks=_ticks(instrument, asked.take_profit, "takeProfit"),
+        )
+        return _reply(await self._ask(command))
+
+    async def close_position(self, body: bytes) -> Response:
+        asked = read(body, CloseBody)
+        contract_id = _held_contract(self._known(), asked.account_id, asked.instrument)
+        if asked.close_type == "partial" and asked.quantity is None:
+            raise InputRefused("MISSING_FIELD", "a partial close needs a quantity", "quantity")
+        size = None if asked.quantity is None or asked.close_type == "full" else quantity(asked.quantity, "quantity")
+        command = ClosePosition(self._fresh("web"), asked.account_id, contract_id, size)
+        return await self._exit(command, asked.account_id, contract_id)
+
+    async def cancel_all(self, body: bytes) -> Response:
+        asked = read(body, CancelAllBody)
+        return _reply(await self._ask(CancelAll(self._fresh("web"), _one(asked.account_id))))
+
+    async def flatten(self, body: bytes) -> Response:
+        account_id = _one(read(body, FlattenBody).account_id)
+        return await self._exit(Flatten(self._fresh("web"), account_id), account_id, None)
+
+    async def _exit(self, command: Command, account_id: int | None, contract_id: str | None) -> Response:
+        """Ask, then wait for the exits of those accounts and contracts (None = all of them) to be over."""
+        deadline = _deadline()
+        answer = await self._ask(command, deadline)
+        if not answer.ok:
+            return _reply(answer)
+
+        def accounts(group: Group) -> list[Account]:
+            return [account for account in group.accounts.values() if account_id in (None, account.account_id)]
+
+        def is_over(group: Group) -> bool:
+            running = [name for account in accounts(group) for name in account.exits]
+            return contract_id not in running if contract_id is not None else not running
+
+        def is_flat(group: Group) -> bool:
+            held = [name for account in accounts(group) for name in account.positions]
+            return contract_id not in held if contract_id is not None else not held
+
+        finished = await self._mirror.until(is_over, deadline)
+        group = self._mirror.group
+        return done(answer, finished=finished, flat=group is not None and is_flat(group))
+
+    async def _ask(self, command: Command, deadline: float | None = None) -> Answer:
+        async def send() -> None:
+            await self._bus.send(Topic.ORDERS, topics.encode(command))
+
+        answer = await self._mirror.ask(command.request_id, send, deadline or _deadline())
+        if answer.code == "UNDECIDED":
+            return msgspec.structs.replace(answer, order_id=getattr(command, "order_id", None))
+        return answer
+
+    async def _publish(self, payload: messages.PlaceOrderPayload) -> None:
+        self._trace("asked", payload.order_id)
+        await self._bus.publish(Channel.ORDER_MANAGEMENT, messages.encode(messages.PlaceOrder(payload)))
+        self._trace("published", payload.order_id)
+
+    def _known(self) -> Group:
+        """The state, once it has accounts to trade. Raises ``InputRefused``."""
+        group = self._mirror.group
+        if group is None or not any(account.adopted for account in group.accounts.values()):
+            raise InputRefused("STARTING", "the gate does not know its accounts yet; try again in a moment")
+        return group
+
+    def _fresh(self, kind: str) -> str:
+        """A new id of the documented form (wire notes, section 2.1): kind, milliseconds, nine digits of chance."""
+        chance = "".join(self._rng.choices(_BASE_36, k=9))
+        return f"{kind}-{self._clock.now_ns() // _MS_NS}-{chance}"
+
+
+def _payload(asked: OrderBody, order_id: str, request_id: str, now_ns: int) -> messages.PlaceOrderPayload:
+    """The documented message. What it can say is said in its own fields; only a leg switched off needs ours."""
+    if asked.limit_price is not None and asked.order_type != "LIMIT":
+        raise InputRefused("NO_LIMIT_PRICE", "only a LIMIT order has a limitPrice", "limitPrice")
+    if asked.stop_price is not None and asked.order_type != "STOP":
+        raise InputRefused("NO_STOP_PRICE", "only a STOP order has a stopPrice", "stopPrice")
+    stop, target = asked.stop_loss or LegBody(), asked.take_profit or LegBody()
+    return messages.PlaceOrderPayload(
+        instance_id=messages.MANUAL_INSTANCE,
+        order_id=order_id,
+        account_id=asked.account_id,
+        instrument=asked.instrument,
+        side=asked.side,
+        quantity=asked.quantity,
+        order_type=asked.order_type,
+        limit_price=asked.limit_price,
+        stop_price=asked.stop_price,
+        stop_loss_points=stop.points,
+        take_profit_points=target.points,
+        stop_loss=None if stop.enabled else messages.LegAsk(enabled=False),
+        take_profit=None if target.enabled else messages.LegAsk(enabled=False),
+        request_id=request_id,
+        timestamp=now_ns // _MS_NS,
+    )
+
+
+def _position(group: Group, position_id: str) -> tuple[Account, str]:
+    """The account and contract of a position that is held. Raises ``InputRefused``."""
+    named = _POSITION_ID.fullmatch(position_id)
+    account = group.accounts.get(int(named[1])) if named else None
+    if named is None or account is None or named[2] not in account.positions:
+        raise InputRefused(answers.UNKNOWN_POSITION, f"there is no position {position_id}", "positionId")
+    return account, named[2]
+
+
+def _held_contract(group: Group, account_id: int, name: str) -> str:
+    """The contract an exit means: the one that is held, else the active one. Raises ``InputRefused``."""
+    account = group.accounts.get(account_id)
+    held = [
+        contract_id
+        for contract_id in (account.positions if account is not None else ())
+        if name in (contract_id, group.instruments[contract_id].symbol)
+    ]
+    if len(held) > 1:
+        raise InputRefused("AMBIGUOUS_INSTRUMENT", f"held are {' and '.join(held)}: name one of them", "instrument")
+    return held[0] if held else symbol_instrument(group.instruments, name).contract_id
+
+
+def _ticks(instrument: Instrument, price: Decimal | None, field: str) -> int | None:
+    return None if price is None else instrument.ticks(price, field)
+
+
+def _one(account_id: int | str) -> int | None:
+    """The account, or None for all."""
+    return account_id if isinstance(account_id, int) else None
+
+
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + DECISION_WAIT_S
+
+
+def _reply(answer: Answer) -> Response:
+    """The answer to a command other than an order: an account that is not there is a thing not found."""
+    if answer.ok:
+        return done(answer)
+    return declined(answer, 404 if answer.code == answers.UNKNOWN_ACCOUNT else None)

@@ -1,0 +1,134 @@
+"""The gate, as the web part knows it: a copy of its state kept from topics, the quotes, and answers to what was asked.
+
+It must never decide anything, and never act on its copy where the gate would have to judge.
+
+Invariants:
+1. Whoever waits for an answer is registered before the question leaves, so no answer can be missed.
+2. An answer is handed on after every event that came before it has been shown.
+3. While the copy has a gap, or nobody follows the gate any more, there is no copy: ``group`` is None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from ordergate.bus.follower import Follower
+from ordergate.bus.port import Bus, Subscription, Topic
+from ordergate.bus.topics import Happened, State, news
+from ordergate.clock import Clock
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer
+from ordergate.core.reports import Quote
+from ordergate.web.alarms import alarm
+from ordergate.web.board import Board
+from ordergate.web.stream import Stream
+
+# Prices are shown at most four times a second (design, section 3: the rate at which they are marked).
+MARK_GAP_S = 0.25
+# The gate may start after us; what was sent before it listens is lost.
+ASK_AGAIN_S = 1.0
+
+_quote = msgspec.json.Decoder(Quote)
+
+
+class Mirror:
+    """See the module. It mirrors while ``run`` runs."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._follower = Follower(bus)
+        self._latest: dict[str, Quote] = {}
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._moved = asyncio.Event()
+        self.stream = Stream()
+        self.board = Board(self.stream)
+
+    @property
+    def group(self) -> Group | None:
+        """The gate's state; None before it was told, and while something of it is missing."""
+        return self._follower.group
+
+    async def run(self) -> None:
+        """Follow the gate until cancelled."""
+        # In force before anything is awaited, so that the state asked for next has no gap before it.
+        told = self._bus.consume(Topic.EVENTS, "web")
+        quotes = self._bus.watch()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow(told), name="web: events")
+                tasks.create_task(self._read_quotes(quotes), name="web: quotes")
+                tasks.create_task(self._ask(), name="web: state")
+                tasks.create_task(self._mark(), name="web: marks")
+        finally:
+            told.close()
+            quotes.close()
+            self._follower.group = None
+            self.stream.close()
+
+    async def ask(self, request_id: str, send: Callable[[], Awaitable[None]], deadline: float) -> Answer:
+        """The answer to what ``send`` sends, or UNDECIDED at the loop's time ``deadline``: it may be decided later."""
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[request_id] = waiter
+        try:
+            async with asyncio.timeout_at(deadline):
+                await send()
+                return await waiter
+        except TimeoutError:
+            message = "the gate has not answered in time; it may still act on this: ask again, or look at the orders"
+            return Answer(request_id, ok=False, code="UNDECIDED", message=message)
+        finally:
+            del self._answers[request_id]
+
+    async def until(self, holds: Callable[[Group], bool], deadline: float) -> bool:
+        """Whether the state comes to be one of which ``holds`` is true before the loop's time ``deadline``."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while self.group is None or not holds(self.group):
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _follow(self, messages: Subscription) -> None:
+        async for message in messages:
+            told = news(message)
+            if isinstance(told, Answer):
+                waiter = self._answers.get(told.request_id)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(told)
+            elif await self._follower.follow(told):
+                self._show(told)
+                self._moved.set()
+                self._moved = asyncio.Event()
+
+    def _show(self, told: Happened | State) -> None:
+        group, now_ns = self.group, self._clock.now_ns()
+        assert group is not None, "it was just followed"
+        if isinstance(told, State):
+            self.board.show(group, now_ns)
+            return
+        self.board.follow(group, told.event, now_ns)
+        raised = alarm(group, told.event, now_ns)
+        if raised is not None:
+            self.stream.tell("alarm", raised)
+
+    async def _read_quotes(self, messages: Subscription) -> None:
+        async for message in messages:
+            quote = _quote.decode(message)
+            self._latest[quote.contract_id] = quote
+
+    async def _ask(self) -> None:
+        while True:
+            if self.group is None:
+                await self._follower.ask()
+            await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _mark(self) -> None:
+        while True:
+            if self.group is not None:
+                self.board.mark(self._latest, self._clock.now_ns())
+            await asyncio.sleep(MARK_GAP_S)

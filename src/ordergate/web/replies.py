@@ -1,0 +1,121 @@
+"""What the HTTP API answers with: its JSON, and which status belongs to which code.
+
+Every failure of every route has one shape, ``Failure``; the code is stable, the text is for people.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ordergate.core import answers
+from ordergate.core.commands import Answer
+from ordergate.errors import InputRefused
+from ordergate.net.port import Response
+from ordergate.web.views import BreachRow, breach_row
+
+_HEADERS = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+# 403 and 404 to 415 are about the request itself; 409: it was understood, and things are not as it supposes; 503: try
+# again; 504: not known. What is not here is bad input: 400.
+STATUS = {
+    "FOREIGN_HOST": 403,
+    "FOREIGN_ORIGIN": 403,
+    "NOT_FOUND": 404,
+    "NO_PRICE": 404,
+    answers.UNKNOWN_ORDER: 404,
+    answers.UNKNOWN_POSITION: 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "AMBIGUOUS_INSTRUMENT": 409,
+    "BUSY": 409,
+    "CANCELLED": 409,
+    "NOT_OURS": 409,
+    answers.ALREADY_FINAL: 409,
+    answers.ORDER_ID_REUSED: 409,
+    answers.PROTECTIVE_STOP: 409,
+    "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "JOURNAL_UNAVAILABLE": 503,
+    "QUEUE_FULL": 503,
+    "STARTING": 503,
+    "TOO_MANY_CLIENTS": 503,
+    "UNDECIDED": 504,
+}
+BAD_INPUT = 400
+DENIED = 422
+
+# Money and prices are written as JSON numbers, digit by digit from the exact decimal.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Failure(msgspec.Struct, frozen=True, rename="camel"):
+    """The one shape of a failure. ``field`` and ``orderId`` stand only where there is one to name."""
+
+    success: bool
+    error: str
+    code: str
+    field: str | UnsetType
+    order_id: str | UnsetType
+    breaches: tuple[BreachRow, ...]
+
+
+class Done(msgspec.Struct, frozen=True, rename="camel"):
+    """Decided and durable. ``finished``: the exits it started are over; ``flat``: nothing is held where they were."""
+
+    success: bool = True
+    order_id: str | UnsetType = UNSET
+    contract_id: str | UnsetType = UNSET
+    finished: bool | UnsetType = UNSET
+    flat: bool | UnsetType = UNSET
+
+
+def encode(row: Any) -> bytes:
+    return _encoder.encode(row)
+
+
+def reply(row: Any, status: int = 200) -> Response:
+    return Response(status, encode(row), _HEADERS)
+
+
+def done(answer: Answer, *, finished: bool | UnsetType = UNSET, flat: bool | UnsetType = UNSET) -> Response:
+    """The answer to a command that was decided as asked."""
+    return reply(
+        Done(
+            order_id=answer.order_id or UNSET,
+            contract_id=answer.contract_id or UNSET,
+            finished=finished,
+            flat=flat,
+        )
+    )
+
+
+def declined(answer: Answer, status: int | None = None) -> Response:
+    """The answer to a command that was not carried out; ``status`` where the code alone does not tell."""
+    failure = Failure(
+        success=False,
+        error=answer.message,
+        code=answer.code,
+        field=answer.field or UNSET,
+        order_id=answer.order_id or UNSET,
+        breaches=tuple(breach_row(breach) for breach in answer.breaches),
+    )
+    return reply(failure, status or (DENIED if answer.breaches else STATUS.get(answer.code, BAD_INPUT)))
+
+
+def refused(error: InputRefused) -> Response:
+    """The answer to a request that never became a command."""
+    failure = Failure(
+        success=False,
+        error=error.message,
+        code=error.code,
+        field=error.field or UNSET,
+        order_id=UNSET,
+        breaches=(),
+    )
+    return reply(failure, STATUS.get(error.code, BAD_INPUT))

@@ -1,0 +1,154 @@
+"""The HTTP API of port 3003. It listens on the loopback only and never on anything else.
+
+Reading: bare arrays of accounts, positions and orders, prices by symbol, and the event stream with its snapshot.
+Asking: see ``asking``. Every failure, of every route, has the shape ``replies.Failure``.
+
+Invariants:
+1. Every request passes ``guard`` first.
+2. What is read is true at one event number; nothing is computed from anything but what the gate has told.
+3. While the gate's state is not known, or nobody follows it, reading says so and shows nothing old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ordergate.bus.port import Bus
+from ordergate.clock import Clock
+from ordergate.core.account import Group
+from ordergate.errors import InputRefused
+from ordergate.net.port import Network, Request, Response, RunningServer
+from ordergate.telemetry import Step, logger
+from ordergate.web import guard, views
+from ordergate.web.asking import Asking
+from ordergate.web.mirror import Mirror
+from ordergate.web.replies import refused, reply
+
+_log = logger("web")
+HOST = "127.0.0.1"
+# Above ``body.BODY_BYTES_MAX``, so that a body that is too large is answered in our own shape and not the network's.
+_UPLOAD_BYTES_MAX = 16 * 1_048_576
+_PRICES = "/api/prices/"
+_STREAM_HEADERS = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Health(msgspec.Struct, frozen=True, rename="camel"):
+    """``status``: starting (no state yet), healthy, or failed (nobody follows the gate). ``number``: the last event."""
+
+    status: str
+    service: str
+    number: int
+    link_up: bool
+
+
+class WebServer:
+    """``start`` it once, ``close`` it once."""
+
+    _server: RunningServer
+    _following: asyncio.Task[None]
+
+    def __init__(
+        self,
+        bus: Bus,
+        network: Network,
+        clock: Clock,
+        rng: random.Random,
+        trace: Step,
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._mirror = Mirror(bus, clock)
+        self._asking = Asking(self._mirror, bus, clock, rng, trace)
+        self._reading: dict[str, Callable[[Group], Any]] = {
+            "/api/accounts": lambda _: self._mirror.board.accounts(),
+            "/api/positions": lambda _: self._mirror.board.positions(),
+            "/api/orders": lambda _: self._mirror.board.orders(),
+            "/api/prices": lambda _: self._prices(),
+            "/api/snapshot": lambda _: self._mirror.board.snapshot(self._clock.now_ns()),
+            "/api/instruments/active": views.instrument_rows,
+            "/api/trading-status": views.trading_status,
+        }
+
+    @property
+    def url(self) -> str:
+        """The origin, with the port really bound."""
+        return self._server.url
+
+    async def start(self, port: int) -> None:
+        """Listen on ``port`` (0 = any free one) and follow the gate. Raises ``PortInUse``."""
+        self._server = await self._network.serve(self.answer, host=HOST, port=port, body_bytes_max=_UPLOAD_BYTES_MAX)
+        self._following = asyncio.create_task(self._mirror.run(), name="web")
+        self._following.add_done_callback(_report)
+
+    async def close(self) -> None:
+        """Stop listening, end all streams and tasks."""
+        self._mirror.stream.close()
+        await self._server.close()
+        self._following.cancel()
+        await asyncio.wait({self._following})
+
+    async def answer(self, request: Request) -> Response:
+        """One request."""
+        try:
+            guard.check(request)
+            return await self._post(request) if request.path in self._asking.routes else self._get(request)
+        except InputRefused as error:
+            return refused(error)
+
+    async def _post(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise _wrong_method(request)
+        guard.check_json(request)
+        return await self._asking.routes[request.path](request.body)
+
+    def _get(self, request: Request) -> Response:
+        path = request.path
+        symbol = path.removeprefix(_PRICES) if path.startswith(_PRICES) else None
+        if symbol is None and path not in self._reading and path not in ("/health", "/api/events"):
+            raise InputRefused("NOT_FOUND", "there is nothing here")
+        if request.method != "GET":
+            raise _wrong_method(request)
+        if path == "/health":
+            return self._health()
+        if path == "/api/events":
+            return Response(200, headers=_STREAM_HEADERS, stream=self._mirror.stream.listen())
+        group = self._mirror.group
+        if group is None:
+            raise InputRefused("STARTING", "the gate's state is not known; try again in a moment")
+        if symbol is not None:
+            return reply(self._price(symbol))
+        return reply(self._reading[path](group))
+
+    def _prices(self) -> dict[str, views.PriceRow]:
+        return self._mirror.board.prices(self._clock.now_ns())
+
+    def _price(self, symbol: str) -> views.PriceRow:
+        row = self._prices().get(symbol)
+        if row is None:
+            raise InputRefused("NO_PRICE", f"no price of {symbol[:64]!r} is known")
+        return row
+
+    def _health(self) -> Response:
+        group = self._mirror.group
+        status = "failed" if self._following.done() else "starting" if group is None else "healthy"
+        link_up = group is not None and group.link_up
+        health = Health(status, "Manual Trading Server", self._mirror.stream.number, link_up)
+        return reply(health, 200 if status == "healthy" else 503)
+
+
+def _report(following: asyncio.Task[None]) -> None:
+    if not following.cancelled():
+        _log.critical("the web part no longer follows the gate", exc_info=following.exception())
+
+
+def _wrong_method(request: Request) -> InputRefused:
+    return InputRefused("METHOD_NOT_ALLOWED", f"{request.path} does not take {request.method[:16]}")

@@ -1,0 +1,435 @@
+"""The read models: rows of accounts, positions, orders and prices, as the HTTP API shows them.
+
+Pure functions of (state, quotes, now); nothing here is kept. Money is US dollars and prices are the instrument's own,
+both exact decimals that leave as JSON numbers. Instants are ISO 8601 in UTC, or milliseconds where documented so.
+
+Invariants:
+1. Every key a row has, it always has: what is not known is null, never left out and never made up.
+2. A figure that needs a price uses a fresh two-sided quote (``rules.fresh``) or is null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from ordergate.core.account import Account, Group
+from ordergate.core.events import TradingState
+from ordergate.core.exposure import governing_realized, money
+from ordergate.core.instrument import Instrument
+from ordergate.core.limits import Breach
+from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.pnl import mark_ticks, open_usd
+from ordergate.core.reports import Quote
+from ordergate.core.rules import fresh_quotes
+from ordergate.core.sessions import utc_text
+
+EXTERNAL = "EXTERNAL"
+_LISTED = (Role.ENTRY, Role.EXTERNAL)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_MS_NS = 1_000_000
+# Digits of an average price that lies between two ticks: the finest listed tick, 0.0000005, and three digits more.
+_AVERAGE_DIGITS = 10
+
+STATUS = {
+    Status.APPROVED: "PENDING",
+    Status.WORKING: "WORKING",
+    Status.IN_DOUBT: "IN_DOUBT",
+    Status.FILLED: "FILLED",
+    Status.CANCELLED: "CANCELLED",
+    Status.DENIED: "DENIED",
+    Status.REJECTED: "REJECTED",
+    Status.EXPIRED: "EXPIRED",
+    Status.NOT_SENT: "EXPIRED",  # its approval expired without anything having left
+}
+
+
+class BreachRow(msgspec.Struct, frozen=True):
+    """``limit`` and ``actual`` are numbers where the rule measures in numbers, else its words."""
+
+    code: str
+    limit: Decimal | str
+    actual: Decimal | str
+    message: str
+
+
+class LegRow(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: str
+    price: Decimal
+    quantity: int
+    status: str
+
+
+class Timestamps(msgspec.Struct, frozen=True):
+    received: str | None
+    decided: str | None
+    updated: str | None
+
+
+class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
+    """An entry, or an order of somebody else (``source`` EXTERNAL). ``instrument`` is the symbol.
+
+    ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
+    ``reason`` says why it was rejected, cancelled or is in doubt.
+    """
+
+    order_id: str
+    account_id: int
+    instrument: str
+    contract_id: str
+    side: str
+    quantity: int
+    filled_quantity: int
+    order_type: str
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    status: str
+    average_fill_price: Decimal | None
+    stop_loss: LegRow | None
+    take_profit: LegRow | None
+    broker_order_id: int | None
+    breaches: tuple[BreachRow, ...]
+    source: str
+    timestamps: Timestamps
+    reason: str
+
+
+class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A net position. Some names stand twice because both are documented.
+
+    ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
+    that price, so the exit's fees are not in it (they are in the account's ``equity`` and ``day_pnl``). ``stop_loss``
+    and ``take_profit`` are the orders that would fill first. ``protected``: stops that rest at the broker cover all of
+    it. A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    """
+
+    position_id: str
+    account_id: int
+    instrument: str
+    symbol: str
+    contract_id: str
+    side: str
+    quantity: int
+    net_position: int
+    average_price: Decimal | None
+    avg_price: Decimal | None
+    current_price: Decimal | None
+    unrealized_pnl: Decimal | None = msgspec.field(name="unrealizedPnL")
+    stop_loss: LegRow | None
+    take_profit: LegRow | None
+    protected: bool
+
+
+class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
+    """An account. ``equity`` is the balance and the open P&L less the fees of closing.
+
+    ``day_pnl`` is the figure the daily loss limit judges, net of fees; it and ``equity`` are null while a price they
+    need is missing. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
+    """
+
+    id: int
+    account_id: int
+    name: str
+    balance: Decimal
+    can_trade: bool
+    equity: Decimal | None
+    day_pnl: Decimal | None
+    daily_loss_limit: Decimal
+    trading_state: str
+    reason: str
+    trading_day: str
+    link_up: bool
+
+
+class PriceRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The latest quote of a symbol's active contract. ``timestamp`` is when we last heard of it."""
+
+    symbol: str
+    contract_id: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    timestamp: int
+    age_ms: int
+
+
+class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A contract that can be traded now. ``allowed``: the limits let orders in it through."""
+
+    symbol: str
+    contract_id: str
+    name: str
+    tick_size: Decimal
+    tick_value: Decimal
+    point_value: Decimal
+    is_active: bool
+    allowed: bool
+
+
+class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The documented three. ``current_operation`` is the exit under way, ``locked`` whether there is one.
+
+    ``can_trade``: at least one account could take new risk now.
+    """
+
+    locked: bool
+    current_operation: str | None
+    can_trade: bool
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """All rows. Orders are the oldest first; prices are by symbol, and their age is 0."""
+
+    accounts: dict[int, AccountRow]
+    positions: dict[tuple[int, str], PositionRow]
+    orders: dict[tuple[int, str], OrderRow]
+    prices: dict[str, PriceRow]
+
+
+def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
+    """Everything there is to show."""
+    market = fresh_quotes(quotes, group.limits.quote_age_ms_max, now_ns)
+    adopted = [account for account in group.accounts.values() if account.adopted]
+    listed = [
+        order
+        for account in adopted
+        for order in (*account.orders.values(), *account.done.values())
+        if order.role in _LISTED
+    ]
+    legs = legs_of(group)
+    return Rows(
+        accounts={account.account_id: account_row(group, account, market) for account in adopted},
+        positions={
+            (account.account_id, contract_id): position_row(group, account, contract_id, market)
+            for account in adopted
+            for contract_id in account.positions
+        },
+        orders={
+            (order.terms.account_id, order.order_id): order_row(
+                group, order, legs.get((order.terms.account_id, order.order_id), ())
+            )
+            for order in sorted(listed, key=lambda order: (order.decided_ns, order.order_id))
+        },
+        prices={
+            symbol: price_row(instrument, quotes[instrument.contract_id])
+            for symbol, instrument in active(group).items()
+            if instrument.contract_id in quotes
+        },
+    )
+
+
+def legs_of(group: Group) -> dict[tuple[int, str], list[Order]]:
+    """The legs of every entry, by account and entry."""
+    found: dict[tuple[int, str], list[Order]] = {}
+    for account in group.accounts.values():
+        for order in (*account.orders.values(), *account.done.values()):
+            if order.is_leg and order.parent_id is not None:
+                found.setdefault((account.account_id, order.parent_id), []).append(order)
+    return found
+
+
+def active(group: Group) -> dict[str, Instrument]:
+    """The active contract of every symbol."""
+    found: dict[str, Instrument] = {}
+    for instrument in group.instruments.values():
+        if instrument.active:
+            found.setdefault(instrument.symbol, instrument)
+    return found
+
+
+def is_listed(order: Order) -> bool:
+    """Whether an order has a row of its own: legs are told with their entry, closing orders with their position."""
+    return order.role in _LISTED
+
+
+def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
+    """``legs`` are all stops and targets that ``order`` ever had, in any order."""
+    instrument, terms = group.instruments[order.terms.contract_id], order.terms
+    legs = sorted(legs, key=_leg_number)
+    return OrderRow(
+        order_id=order.order_id,
+        account_id=terms.account_id,
+        instrument=instrument.symbol,
+        contract_id=terms.contract_id,
+        side=terms.side.value,
+        quantity=terms.quantity,
+        filled_quantity=order.filled_quantity,
+        order_type=terms.order_type.value,
+        limit_price=_price(instrument, terms.limit_ticks),
+        stop_price=_price(instrument, terms.stop_ticks),
+        status=order_status(order),
+        average_fill_price=_average_fill(instrument, order),
+        stop_loss=_leg_row(instrument, _shown_leg(legs, Role.STOP)),
+        take_profit=_leg_row(instrument, _shown_leg(legs, Role.TARGET)),
+        broker_order_id=order.broker_order_id,
+        breaches=tuple(breach_row(breach) for breach in order.breaches),
+        source=EXTERNAL if order.role is Role.EXTERNAL else order.instance_id,
+        timestamps=Timestamps(_instant(order.received_ns), _instant(order.decided_ns), _instant(order.updated_ns)),
+        reason=order.reason,
+    )
+
+
+def order_status(order: Order) -> str:
+    """The word of the HTTP API for where an order stands."""
+    if order.status is Status.WORKING and order.filled_quantity:
+        return "PARTIALLY_FILLED"
+    return STATUS[order.status]
+
+
+def position_row(group: Group, account: Account, contract_id: str, market: dict[str, Quote]) -> PositionRow:
+    """``market`` holds fresh quotes only. A flat position has a row too: the last one told of it."""
+    instrument, position = group.instruments[contract_id], account.position(contract_id)
+    quote = market.get(contract_id)
+    mark = mark_ticks(quote, position.net) if quote is not None and position.net else None
+    closing = Side.SELL if position.net > 0 else Side.BUY
+    orders = [order for order in account.live_orders(contract_id) if position.net and order.terms.side is closing]
+    stops = sorted(
+        (order for order in orders if order.terms.stop_ticks is not None),
+        key=lambda order: (order.terms.stop_ticks or 0) * -closing.opposite.sign,
+    )
+    targets = sorted(
+        (order for order in orders if order.role is Role.TARGET),
+        key=lambda order: (order.terms.limit_ticks or 0) * closing.opposite.sign,
+    )
+    resting = sum(stop.leaves for stop in stops if stop.status is Status.WORKING)
+    average = average_price(instrument, position.average) if position.net else None
+    return PositionRow(
+        position_id=f"{account.account_id}:{contract_id}",
+        account_id=account.account_id,
+        instrument=instrument.symbol,
+        symbol=instrument.symbol,
+        contract_id=contract_id,
+        side="LONG" if position.net > 0 else "SHORT" if position.net < 0 else "FLAT",
+        quantity=abs(position.net),
+        net_position=position.net,
+        average_price=average,
+        avg_price=average,
+        current_price=_price(instrument, mark),
+        unrealized_pnl=None if mark is None else open_usd(instrument, position, mark),
+        stop_loss=_leg_row(instrument, stops[0] if stops else None),
+        take_profit=_leg_row(instrument, targets[0] if targets else None),
+        protected=resting >= abs(position.net),
+    )
+
+
+def account_row(group: Group, account: Account, market: dict[str, Quote]) -> AccountRow:
+    """``market`` holds fresh quotes only."""
+    pnl = money(group, account, market).day_pnl
+    open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
+    is_active = account.trading_state is TradingState.ACTIVE
+    return AccountRow(
+        id=account.account_id,
+        account_id=account.account_id,
+        name=account.name,
+        balance=account.balance_usd,
+        can_trade=account.can_trade,
+        equity=None if open_pnl is None else account.balance_usd + open_pnl,
+        day_pnl=pnl,
+        daily_loss_limit=group.limits.daily_loss_usd_max,
+        trading_state=account.trading_state.value,
+        reason=account.unexplained if is_active else account.state_message,
+        trading_day=account.day.name,
+        link_up=group.link_up,
+    )
+
+
+def price_row(instrument: Instrument, quote: Quote) -> PriceRow:
+    """The price as it was told, of age 0; see ``aged``."""
+    return PriceRow(
+        symbol=instrument.symbol,
+        contract_id=instrument.contract_id,
+        bid=_price(instrument, quote.bid_ticks),
+        ask=_price(instrument, quote.ask_ticks),
+        last=_price(instrument, quote.last_ticks),
+        timestamp=quote.at_ns // _MS_NS,
+        age_ms=0,
+    )
+
+
+def aged(row: PriceRow, now_ns: int) -> PriceRow:
+    """``row`` with its age at ``now_ns``."""
+    return msgspec.structs.replace(row, age_ms=max(0, now_ns // _MS_NS - row.timestamp))
+
+
+def instrument_rows(group: Group) -> list[InstrumentRow]:
+    """The contracts that can be traded now, by symbol."""
+    return [
+        InstrumentRow(
+            symbol=symbol,
+            contract_id=instrument.contract_id,
+            name=instrument.name,
+            tick_size=instrument.tick_size,
+            tick_value=instrument.tick_value_usd,
+            point_value=instrument.tick_value_usd / instrument.tick_size,
+            is_active=True,
+            allowed=symbol in group.limits.allowed_symbols,
+        )
+        for symbol, instrument in sorted(active(group).items())
+    ]
+
+
+def trading_status(group: Group) -> TradingStatus:
+    accounts = [account for account in group.accounts.values() if account.adopted]
+    exits = [running for account in accounts for running in account.exits.values()]
+    return TradingStatus(
+        locked=bool(exits),
+        current_operation=exits[0].cause if exits else None,
+        can_trade=group.link_up
+        and any(
+            account.can_trade and account.trading_state is TradingState.ACTIVE and not account.unexplained
+            for account in accounts
+        ),
+    )
+
+
+def breach_row(breach: Breach) -> BreachRow:
+    return BreachRow(breach.code, _figure(breach.limit), _figure(breach.actual), breach.message)
+
+
+def average_price(instrument: Instrument, ticks: Fraction) -> Decimal:
+    """An average price: exact where it lies on a tick, else rounded once, half to even."""
+    if ticks.denominator == 1:
+        return instrument.price(ticks.numerator)
+    numerator, denominator = instrument.tick_size.as_integer_ratio()
+    return Decimal(round(ticks * Fraction(numerator, denominator) * 10**_AVERAGE_DIGITS)).scaleb(-_AVERAGE_DIGITS)
+
+
+def _average_fill(instrument: Instrument, order: Order) -> Decimal | None:
+    if not order.filled_quantity or not order.fill_ticks:
+        return None  # without ticks: filled before we knew the order, at prices nobody told us
+    return average_price(instrument, Fraction(order.fill_ticks, order.filled_quantity))
+
+
+def _shown_leg(legs: list[Order], role: Role) -> Order | None:
+    """The first that works, else the last that did."""
+    legs = [leg for leg in legs if leg.role is role]
+    return next((leg for leg in legs if leg.live), legs[-1] if legs else None)
+
+
+def _leg_number(leg: Order) -> int:
+    """Legs are numbered in the order of their making (``Draft.approve_leg``)."""
+    return int(leg.order_id.rpartition("/")[2])
+
+
+def _leg_row(instrument: Instrument, leg: Order | None) -> LegRow | None:
+    if leg is None:
+        return None
+    ticks = leg.terms.stop_ticks if leg.terms.stop_ticks is not None else leg.terms.limit_ticks
+    assert ticks is not None, "a stop or target has a price"
+    return LegRow(leg.order_id, instrument.price(ticks), leg.terms.quantity, order_status(leg))
+
+
+def _price(instrument: Instrument, ticks: int | None) -> Decimal | None:
+    return None if ticks is None else instrument.price(ticks)
+
+
+def _instant(at_ns: int) -> str | None:
+    return utc_text(at_ns) if at_ns else None
+
+
+def _figure(text: str) -> Decimal | str:
+    return Decimal(text) if _NUMBER.fullmatch(text) else text

@@ -1,0 +1,15 @@
+"""What all tests share: how hypothesis searches.
+
+``ci`` (the default) tries the same examples every time, so that a failure is the change's and not the day's.
+``HYPOTHESIS_PROFILE=thorough`` looks further, and differently each time; the blob it prints repeats what it found.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None, max_examples=50)
+settings.register_profile("thorough", print_blob=True, deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -1,0 +1,131 @@
+"""The built-in contract table against the ProjectX API notes, section 10."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.core.contracts import (
+    MONTH_LETTERS,
+    PRODUCT_BY_ROOT,
+    PRODUCT_BY_SYMBOL,
+    PRODUCTS,
+    Product,
+    active_month,
+    contract_id,
+    contract_month,
+    contract_name,
+)
+
+products = st.sampled_from(PRODUCTS)
+days = st.dates(datetime.date(2023, 1, 1), datetime.date(2029, 12, 31))
+
+
+def active_name(symbol: str, day: str) -> str:
+    product = PRODUCT_BY_SYMBOL[symbol]
+    return contract_name(product, *active_month(product, datetime.date.fromisoformat(day)))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "root", "tick_size", "tick_value_usd", "point_value_usd"),
+    [
+        ("ES", "EP", "0.25", "12.50", "50"),
+        ("MES", "MES", "0.25", "1.25", "5"),
+        ("NQ", "ENQ", "0.25", "5.00", "20"),
+        ("MNQ", "MNQ", "0.25", "0.50", "2"),
+        ("RTY", "RTY", "0.10", "5.00", "50"),
+        ("M2K", "M2K", "0.10", "0.50", "5"),
+        ("YM", "YM", "1", "5.00", "5"),
+        ("MYM", "MYM", "1", "0.50", "0.50"),
+        ("GC", "GCE", "0.10", "10.00", "100"),
+        ("MGC", "MGC", "0.10", "1.00", "10"),
+        ("CL", "CLE", "0.01", "10.00", "1000"),
+        ("MCL", "MCLE", "0.01", "1.00", "100"),
+    ],
+)
+def test_the_twelve_products_of_the_captured_list_have_its_figures(
+    symbol: str, root: str, tick_size: str, tick_value_usd: str, point_value_usd: str
+) -> None:
+    product = PRODUCT_BY_SYMBOL[symbol]
+    assert (product.root, product.symbol_id) == (root, f"F.US.{root}")
+    assert (product.tick_size, product.tick_value_usd) == (Decimal(tick_size), Decimal(tick_value_usd))
+    assert product.tick_value_usd / product.tick_size == Decimal(point_value_usd)
+
+
+def test_a_tick_of_a_bond_is_its_fraction_of_a_point() -> None:
+    parts = {"ZT": 256, "ZF": 128, "ZN": 64, "TN": 64, "ZB": 32, "UB": 32}
+    assert {symbol: 1 / PRODUCT_BY_SYMBOL[symbol].tick_size for symbol in parts} == parts
+
+
+def test_the_table_has_the_51_products_of_the_captured_list_each_once() -> None:
+    assert len(PRODUCTS) == 51
+    assert len(PRODUCT_BY_ROOT) == len(PRODUCT_BY_SYMBOL) == len({product.symbol_id for product in PRODUCTS}) == 51
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.symbol)
+def test_every_row_has_a_dated_source_and_sensible_figures(product: Product) -> None:
+    assert "2026-" in product.source
+    assert product.tick_size > 0
+    assert product.tick_value_usd > 0
+    assert product.fee_usd > 0
+    assert product.months == "".join(letter for letter in MONTH_LETTERS if letter in product.months)
+
+
+@pytest.mark.parametrize(("symbol", "fee_usd"), [("MNQ", "0.36"), ("MES", "0.36"), ("MCL", "0.51"), ("ES", "1.40")])
+def test_a_fee_that_was_seen_is_in_the_table_and_one_that_was_not_says_so(symbol: str, fee_usd: str) -> None:
+    assert PRODUCT_BY_SYMBOL[symbol].fee_usd == Decimal(fee_usd)
+    assert "UNVERIFIED" not in PRODUCT_BY_SYMBOL[symbol].source
+    assert "fee UNVERIFIED" in PRODUCT_BY_SYMBOL["GC"].source
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day", "name"),
+    [
+        ("MES", "2026-08-20", "MESU6"),
+        ("GC", "2026-08-20", "GCZ6"),
+        ("MCL", "2026-08-20", "MCLV6"),
+        ("CL", "2026-08-19", "CLV6"),
+        ("ES", "2023-12-25", "ESH4"),
+        ("MES", "2026-12-09", "MESZ6"),
+        ("MES", "2026-12-10", "MESH7"),
+        ("MCL", "2026-11-17", "MCLZ6"),
+        ("MCL", "2026-11-18", "MCLF7"),
+        ("QG", "2025-07-20", "QGQ5"),
+        ("QM", "2025-07-20", "QMU5"),
+    ],
+)
+def test_the_active_month_agrees_with_what_was_seen_and_rolls_on_its_day(symbol: str, day: str, name: str) -> None:
+    assert active_name(symbol, day) == name
+
+
+@given(products, days)
+def test_the_active_month_is_of_the_cycle_is_not_past_and_never_goes_back(product: Product, day: datetime.date) -> None:
+    year, month = active_month(product, day)
+    assert MONTH_LETTERS[month - 1] in product.months
+    assert (year, month) >= (day.year, day.month)
+    assert active_month(product, day + datetime.timedelta(days=1)) >= (year, month)
+
+
+@given(products, days)
+def test_a_contract_id_names_its_contract_and_is_read_back(product: Product, day: datetime.date) -> None:
+    year, month = active_month(product, day)
+    assert contract_month(contract_id(product, year, month)) == (product, year, month)
+
+
+def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
+    assert contract_id(PRODUCT_BY_SYMBOL["MES"], 2026, 12) == "CON.F.US.MES.Z26"
+    assert contract_id(PRODUCT_BY_SYMBOL["ES"], 2026, 9) == "CON.F.US.EP.U26"
+    assert contract_name(PRODUCT_BY_SYMBOL["ES"], 2026, 9) == "ESU6"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "MES", "CON.F.US.MES", "CON.F.US.MES.Y26", "CON.F.US.MES.F26", "CON.F.US.NQ.U26", "CON.F.US.MES.Z2", "F.US.MES.Z26",
+     "CON.F.US.MES.Z²6", "CON.F.US.MES.Z26 "],
+)  # fmt: skip
+def test_what_names_no_month_of_a_known_product_is_not_a_contract_id(text: str) -> None:
+    assert contract_month(text) is None

@@ -1,0 +1,180 @@
+"""The simulated market: the numbers of ``exchange.market``, and the bars made of it."""
+
+from __future__ import annotations
+
+import datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
+from ordergate.exchange import bars, hours, listing
+from ordergate.exchange.enums import BarUnit, OrderSide
+from ordergate.exchange.levels import LEVELS
+from ordergate.exchange.market import Bar, Market, opening, rolled, walk
+from ordergate.exchange.store import MINUTE_NS
+from tests.exchange.support import MONDAY_NS
+
+DAY = "2026-11-23"
+STEP_NS = 250_000_000
+
+
+def contract(symbol: str) -> listing.Contract:
+    return listing.Contract(PRODUCT_BY_SYMBOL[symbol], 2026, 12)
+
+
+def walked(symbol: str, seed: int, steps: int) -> list[Market]:
+    move, market = walk(seed), opening(contract(symbol), seed, MONDAY_NS, DAY)
+    path = [market]
+    for number in range(steps):
+        market, _ = move(market, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+        path.append(market)
+    return path
+
+
+def at(text: str) -> int:
+    return int(datetime.datetime.fromisoformat(text).timestamp()) * 1_000_000_000
+
+
+def test_every_product_has_a_level() -> None:
+    assert set(LEVELS) == set(PRODUCT_BY_SYMBOL)
+
+
+def test_the_same_seed_gives_the_same_prices_and_another_seed_others() -> None:
+    assert walked("MES", 1, 200) == walked("MES", 1, 200)
+    assert walked("MES", 1, 200)[-1] != walked("MES", 2, 200)[-1]
+    assert walked("MES", 1, 200)[-1].bid != walked("ES", 1, 200)[-1].bid
+
+
+def test_the_walk_is_the_same_on_every_machine() -> None:
+    last = walked("MES", 1, 1_000)[-1]
+    assert (last.fair, last.bid, last.ask, last.volume) == (30286010, 30285, 30286, 7876)
+
+
+@given(st.sampled_from(sorted(LEVELS)), st.integers(0, 2**32))
+def test_a_stored_market_continues_as_if_it_had_never_stopped(symbol: str, seed: int) -> None:
+    path = walked(symbol, seed, 20)
+    stored = msgspec.json.decode(msgspec.json.encode(path[10]), type=Market)
+    move = walk(seed)
+    for number in range(10, 20):
+        stored, _ = move(stored, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+    assert stored == path[20]
+
+
+@given(st.sampled_from(sorted(LEVELS)), st.integers(0, 2**32))
+def test_a_market_is_never_crossed_or_empty_and_trades_at_its_touches(symbol: str, seed: int) -> None:
+    move, market = walk(seed), opening(contract(symbol), seed, MONDAY_NS, DAY)
+    for number in range(50):
+        market, prints = move(market, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+        assert market.bid < market.ask
+        assert min(market.bid_size, market.ask_size) >= 1
+        assert market.low <= market.last <= market.high
+        for trade in prints:
+            assert trade.price == (market.ask if trade.side is OrderSide.BID else market.bid)
+            assert trade.quantity >= 1
+
+
+def test_an_hour_of_the_market_moves_as_far_as_an_hour_should_and_volatility_comes_in_clusters() -> None:
+    path = walked("MES", 3, 4 * 3_600)
+    points = (max(state.high for state in path) - min(state.low for state in path)) / 4
+    assert 5 < points < 100
+    assert max(state.heat for state in path) > 2_000
+    assert min(state.heat for state in path) < 700
+    assert sum(before.bid != after.bid for before, after in zip(path, path[1:], strict=False)) > 3_000
+
+
+def test_a_new_trading_day_starts_its_figures_afresh_and_keeps_the_price() -> None:
+    before = walked("MES", 1, 100)[-1]
+    after, _ = walk(1)(before, contract("MES"), MONDAY_NS, "2026-11-24")
+    assert (after.settlement, after.open, after.day) == (before.last, before.last, "2026-11-24")
+    assert after.volume < before.volume
+    assert abs(after.bid - before.bid) < 20
+
+
+def test_the_next_month_starts_where_the_month_before_stands() -> None:
+    before = walked("MES", 1, 100)[-1]
+    after = rolled(before, "CON.F.US.MES.H27", MONDAY_NS, DAY)
+    assert (after.fair, after.contract_id, after.number) == (before.fair, "CON.F.US.MES.H27", 0)
+
+
+def test_the_trades_of_a_minute_are_its_bar() -> None:
+    move, market = walk(1), opening(contract("MES"), 1, MONDAY_NS, DAY)
+    prices, volume = [], 0
+    for number in range(240):
+        market, prints = move(market, contract("MES"), MONDAY_NS + number * STEP_NS, DAY)
+        prices += [trade.price for trade in prints]
+        volume += sum(trade.quantity for trade in prints)
+    assert market.bar == Bar(MONDAY_NS, prices[0], max(prices), min(prices), prices[-1], volume)
+    while market.bar is not None and market.bar.start_ns == MONDAY_NS:
+        market, prints = move(market, contract("MES"), MONDAY_NS + MINUTE_NS, DAY)
+    assert market.bar is not None
+    assert (market.bar.start_ns, market.bar.open) == (MONDAY_NS + MINUTE_NS, prints[0].price)
+
+
+MINUTES = [
+    Bar(at("2026-11-23T15:00:00+00:00") + number * MINUTE_NS, number, number + 5, number - 5, number + 1, 10)
+    for number in range(120)
+]
+
+@pytest.mark.parametrize(
+    ("unit", "unit_number", "count", "first_start"),
+    [
+        (BarUnit.MINUTE, 1, 120, "2026-11-23T15:00:00+00:00"),
+        (BarUnit.MINUTE, 5, 24, "2026-11-23T15:00:00+00:00"),
+        (BarUnit.HOUR, 1, 2, "2026-11-23T15:00:00+00:00"),
+        (BarUnit.HOUR, 4, 2, "2026-11-23T12:00:00+00:00"),
+        (BarUnit.DAY, 1, 1, "2026-11-22T23:00:00+00:00"),
+        (BarUnit.WEEK, 1, 1, "2026-11-22T23:00:00+00:00"),
+        (BarUnit.MONTH, 1, 1, "2026-10-31T22:00:00+00:00"),
+    ],
+)
+def test_minutes_become_bars_of_any_unit(unit: BarUnit, unit_number: int, count: int, first_start: str) -> None:
+    made = bars.aggregated(MINUTES, unit, unit_number)
+    assert len(made) == count
+    assert made[0].start_ns == at(first_start)
+    assert (made[0].open, made[-1].close) == (0, 120)
+    assert sum(bar.volume for bar in made) == 1_200
+    assert (max(bar.high for bar in made), min(bar.low for bar in made)) == (124, -5)
+
+
+@pytest.mark.parametrize(
+    ("instant", "is_open", "day"),
+    [
+        ("2026-11-20T21:59:59+00:00", True, "2026-11-20"),
+        ("2026-11-20T22:00:00+00:00", False, "2026-11-20"),
+        ("2026-11-21T12:00:00+00:00", False, "2026-11-23"),
+        ("2026-11-22T22:59:59+00:00", False, "2026-11-23"),
+        ("2026-11-22T23:00:00+00:00", True, "2026-11-23"),
+        ("2026-11-23T21:59:59+00:00", True, "2026-11-23"),
+        ("2026-11-23T22:00:00+00:00", False, "2026-11-23"),
+        ("2026-11-23T23:00:00+00:00", True, "2026-11-24"),
+        ("2026-07-01T21:30:00+00:00", False, "2026-07-01"),
+        ("2026-07-01T22:30:00+00:00", True, "2026-07-02"),
+    ],
+)
+def test_the_exchange_is_open_from_17_to_16_chicago_time_and_closed_on_weekends(
+    instant: str, is_open: bool, day: str  # noqa: FBT001
+) -> None:
+    assert hours.is_open(at(instant)) is is_open
+    assert hours.trading_day(at(instant)).isoformat() == day
+
+
+def test_a_trading_day_starts_at_17_chicago_time_of_the_day_before() -> None:
+    assert hours.trading_day_start_ns(datetime.date(2026, 11, 23)) == at("2026-11-22T23:00:00+00:00")
+    assert hours.trading_day_start_ns(datetime.date(2026, 7, 2)) == at("2026-07-01T22:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("NQ", ["NQZ6", "MNQZ6", "QMF7", "QGZ6"]), ("mesz", ["MESZ6"]), ("nothing", [])],
+)
+def test_a_search_looks_into_ids_and_names_without_case(text: str, names: list[str]) -> None:
+    listed = listing.listed((), datetime.date(2026, 11, 23))
+    assert [found.name for found in listing.search(listed.values(), text)] == names
+
+
+def test_a_search_finds_at_most_twenty() -> None:
+    listed = listing.listed((), datetime.date(2026, 11, 23))
+    assert len(listing.search(listed.values(), "CON")) == 20

@@ -1,0 +1,214 @@
+"""Orders against the market: ``exchange.matching`` and the numbers of its invariants."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
+from ordergate.exchange.matching import LEVELS_MAX, Match, Quote, is_triggered, sweep
+from ordergate.exchange.orders import Order
+
+BUY, SELL = OrderSide.BID, OrderSide.ASK
+QUOTE = Quote(bid=100, ask=102, last=101, bid_size=5, ask_size=3)
+
+
+def order(
+    order_id: int, side: OrderSide, quantity: int, *, limit: int | None = None, stop: int | None = None
+) -> Order:
+    return Order(
+        order_id=order_id,
+        account_id=1,
+        contract_id="any",
+        status=OrderStatus.OPEN,
+        type=OrderType.LIMIT if limit is not None else OrderType.STOP if stop is not None else OrderType.MARKET,
+        side=side,
+        quantity=quantity,
+        created_ns=0,
+        updated_ns=0,
+        limit_ticks=limit,
+        stop_ticks=stop,
+    )
+
+
+def matched(orders: list[Order], quote: Quote, *, partial: bool = True, incoming: bool = False) -> list[tuple[int, int, int]]:
+    """Fills as (order id, quantity, price)."""
+    swept = sweep(orders, quote, partial_fills=partial, incoming=incoming)
+    return [(match.order_id, match.quantity, match.price_ticks) for match in swept.matches]
+
+
+def test_a_market_order_fills_at_the_opposite_touch() -> None:
+    assert matched([order(1, BUY, 2)], QUOTE) == [(1, 2, 102)]
+    assert matched([order(1, SELL, 2)], QUOTE) == [(1, 2, 100)]
+
+
+def test_a_market_order_beyond_the_quoted_size_walks_away_from_the_touch() -> None:
+    assert matched([order(1, BUY, 7)], QUOTE) == [(1, 3, 102), (1, 3, 103), (1, 1, 104)]
+    assert matched([order(1, SELL, 6)], QUOTE) == [(1, 5, 100), (1, 1, 99)]
+
+
+def test_a_market_order_takes_no_more_than_ten_levels_of_one_quote() -> None:
+    fills = matched([order(1, BUY, 1_000)], QUOTE)
+    assert len(fills) == LEVELS_MAX
+    assert sum(quantity for _, quantity, _ in fills) == LEVELS_MAX * 3
+
+
+def test_without_partial_fills_an_order_fills_whole_at_the_touch() -> None:
+    assert matched([order(1, BUY, 70)], QUOTE, partial=False) == [(1, 70, 102)]
+
+
+def test_an_incoming_limit_that_crosses_takes_liquidity_up_to_its_price() -> None:
+    assert matched([order(1, BUY, 7, limit=103)], QUOTE, incoming=True) == [(1, 3, 102), (1, 3, 103)]
+    assert matched([order(1, BUY, 7, limit=101)], QUOTE, incoming=True) == []
+    assert matched([order(1, SELL, 2, limit=100)], QUOTE, partial=False, incoming=True) == [(1, 2, 100)]
+
+
+def test_a_resting_limit_touched_by_the_opposite_side_fills_up_to_the_quoted_size() -> None:
+    assert matched([order(1, BUY, 7, limit=102)], QUOTE) == [(1, 3, 102)]
+    assert matched([order(1, BUY, 7, limit=101)], QUOTE) == []
+    assert matched([order(1, BUY, 7, limit=102)], QUOTE, partial=False) == [(1, 7, 102)]
+
+
+def test_a_resting_limit_traded_or_quoted_through_fills_whole_at_its_own_price() -> None:
+    assert matched([order(1, BUY, 7, limit=103)], QUOTE) == [(1, 7, 103)]
+    traded = msgspec.structs.replace(QUOTE, low=98)
+    assert matched([order(1, BUY, 7, limit=99)], traded) == [(1, 7, 99)]
+    assert matched([order(1, BUY, 7, limit=98)], traded) == []
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "market", "triggers"),
+    [
+        (BUY, 103, {}, False),
+        (BUY, 103, {"high": 103}, True),
+        (BUY, 103, {"last": 103}, False),
+        (BUY, 103, {"bid": 103, "ask": 104}, True),
+        (BUY, 103, {"ask": 103}, False),
+        (SELL, 99, {}, False),
+        (SELL, 99, {"low": 99}, True),
+        (SELL, 99, {"bid": 98, "ask": 99}, True),
+        (SELL, 99, {"bid": 99}, False),
+    ],
+)
+def test_a_stop_is_triggered_by_a_trade_or_by_the_opposite_touch(
+    side: OrderSide, stop: int, market: dict[str, int], triggers: bool  # noqa: FBT001
+) -> None:
+    quote = msgspec.structs.replace(QUOTE, **market)
+    assert is_triggered(order(1, side, 1, stop=stop), quote) is triggers
+
+
+def test_a_stop_that_the_market_gaps_over_fills_at_the_touch() -> None:
+    gapped = Quote(bid=80, ask=82, last=81, bid_size=5, ask_size=5)
+    swept = sweep([order(1, SELL, 2, stop=99)], gapped, partial_fills=True)
+    assert swept.triggered == (1,)
+    assert swept.matches == (Match(1, 2, 80),)
+
+
+def test_a_triggered_stop_that_could_not_fill_whole_goes_on_as_a_market_order() -> None:
+    rest = msgspec.structs.replace(order(1, SELL, 2, stop=50), triggered=True)
+    assert matched([rest], QUOTE) == [(1, 2, 100)]
+
+
+def test_the_best_price_is_served_first_and_among_equals_the_oldest() -> None:
+    orders = [order(1, BUY, 2, limit=102), order(2, BUY, 9, limit=103), order(3, BUY, 2, limit=102)]
+    assert matched(orders, QUOTE) == [(2, 9, 103), (1, 2, 102), (3, 1, 102)]
+
+
+def test_what_one_sweep_took_the_next_does_not_find_again_and_a_new_quote_does() -> None:
+    first = sweep([order(1, BUY, 2)], QUOTE, partial_fills=True)
+    assert matched([order(2, BUY, 2)], first.quote) == [(2, 1, 102), (2, 1, 103)]
+    assert matched([order(2, BUY, 2)], QUOTE) == [(2, 2, 102)]
+
+
+def test_the_range_of_trades_is_seen_by_one_sweep_only() -> None:
+    quote = msgspec.structs.replace(QUOTE, low=90)
+    after = sweep([], quote, partial_fills=True).quote
+    assert matched([order(1, BUY, 1, limit=95)], quote) == [(1, 1, 95)]
+    assert matched([order(1, BUY, 1, limit=95)], after) == []
+
+
+def test_of_two_legs_hit_by_the_same_range_the_stop_fills_and_the_target_does_not() -> None:
+    stop = msgspec.structs.replace(order(1, SELL, 2, stop=99), sibling_id=2)
+    target = msgspec.structs.replace(order(2, SELL, 2, limit=104), sibling_id=1)
+    wild = msgspec.structs.replace(QUOTE, low=98, high=106)
+    assert matched([stop, target], wild) == [(1, 2, 100)]
+
+
+sizes = st.integers(1, 12)
+prices = st.integers(90, 110)
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> Quote:
+    bid = draw(prices)
+    ask = bid + draw(st.integers(1, 3))
+    traded = draw(st.lists(prices, max_size=3))
+    low, high = min(traded, default=None), max(traded, default=None)
+    return Quote(bid, ask, draw(prices), draw(sizes), draw(sizes), low, high)
+
+
+@st.composite
+def books(draw: st.DrawFn) -> list[Order]:
+    """Single orders, and pairs of legs."""
+    orders: list[Order] = []
+    for _ in range(draw(st.integers(1, 6))):
+        side, quantity, first = draw(st.sampled_from([BUY, SELL])), draw(sizes), len(orders) + 1
+        kind = draw(st.sampled_from(["market", "limit", "stop", "legs"]))
+        if kind == "market":
+            orders.append(order(first, side, quantity))
+        elif kind == "limit":
+            orders.append(order(first, side, quantity, limit=draw(prices)))
+        elif kind == "stop":
+            orders.append(order(first, side, quantity, stop=draw(prices)))
+        else:
+            stop = order(first, side, quantity, stop=draw(prices))
+            target = order(first + 1, side, quantity, limit=draw(prices))
+            orders += [
+                msgspec.structs.replace(stop, sibling_id=first + 1),
+                msgspec.structs.replace(target, sibling_id=first),
+            ]
+    return orders
+
+
+@given(books(), quotes(), st.booleans(), st.booleans())
+def test_invariants_1_to_3_hold_for_any_book_and_quote(
+    orders: list[Order], quote: Quote, partial: bool, incoming: bool  # noqa: FBT001
+) -> None:
+    swept = sweep(orders, quote, partial_fills=partial, incoming=incoming)
+    by_id = {one.order_id: one for one in orders}
+    filled = dict.fromkeys(by_id, 0)
+    for match in swept.matches:
+        assert match.quantity > 0
+        filled[match.order_id] += match.quantity
+        limit = by_id[match.order_id].limit_ticks
+        if limit is not None:
+            assert by_id[match.order_id].side.sign * (limit - match.price_ticks) >= 0
+    for one in orders:
+        both = filled[one.order_id] + (filled[one.sibling_id] if one.sibling_id is not None else 0)
+        assert both <= one.quantity
+    if partial and not incoming:
+        for side, touch, size in ((BUY, quote.ask, quote.ask_size), (SELL, quote.bid, quote.bid_size)):
+            at_touch = [
+                match.quantity
+                for match in swept.matches
+                if by_id[match.order_id].side is side
+                and match.price_ticks == touch
+                and (by_id[match.order_id].limit_ticks in (None, touch))
+                and not traded_through(by_id[match.order_id], quote)
+            ]
+            assert sum(at_touch) <= size
+
+
+def traded_through(one: Order, quote: Quote) -> bool:
+    """Whether the market traded beyond a limit, so that it fills whatever is quoted."""
+    if one.limit_ticks is None:
+        return False
+    traded = quote.low if one.side is BUY else quote.high
+    return traded is not None and one.side.sign * (one.limit_ticks - traded) > 0
+
+
+@given(books(), quotes(), st.booleans())
+def test_the_order_in_which_orders_are_given_does_not_matter(orders: list[Order], quote: Quote, partial: bool) -> None:  # noqa: FBT001
+    assert sweep(orders, quote, partial_fills=partial) == sweep(orders[::-1], quote, partial_fills=partial)

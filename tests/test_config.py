@@ -1,0 +1,359 @@
+"""Settings: where they come from, and what is refused.
+
+``python tests/test_config.py > config/ordergate.toml`` writes the shipped file anew, from the table in ``config.py``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import sys
+import textwrap
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.config import SETTINGS, Loaded, LogLevel, Setting, Settings, load
+from ordergate.core.limits import OnDailyLoss
+from ordergate.errors import StartRefused
+from ordergate.exchange.settings import Hours
+
+SHIPPED = Path(__file__).resolve().parent.parent / "config" / "ordergate.toml"
+
+# A value of each setting that is not its default: as text, and as it is read.
+OTHER: dict[str, tuple[str, object]] = {
+    "web_port": ("0", 0),
+    "connection_manager_port": ("7501", 7501),
+    "aggregator_port": ("65535", 65_535),
+    "gateway_port": ("7801", 7801),
+    "state_dir": ("some/folder", Path("some/folder")),
+    "ready_file": ("ready.json", Path("ready.json")),
+    "browser": ("false", False),
+    "max_queue_size": ("7", 7),
+    "allowed_instruments": ("MES, MNQ", ("MES", "MNQ")),
+    "min_order_size": ("2", 2),
+    "max_order_size": ("2147483647", 2_147_483_647),
+    "max_position_size": ("3", 3),
+    "max_open_orders": ("1", 1),
+    "max_daily_loss": ("250.50", Decimal("250.50")),
+    "on_daily_loss": ("KEEP", OnDailyLoss.KEEP),
+    "max_risk_percent": ("0.5", Decimal("0.5")),
+    "account_size": ("50000", Decimal(50_000)),
+    "default_risk_reward": ("1.5", Decimal("1.5")),
+    "quote_age_ms": ("2000", 2_000),
+    "seed": ("42", 42),
+    "hours": ("exchange", Hours.EXCHANGE),
+    "latency_ms": ("0", 0),
+    "enable_logging": ("false", False),
+    "log_level": ("debug", LogLevel.DEBUG),
+}
+
+# What users of the documented system were told to set, and still has the same meaning here.
+DOCUMENTED = {
+    "ALLOWED_INSTRUMENTS",
+    "CONNECTION_MANAGER_PORT",
+    "DEFAULT_RISK_REWARD",
+    "ENABLE_LOGGING",
+    "LOG_LEVEL",
+    "MAX_DAILY_LOSS",
+    "MAX_OPEN_ORDERS",
+    "MAX_POSITION_SIZE",
+    "MAX_QUEUE_SIZE",
+    "MAX_RISK_PERCENT",
+}
+WITHOUT_EFFECT = [
+    "CONNECTION_MANAGER_URL",
+    "ENABLE_RISK_VALIDATION",
+    "ENABLE_SLTP_CALCULATION",
+    "INTERCEPT_ORDERS",
+    "MANUAL_TRADING_SERVER_URL",
+    "PRESERVE_ORIGINAL_WORKFLOW",
+    "PROCESSING_DELAY_MS",
+    "PROJECTX_API_KEY",
+    "REDIS_DB",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_URL",
+    "SHADOW_MODE",
+]
+
+every_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert load({}, {}, None) == Loaded(Settings())
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    settings = load({}, {}, None).settings
+    assert (settings.web_port, settings.connection_manager_port) == (3003, 7500)
+    assert (settings.aggregator_port, settings.gateway_port) == (7600, 7800)
+    assert settings.limits.position_quantity_max == 10
+    assert settings.limits.daily_loss_usd_max == 1000
+    assert settings.limits.open_orders_max == 5
+    assert settings.limits.allowed_symbols == ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
+    assert settings.limits.risk_reward_ratio == 2
+    assert settings.limits.risk_percent_max == 2
+    assert settings.max_queue_size == 100
+    assert (settings.enable_logging, settings.log_level) == (True, "info")
+
+
+def test_the_documented_variables_are_known_by_their_own_names() -> None:
+    assert {
+        name for setting in SETTINGS for name in setting.variables if not name.startswith("ORDERGATE_")
+    } == DOCUMENTED
+
+
+@every_setting
+def test_each_variable_sets_its_setting_and_no_other(setting: Setting) -> None:
+    text, value = OTHER[setting.key]
+    for variable in setting.variables:
+        settings = load({}, {variable: text}, None).settings
+        assert changed(settings) == {setting.key: value}
+
+
+@every_setting
+def test_each_key_of_the_file_sets_its_setting_and_no_other(setting: Setting) -> None:
+    _, value = OTHER[setting.key]
+    settings = load({}, {}, f"[{setting.section}]\n{setting.key} = {as_toml(value)}\n").settings
+    assert changed(settings) == {setting.key: value}
+
+
+@every_setting
+def test_each_flag_sets_its_setting_and_no_other(setting: Setting) -> None:
+    text, value = OTHER[setting.key]
+    assert changed(load({setting.key: text}, {}, None).settings) == {setting.key: value}
+
+
+def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file() -> None:
+    flags, environ, toml = {"seed": "3"}, {"ORDERGATE_SEED": "2"}, "[exchange]\nseed = 1_000\n"
+    assert load({}, {}, toml).settings.exchange.seed == 1_000
+    assert load({}, environ, toml).settings.exchange.seed == 2
+    assert load(flags, environ, toml).settings.exchange.seed == 3
+    assert load(flags, {}, toml).settings.exchange.seed == 3
+
+
+def test_a_source_overrides_only_what_it_names() -> None:
+    settings = load({}, {"MAX_DAILY_LOSS": "500"}, "[limits]\nmax_daily_loss = 700\nmax_open_orders = 2\n").settings
+    assert settings.limits.daily_loss_usd_max == 500
+    assert settings.limits.open_orders_max == 2
+
+
+def test_every_mistake_of_every_source_is_told_at_once() -> None:
+    toml = '[limits]\nmax_open_orders = 0\nmax_loss = 3\n[nonsense]\n[ports]\nweb_port = "3003"\n'
+    environ = {
+        "MAX_DAILY_LOSS": "lots",
+        "ENABLE_LOGGING": "no",
+        "ORDERGATE_MAX_ODER_SIZE": "3",
+        "ORDERGATE_MIN_ORDER_SIZE": "11",
+    }
+    assert mistakes({"latency_ms": "-1"}, environ, toml) == [
+        "limits.max_loss in the configuration file is not a setting; did you mean max_daily_loss in [limits]?",
+        "nonsense in the configuration file is not a section",
+        "ports.web_port is text, '3003': it must be a port number from 0 to 65535, 0 = any free one",
+        "ORDERGATE_MAX_ODER_SIZE is not a setting; did you mean ORDERGATE_MAX_ORDER_SIZE?",
+        "limits.max_open_orders is '0': it must be a whole number of orders from 1 to 10000",
+        "ENABLE_LOGGING is 'no': it must be true or false",
+        "MAX_DAILY_LOSS is 'lots': it must be a number of US dollars from 0.01 to 1000000000, with up to 4 decimals",
+        "--latency-ms is '-1': it must be a whole number of milliseconds from 0 to 60000",
+        "min_order_size is 11: it must not be above max_order_size, which is 10",
+    ]
+
+
+def test_a_mistake_is_told_even_where_another_source_overrides_it() -> None:
+    assert len(mistakes({"seed": "1"}, {"ORDERGATE_SEED": "one"}, "[exchange]\nseed = -1\n")) == 2
+
+
+@every_setting
+def test_an_empty_variable_is_a_mistake_and_no_default(setting: Setting) -> None:
+    (mistake,) = mistakes({}, {setting.variables[-1]: ""}, None)
+    assert mistake.startswith(f"{setting.variables[-1]} is '': it must be {setting.kind.allowed}")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-5", "1e3", "1_000", "٣", "0", "1000000000.01", "0.00001", "9" * 5000])
+def test_money_is_a_finite_positive_decimal_inside_its_bounds(text: str) -> None:
+    assert len(mistakes({}, {"MAX_DAILY_LOSS": text}, None)) == 1
+
+
+@pytest.mark.parametrize("text", ["1.0", "1e1", "-1", "0", "2147483648", "٣", "0x10", "", "9" * 5000])
+def test_a_number_of_contracts_is_whole_and_inside_its_bounds(text: str) -> None:
+    assert len(mistakes({}, {"MAX_POSITION_SIZE": text}, None)) == 1
+
+
+@pytest.mark.parametrize("text", ["False", "TRUE", "0", "1", "yes", "off"])
+def test_a_boolean_that_the_documented_runner_would_take_for_true_is_refused(text: str) -> None:
+    assert len(mistakes({}, {"ENABLE_LOGGING": text}, None)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "MES,,MNQ", "mes", "MES;MNQ", "CON.F.US.MES.Z26"])
+def test_an_unknown_instrument_is_refused(text: str) -> None:
+    assert len(mistakes({}, {"ALLOWED_INSTRUMENTS": text}, None)) == 1
+
+
+def test_a_path_with_a_tilde_that_no_shell_expanded_is_refused() -> None:
+    assert len(mistakes({"state_dir": "~/desk"}, {}, None)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'max_daily_loss = "1000"',
+        "max_daily_loss = nan",
+        "max_daily_loss = inf",
+        "max_daily_loss = true",
+        "max_daily_loss = [1000]",
+        "max_daily_loss = 2026-11-22",
+        "max_daily_loss = 1e99999999999999999999",
+        "max_open_orders = 5.0",
+        'allowed_instruments = "MES"',
+        "allowed_instruments = []",
+        'on_daily_loss = ["keep"]',
+        "max_daily_loss.usd = 3",
+    ],
+)
+def test_a_value_of_the_wrong_type_in_the_file_is_refused(line: str) -> None:
+    assert len(mistakes({}, {}, f"[limits]\n{line}\n")) == 1
+
+
+def test_money_in_the_file_is_read_to_the_digit() -> None:
+    settings = load({}, {}, "[limits]\nmax_daily_loss = 100000000.0001\n").settings
+    assert settings.limits.daily_loss_usd_max == Decimal("100000000.0001")
+
+
+def test_a_file_that_is_not_toml_is_told_beside_the_other_mistakes() -> None:
+    first, second = mistakes({}, {"LOG_LEVEL": "loud"}, "web_port: 3003")
+    assert first.startswith("the configuration file is not TOML: ")
+    assert second == "LOG_LEVEL is 'loud': it must be one of debug, info, warn, error"
+
+
+@pytest.mark.parametrize(
+    "toml", ["web_port = 1", "[port]\nweb_port = 1", "[exchange]\nweb_port = 1", "[[ports]]\nx = 1"]
+)
+def test_a_key_outside_its_section_is_refused(toml: str) -> None:
+    assert len(mistakes({}, {}, toml)) == 1
+
+
+def test_two_names_of_one_setting_may_not_contradict_each_other() -> None:
+    assert mistakes({}, {"MAX_DAILY_LOSS": "500", "ORDERGATE_MAX_DAILY_LOSS": "900"}, None) == [
+        "MAX_DAILY_LOSS and ORDERGATE_MAX_DAILY_LOSS say different things: set one of them"
+    ]
+    same = load({}, {"MAX_DAILY_LOSS": "500", "ORDERGATE_MAX_DAILY_LOSS": "500"}, None).settings
+    assert same.limits.daily_loss_usd_max == 500
+
+
+def test_variables_of_other_programs_and_those_read_elsewhere_are_left_alone() -> None:
+    environ = {"PATH": "/bin", "PORT": "x", "SEED": "x", "WEB_PORT": "x", "MAX_ORDER_SIZE": "x"}
+    environ |= {"ORDERGATE_APPROVAL_KEY": "k" * 40, "ORDERGATE_CONFIG": "x"}
+    assert load({}, environ, None) == Loaded(Settings())
+
+
+def test_variables_that_do_not_apply_are_named_together_in_one_warning_without_their_values() -> None:
+    loaded = load({}, dict.fromkeys(reversed(WITHOUT_EFFECT), "hunter2"), None)
+    assert loaded == Loaded(Settings(), (f"set, but without effect here: {', '.join(WITHOUT_EFFECT)}",))
+
+
+def test_a_mistake_stays_on_one_line_and_does_not_flood_it() -> None:
+    for mistake in mistakes(
+        {}, {"ORDERGATE_A\nB": "x", "LOG_LEVEL": "\x1b[2J\n" + "x" * 10_000}, '[limits]\n"a\\nb" = 1\n'
+    ):
+        assert mistake.isprintable()
+        assert len(mistake) < 200
+
+
+@given(st.dictionaries(st.sampled_from([setting.variables[0] for setting in SETTINGS]), st.text(max_size=20)))
+def test_any_text_is_a_setting_or_a_mistake(environ: dict[str, str]) -> None:
+    try:
+        loaded = load({}, environ, None)
+    except StartRefused:
+        return
+    limits = loaded.settings.limits
+    assert limits.daily_loss_usd_max.is_finite()
+    assert 1 <= limits.order_quantity_min <= limits.order_quantity_max
+
+
+def test_the_shipped_file_holds_the_defaults() -> None:
+    assert load({}, {}, SHIPPED.read_text(encoding="utf-8")) == Loaded(Settings())
+
+
+def test_the_shipped_file_still_holds_the_defaults_when_its_examples_are_removed_from_their_comments() -> None:
+    text = re.sub(r"^# (\w+ = )", r"\1", SHIPPED.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    keys = {key for table in tomllib.loads(text).values() for key in table}
+    assert keys == {setting.key for setting in SETTINGS}
+    assert set(changed(load({}, {}, text).settings)) == {setting.key for setting in SETTINGS if setting.example}
+
+
+def test_the_shipped_file_is_the_one_that_the_table_of_settings_writes() -> None:
+    assert SHIPPED.read_text(encoding="utf-8") == shipped_file()
+
+
+def changed(settings: Settings) -> dict[str, object]:
+    """What is not at its default, by key."""
+    return {setting.key: value for setting in SETTINGS if (value := value_of(settings, setting)) != setting.default}
+
+
+def value_of(settings: Settings, setting: Setting) -> object:
+    value: object = settings
+    for name in setting.field.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def mistakes(flags: dict[str, object], environ: dict[str, str], toml: str | None) -> list[str]:
+    with pytest.raises(StartRefused) as refused:
+        load(flags, environ, toml)
+    return str(refused.value).split("\n")
+
+
+def as_toml(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(as_toml(item) for item in value)}]"
+        case enum.Enum():
+            return f'"{value.value}"'
+        case str() | Path():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def shipped_file() -> str:
+    """Every setting with its unit and bounds, its default and the reason for it, and its other names."""
+    lines = [
+        "# ordergate's settings and their defaults. Read only if named: --config PATH, or ORDERGATE_CONFIG=PATH.",
+        "# A flag wins over the environment, the environment over this file. An unknown key is refused.",
+        "# Written by tests/test_config.py from the table in src/ordergate/config.py.",
+    ]
+    section = ""
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"[{section}]"]
+        lines += ["", *(f"# {line}" for line in comment(setting)), key_line(setting)]
+    return "\n".join(lines) + "\n"
+
+
+def comment(setting: Setting) -> list[str]:
+    allowed = setting.kind.allowed
+    default = "none" if setting.default is None else as_toml(setting.default)
+    names = [setting.option] * setting.flag + list(setting.variables)
+    return [
+        *textwrap.wrap(f"{setting.meaning} {allowed[0].upper()}{allowed[1:]}.", 116, break_on_hyphens=False),
+        *textwrap.wrap(f"Default {default}: {setting.reason}", 116, break_on_hyphens=False),
+        f"Also {', '.join(names)}.",
+    ]
+
+
+def key_line(setting: Setting) -> str:
+    if setting.default is None:
+        return f"# {setting.key} = {setting.example}"
+    return f"{setting.key} = {as_toml(setting.default)}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(shipped_file())
