@@ -92,7 +92,7 @@ def run_until_stopped(work: Coroutine[object, object, None]) -> None:
         runner.run(stoppable())
 
 
-def _command(function: Callable[[_Flags], None]) -> None:
+def _command(function: Callable[[_Flags], None]) -> Callable[[_Flags], None]:
     """Make a command of it, with every flag: those that no started part reads are ignored."""
 
     def command(**given: str | bool | None) -> None:
@@ -105,6 +105,7 @@ def _command(function: Callable[[_Flags], None]) -> None:
         + [inspect.Parameter("config", keyword, default=None, annotation=config)]
     )
     _app.command(function.__name__, help=function.__doc__)(command)
+    return function
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

@@ -77,15 +77,13 @@ def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock) -> 
     if json_lines:
         renderer = structlog.processors.JSONRenderer(default=str)
     else:
-        # Windows shows colours only with a package that we do not need. Plain tracebacks: the default shows the values
-        # of local variables, which may be secrets.
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty() and sys.platform != "win32", exception_formatter=structlog.dev.plain_traceback
-        )
+        # On Windows colours need a package more.
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty() and sys.platform != "win32")
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             _stamped(clock),
+            # Here and not by the renderer, whose tracebacks show the values of local variables.
             structlog.processors.format_exc_info,
             _redact_named,
             _concealing(renderer),

@@ -26,6 +26,7 @@ from ordergate.core.effects import Effect, Grant, Modify, Place
 from ordergate.core.events import ApprovalKind
 from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import LinkReport, Report
+from ordergate.errors import StartRefused
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Journal
 from ordergate.net import signalr
@@ -59,6 +60,8 @@ class StandIn:
         self.token_lifetime_s = 86_400
         self.refused_tokens: set[str] = set()
         self.deaf = False  # hubs that take everything and say nothing
+        self.confirms = True  # subscriptions are answered
+        self.denies = ""  # the subscription that is answered with an error
         self.server: RunningServer | None = None
         self._network = network
         self._clock = clock
@@ -178,7 +181,9 @@ class StandIn:
                             await socket.send(protocol.accept(event))
                         case signalr.Invocation():
                             self.subscribed.append((event.target, *msgspec.json.decode(event.arguments)))
-                            await socket.send(protocol.complete(event) or "")
+                            if self.confirms:
+                                error = "no" if event.target == self.denies else None
+                                await socket.send(protocol.complete(event, error=error) or "")
                         case signalr.Ping():
                             await socket.send(protocol.send(signalr.Ping()))
 
@@ -261,7 +266,9 @@ class Seat:
             reports.close()
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception) and not isinstance(ended, StartRefused):
+                    raise ended
 
     async def report(
         self, kind: type[_Report], wanted: Callable[[_Report], bool] = lambda _report: True, within_s: float = 120

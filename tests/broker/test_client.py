@@ -262,6 +262,19 @@ def test_a_token_that_cannot_be_read_is_taken_to_live_a_day() -> None:
     run(main())
 
 
+def test_with_a_clock_that_is_off_by_more_than_a_token_lives_there_is_no_storm_of_logins() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.token_lifetime_s = -3600
+        async with desk.open():
+            for _ in range(5):
+                await desk.send(desk.approved())
+                assert (await desk.report(PlaceOutcome)).outcome is DONE
+        assert desk.broker.count("Auth/loginKey") == 1
+
+    run(main())
+
+
 def test_a_login_that_is_refused_stops_the_start_and_says_what_to_check() -> None:
     async def main() -> None:
         desk = Desk(credentials=Credentials("trader", "wrong"))

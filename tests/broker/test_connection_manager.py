@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from ordergate.broker.approvals import LIFETIME_NS, Approved, approve
+from ordergate.broker.lanes import WIDTH
 from ordergate.broker.projectx.budget import RequestLimits
 from ordergate.bus.port import Topic
 from ordergate.core.effects import Cancel, LookUp, Modify, RaiseEpoch, ReadSnapshot
@@ -25,7 +26,7 @@ from ordergate.core.reports import (
     PlaceOutcome,
     Unreadable,
 )
-from ordergate.errors import JournalUnavailable
+from ordergate.errors import JournalDamaged, JournalUnavailable, SequenceConflict
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.port import Response
@@ -33,6 +34,7 @@ from tests.broker.stand_in import ACCOUNT, BOOK, KEY, MES, MNQ, Desk, position
 from tests.simulation.virtual_time import run
 
 PLACE = "Order/place"
+USED = Entry("connection-manager", 0, "approval-used", 1, b'{"approval_id":"sim:101:live/7","order_tag":"tag-7"}')
 
 
 def test_an_approved_order_is_sent_once_and_its_steps_come_in_order() -> None:
@@ -227,6 +229,37 @@ def test_with_a_broken_record_new_risk_is_not_sent_and_a_stop_is() -> None:
     run(main())
 
 
+def test_a_second_connection_manager_on_the_same_record_ends_the_first_before_it_sends() -> None:
+    desks = []
+
+    async def main() -> None:
+        desk = Desk()
+        desks.append(desk)
+        async with desk.open():
+            await desk.journal.append([USED], {USED.book: 0})  # the rival's
+            await desk.send(desk.approved())
+            await asyncio.sleep(5)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        run(main())
+    assert ended.value.subgroup(SequenceConflict) is not None
+    assert desks[0].broker.count(PLACE) == 0
+
+
+@pytest.mark.parametrize(
+    "entry", [msgspec.structs.replace(USED, version=2), msgspec.structs.replace(USED, kind="something-else")]
+)
+def test_a_record_of_a_newer_version_is_not_guessed_at(entry: Entry) -> None:
+    async def main() -> None:
+        desk = Desk()
+        await desk.journal.append([entry], {entry.book: 0})
+        async with desk.open(until_linked=False):
+            await asyncio.sleep(5)
+
+    with pytest.raises(JournalDamaged):
+        run(main())
+
+
 def test_the_approval_is_on_record_before_the_request_leaves() -> None:
     async def main() -> None:
         desk = Desk()
@@ -299,7 +332,7 @@ def test_an_order_on_a_contract_that_nobody_knows_is_not_sent() -> None:
     run(main())
 
 
-def test_an_exit_does_not_wait_behind_entries_that_hang() -> None:
+def test_entries_hang_no_more_than_a_lane_wide_and_an_exit_does_not_wait_behind_them() -> None:
     async def main() -> None:
         desk = Desk()
         released = asyncio.Event()
@@ -313,6 +346,7 @@ def test_an_exit_does_not_wait_behind_entries_that_hang() -> None:
             for _ in range(20):
                 await desk.send(desk.approved())
             await asyncio.sleep(1)
+            assert desk.broker.count(PLACE) == WIDTH
             await desk.send(Cancel(ACCOUNT, 77), Topic.EXITS)
             assert (await desk.report(CancelOutcome, within_s=1)).outcome is Outcome.DONE
             released.set()

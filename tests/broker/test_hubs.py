@@ -120,13 +120,29 @@ def test_a_hub_that_falls_silent_is_given_up_after_30_s() -> None:
     run(main())
 
 
-def test_a_hub_whose_subscriptions_are_not_confirmed_is_not_up() -> None:
+@pytest.mark.parametrize("silence", ["deaf", "confirms"])
+def test_a_hub_whose_subscriptions_are_not_confirmed_is_not_up(silence: str) -> None:
     async def main() -> None:
         desk = Desk()
-        desk.broker.deaf = True
+        setattr(desk.broker, silence, silence == "deaf")
         async with desk.open(until_linked=False):
-            down = await desk.report(LinkReport, lambda link: "no subscription" in link.reason)
+            down = await desk.report(LinkReport)
             assert not down.up
+            assert "no subscription within 15 s" in down.reason
+
+    run(main())
+
+
+def test_a_hub_that_refuses_a_subscription_is_not_up() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.denies = "SubscribeTrades"
+        async with desk.open(until_linked=False):
+            down = await desk.report(LinkReport)
+            assert not down.up
+            assert "SubscribeTrades refused: no" in down.reason
+            desk.broker.denies = ""
+            assert (await desk.report(LinkReport)).up
 
     run(main())
 
@@ -210,7 +226,7 @@ def test_user_events_are_read_wrapped_bare_or_in_an_array(wrap: Callable[[object
     [
         ("GatewayUserOrder", ORDER | {"status": 9}),
         ("GatewayUserOrder", ORDER | {"side": 7}),
-        ("GatewayUserOrder", ORDER | {"limitPrice": 29398.6}),
+        ("GatewayUserOrder", ORDER | {"status": 1, "limitPrice": 29398.6}),
         ("GatewayUserOrder", ORDER | {"contractId": "CON.F.US.XX.U26"}),
         ("GatewayUserTrade", TRADE | {"price": 29398.6}),
         ("GatewayUserPosition", position(3, 1)),

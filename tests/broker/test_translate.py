@@ -107,6 +107,11 @@ def test_an_order_that_makes_no_sense_is_refused(row: messages.Order, reason: st
         translate.order_report(row, MNQ)
 
 
+def test_a_rejected_order_is_read_without_the_price_it_may_have_been_rejected_for() -> None:
+    report = translate.order_report(order(status=5, limit_price=Decimal("6335.30"), stop_price=Decimal("6335.25")), MNQ)
+    assert (report.limit_ticks, report.stop_ticks) == (None, 25_341)
+
+
 def test_a_traders_own_stop_limit_counts_as_a_limit_and_a_trailing_stop_as_a_stop() -> None:
     assert translate.order_report(order(type=3), MNQ).order_type is OrderType.LIMIT
     assert translate.order_report(order(type=5), MNQ).order_type is OrderType.STOP

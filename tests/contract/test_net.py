@@ -162,7 +162,8 @@ async def test_a_handler_that_raises_is_answered_500_and_the_server_goes_on(netw
 
 async def test_an_upgrade_for_an_ordinary_request_is_answered_400(network: Network, serve: Serve) -> None:
     server = await serve(socket_handler(echo))
-    assert (await network.request("GET", server.url, timeout_s=LONG_S)).status == 400
+    response = await network.request("GET", server.url, timeout_s=LONG_S)
+    assert (response.status, response.body) == (400, b"{}")
 
 
 # How a request fails
@@ -217,22 +218,26 @@ async def test_a_caller_that_is_cancelled_does_not_cancel_the_handler(network: N
 
 async def test_a_server_that_closes_during_a_request_leaves_the_outcome_unknown(network: Network, serve: Serve) -> None:
     """Invariant 2."""
-    arrived = asyncio.Event()
+    arrived, cancelled = asyncio.Event(), asyncio.Event()
 
     async def answer(_request: Request) -> Response:
         arrived.set()
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
         return Response(200)
 
     server = await serve(answer)
     caller = asyncio.ensure_future(network.request("POST", server.url, timeout_s=LONG_S))
     await at_once(arrived.wait())
     await server.close()
+    assert cancelled.is_set()
     with pytest.raises(OutcomeUnknown):
         await at_once(asyncio.wait_for(caller, LONG_S))
 
 
-async def test_a_server_that_closes_lets_a_handler_finish(network: Network, serve: Serve) -> None:
+async def test_a_server_that_closes_lets_a_handler_finish_and_takes_no_more(network: Network, serve: Serve) -> None:
     arrived = asyncio.Event()
 
     async def answer(_request: Request) -> Response:
@@ -243,42 +248,60 @@ async def test_a_server_that_closes_lets_a_handler_finish(network: Network, serv
     server = await serve(answer)
     caller = asyncio.ensure_future(network.request("POST", server.url, timeout_s=LONG_S))
     await at_once(arrived.wait())
-    await server.close()
+    closing = asyncio.ensure_future(server.close())
+    await asyncio.sleep(0)
+    with pytest.raises(NotSent):
+        await network.request("POST", server.url, timeout_s=LONG_S)
+    await closing
     assert (await at_once(asyncio.wait_for(caller, LONG_S))).body == b"done"
 
 
 # Streams
 
 
-class Numbers:
-    """An endless stream that notes how it ended. With ``pause_s`` it waits before each item but the first."""
+class Subscription:
+    """An endless stream that is open from the start, unlike a generator. It waits ``pause_s`` before each item."""
 
-    def __init__(self, pause_s: float = 0.0, count: int | None = None) -> None:
+    def __init__(self, pause_s: float = 0.0) -> None:
         self.closed = asyncio.Event()
         self._pause_s = pause_s
-        self._count = count
 
-    async def items(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(self._pause_s)
+        return b"item\n"
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+    async def generate(self) -> AsyncIterator[bytes]:
+        """The same as a generator."""
         try:
-            number = 0
-            while number != self._count:
-                yield b"%d\n" % number
-                number += 1
-                await asyncio.sleep(self._pause_s)
+            async for item in self:
+                yield item
         finally:
-            self.closed.set()
+            await self.aclose()
 
 
 async def test_a_stream_is_delivered_in_order_and_closed(network: Network, serve: Serve) -> None:
-    numbers = Numbers(count=4)
+    closed = asyncio.Event()
+
+    async def items() -> AsyncIterator[bytes]:
+        try:
+            for number in range(4):
+                yield b"%d\n" % number
+        finally:
+            closed.set()
 
     async def answer(_request: Request) -> Response:
-        return Response(200, headers={"Content-Type": "text/event-stream"}, stream=numbers.items())
+        return Response(200, headers={"Content-Type": "text/event-stream"}, stream=items())
 
     server = await serve(answer)
     response = await network.request("GET", server.url, timeout_s=LONG_S)
     assert (response.body, response.headers["content-type"]) == (b"0\n1\n2\n3\n", "text/event-stream")
-    await at_once(numbers.closed.wait())
+    await at_once(closed.wait())
 
 
 async def test_an_empty_item_does_not_end_a_stream(network: Network, serve: Serve) -> None:
@@ -293,35 +316,26 @@ async def test_an_empty_item_does_not_end_a_stream(network: Network, serve: Serv
     assert (await network.request("GET", server.url, timeout_s=LONG_S)).body == b"ab"
 
 
-@pytest.mark.parametrize("pause_s", [0.01, LONG_S], ids=["while it writes", "while it waits"])
-async def test_a_stream_is_closed_when_its_peer_goes(network: Network, serve: Serve, pause_s: float) -> None:
-    numbers = Numbers(pause_s)
+@pytest.mark.parametrize("pause_s", [0, 0.01, LONG_S], ids=["busy", "writing", "waiting"])
+@pytest.mark.parametrize("is_generator", [True, False], ids=["generator", "iterator"])
+async def test_a_stream_is_closed_quietly_when_its_peer_goes(
+    network: Network, serve: Serve, pause_s: float, *, is_generator: bool
+) -> None:
+    subscription = Subscription(pause_s)
 
     async def answer(_request: Request) -> Response:
-        return Response(200, stream=numbers.items())
+        return Response(200, stream=subscription.generate() if is_generator else subscription)
 
     server = await serve(answer)
-    with pytest.raises(OutcomeUnknown):
-        await network.request("GET", server.url, timeout_s=SHORT_S)
-    await at_once(numbers.closed.wait())
+    with capture_logs() as logs:
+        with pytest.raises(OutcomeUnknown):
+            await network.request("GET", server.url, timeout_s=SHORT_S)
+        await at_once(subscription.closed.wait())
+        await server.close()
+    assert logs == []
 
 
 async def test_a_stream_whose_peer_left_before_it_began_is_closed(network: Network, serve: Serve) -> None:
-    class Subscription:
-        """An iterator that is open from the start, unlike a generator."""
-
-        def __init__(self) -> None:
-            self.closed = asyncio.Event()
-
-        def __aiter__(self) -> Subscription:
-            return self
-
-        async def __anext__(self) -> bytes:
-            raise StopAsyncIteration
-
-        async def aclose(self) -> None:
-            self.closed.set()
-
     subscription, timed_out = Subscription(), asyncio.Event()
 
     async def answer(_request: Request) -> Response:
@@ -333,6 +347,18 @@ async def test_a_stream_whose_peer_left_before_it_began_is_closed(network: Netwo
     with pytest.raises(OutcomeUnknown):
         await network.request("GET", server.url, timeout_s=SHORT_S)
     timed_out.set()
+    await at_once(subscription.closed.wait())
+
+
+async def test_a_stream_that_refuses_an_upgrade_is_closed(network: Network, serve: Serve) -> None:
+    subscription = Subscription()
+
+    async def answer(_request: Request) -> Response:
+        return Response(401, stream=subscription)
+
+    server = await serve(answer)
+    with pytest.raises(UpgradeRefused):
+        await network.connect(server.url, timeout_s=LONG_S)
     await at_once(subscription.closed.wait())
 
 
@@ -389,7 +415,7 @@ async def test_after_the_client_closes_the_server_receives_what_was_sent_and_the
     async def collect(socket: WebSocket) -> None:
         while (text := await socket.receive()) is not None:
             received.append(text)
-        received.extend([None, await socket.receive()])
+        received.extend([None, *[await socket.receive() for _ in range(6)]])
         with pytest.raises(SocketClosed):
             await socket.send("too late")
         done.set()
@@ -400,7 +426,7 @@ async def test_after_the_client_closes_the_server_receives_what_was_sent_and_the
     await socket.send("b")
     await socket.close()
     await at_once(done.wait())
-    assert received == ["a", "b", None, None]
+    assert received == ["a", "b", *[None] * 7]
 
 
 async def test_after_the_server_closes_the_client_receives_what_was_sent_and_then_none(
@@ -531,7 +557,7 @@ async def test_a_port_is_free_again_after_its_server_closed(network: Network, se
 
 
 async def test_a_server_closes_in_2_s_with_streams_sockets_and_handlers_open(network: Network, serve: Serve) -> None:
-    numbers = Numbers(LONG_S)
+    subscription = Subscription(LONG_S)
     arrived: asyncio.Queue[str] = asyncio.Queue()
 
     async def deaf(_socket: WebSocket) -> None:
@@ -541,7 +567,7 @@ async def test_a_server_closes_in_2_s_with_streams_sockets_and_handlers_open(net
         arrived.put_nowait(request.path)
         match request.path:
             case "/stream":
-                return Response(200, stream=numbers.items())
+                return Response(200, stream=subscription)
             case "/echo":
                 return Upgrade(echo)
             case "/deaf":
@@ -559,11 +585,39 @@ async def test_a_server_closes_in_2_s_with_streams_sockets_and_handlers_open(net
         await at_once(arrived.get())
     async with asyncio.timeout(2):
         await server.close()
-    await at_once(numbers.closed.wait())
+    await at_once(subscription.closed.wait())
     outcomes = await at_once(asyncio.wait_for(asyncio.gather(*requests, return_exceptions=True), LONG_S))
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
     assert [await at_once(socket.receive()) for socket in sockets] == [None, None]
     await server.close()  # once more is harmless
+
+
+async def test_what_a_handler_begins_while_its_server_closes_ends_at_once(network: Network, serve: Serve) -> None:
+    arrived = asyncio.Semaphore(0)
+    subscription = Subscription(LONG_S)
+    served: list[WebSocket] = []
+
+    async def keep(socket: WebSocket) -> None:
+        served.append(socket)
+        await asyncio.Event().wait()
+
+    async def answer(request: Request) -> Response | Upgrade:
+        arrived.release()
+        await asyncio.sleep(SHORT_S)
+        return Upgrade(keep) if request.path == "/socket" else Response(200, stream=subscription)
+
+    server = await serve(answer)
+    streaming = asyncio.ensure_future(network.request("GET", server.url, timeout_s=LONG_S))
+    connecting = asyncio.ensure_future(network.connect(f"{server.url}/socket", timeout_s=LONG_S))
+    for _ in range(2):
+        await at_once(arrived.acquire())
+    await server.close()
+    await at_once(subscription.closed.wait())
+    with pytest.raises(OutcomeUnknown):
+        await at_once(asyncio.wait_for(streaming, LONG_S))
+    socket = await at_once(asyncio.wait_for(connecting, LONG_S))
+    assert await at_once(socket.receive()) is None
+    assert served == []
 
 
 async def test_a_service_ends_orderly_when_its_server_closes(network: Network, serve: Serve) -> None:

@@ -124,8 +124,18 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "MES", "CON.F.US.MES", "CON.F.US.MES.Y26", "CON.F.US.MES.F26", "CON.F.US.NQ.U26", "CON.F.US.MES.Z2", "F.US.MES.Z26",
-     "CON.F.US.MES.Z²6", "CON.F.US.MES.Z26 "],
-)  # fmt: skip
+    [
+        "",
+        "MES",
+        "F.US.MES.Z26",
+        "CON.F.US.MES",
+        "CON.F.US.MES.Y26",
+        "CON.F.US.MES.F26",
+        "CON.F.US.NQ.U26",
+        "CON.F.US.MES.Z2",
+        "CON.F.US.MES.Z²6",
+        "CON.F.US.MES.Z26 ",
+    ],
+)
 def test_what_names_no_month_of_a_known_product_is_not_a_contract_id(text: str) -> None:
     assert contract_month(text) is None

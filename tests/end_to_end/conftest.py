@@ -18,7 +18,8 @@ def shared_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.fixture
 def desk(shared_desk: Desk) -> Iterator[Desk]:
-    """Flat and without orders, before and after."""
+    """Flat and without orders, before and after; with a token of its own at the exchange."""
+    shared_desk.token = None
     yield shared_desk
     shared_desk.post("/api/flatten", {"accountId": "all"})
     until(shared_desk.flat_and_empty)

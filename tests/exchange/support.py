@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -40,6 +41,16 @@ class SetClock:
 
     def now_ns(self) -> int:
         return self.at_ns
+
+
+class RunningClock:
+    """A clock that starts on that Monday and runs, so that the contracts of these tests never expire."""
+
+    def __init__(self) -> None:
+        self._started_ns = time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        return MONDAY_NS + time.monotonic_ns() - self._started_ns
 
 
 class Script:
@@ -83,9 +94,7 @@ class Desk:
         self.market(1_000, 1_001, [1_000])
         self.market(1_000, 1_001, [1_000], contract_id=MNQ)
 
-    def market(
-        self, bid: int, ask: int, trades: Sequence[int] = (), size: int = 100, contract_id: str = MES
-    ) -> None:
+    def market(self, bid: int, ask: int, trades: Sequence[int] = (), size: int = 100, contract_id: str = MES) -> None:
         """One step in which the market goes there."""
         self.script.tell(bid, ask, trades, size, contract_id)
         self.clock.at_ns += SECOND_NS // 4
@@ -196,9 +205,7 @@ class HubClient:
         self._events: list[signalr.ClientEvent] = []
 
     @classmethod
-    async def connect(
-        cls, network: Network, url: str, *, headers: Mapping[str, str] | None = None
-    ) -> HubClient:
+    async def connect(cls, network: Network, url: str, *, headers: Mapping[str, str] | None = None) -> HubClient:
         """Connect to a hub's URL, query included, and shake hands."""
         client = cls(await network.connect(url, headers=headers, timeout_s=5))
         await client.socket.send(client.protocol.handshake())

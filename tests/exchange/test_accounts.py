@@ -32,7 +32,9 @@ def flat() -> Position:
     )
 
 
-def held_after(*done: tuple[OrderSide, int, int], tick_usd: Decimal = MNQ_TICK_USD) -> tuple[Position, list[Decimal | None]]:
+def held_after(
+    *done: tuple[OrderSide, int, int], tick_usd: Decimal = MNQ_TICK_USD
+) -> tuple[Position, list[Decimal | None]]:
     held, pnls = flat(), []
     for side, quantity, price in done:
         held, pnl = position_after(held, side, quantity, price, tick_usd)

@@ -68,7 +68,11 @@ def test_children_sleep_without_a_price_until_the_entry_fills() -> None:
 
 @pytest.mark.parametrize(
     ("bid", "ask", "ended", "price"),
-    [(1_013, 1_014, [CANCELLED, FILLED], 1_013), (992, 993, [FILLED, CANCELLED], 992), (950, 951, [FILLED, CANCELLED], 950)],
+    [
+        (1_013, 1_014, [CANCELLED, FILLED], 1_013),
+        (992, 993, [FILLED, CANCELLED], 992),
+        (950, 951, [FILLED, CANCELLED], 950),
+    ],
 )
 def test_one_leg_fills_and_the_other_is_cancelled(bid: int, ask: int, ended: list[OrderStatus], price: int) -> None:
     desk = Desk()

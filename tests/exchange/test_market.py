@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 
 import msgspec
 import pytest
@@ -82,7 +83,7 @@ def test_an_hour_of_the_market_moves_as_far_as_an_hour_should_and_volatility_com
     assert 5 < points < 100
     assert max(state.heat for state in path) > 2_000
     assert min(state.heat for state in path) < 700
-    assert sum(before.bid != after.bid for before, after in zip(path, path[1:], strict=False)) > 3_000
+    assert sum(before.bid != after.bid for before, after in itertools.pairwise(path)) > 3_000
 
 
 def test_a_new_trading_day_starts_its_figures_afresh_and_keeps_the_price() -> None:
@@ -117,6 +118,7 @@ MINUTES = [
     Bar(at("2026-11-23T15:00:00+00:00") + number * MINUTE_NS, number, number + 5, number - 5, number + 1, 10)
     for number in range(120)
 ]
+
 
 @pytest.mark.parametrize(
     ("unit", "unit_number", "count", "first_start"),
@@ -155,7 +157,7 @@ def test_minutes_become_bars_of_any_unit(unit: BarUnit, unit_number: int, count:
     ],
 )
 def test_the_exchange_is_open_from_17_to_16_chicago_time_and_closed_on_weekends(
-    instant: str, is_open: bool, day: str  # noqa: FBT001
+    *, instant: str, is_open: bool, day: str
 ) -> None:
     assert hours.is_open(at(instant)) is is_open
     assert hours.trading_day(at(instant)).isoformat() == day

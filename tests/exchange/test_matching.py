@@ -15,9 +15,7 @@ BUY, SELL = OrderSide.BID, OrderSide.ASK
 QUOTE = Quote(bid=100, ask=102, last=101, bid_size=5, ask_size=3)
 
 
-def order(
-    order_id: int, side: OrderSide, quantity: int, *, limit: int | None = None, stop: int | None = None
-) -> Order:
+def order(order_id: int, side: OrderSide, quantity: int, *, limit: int | None = None, stop: int | None = None) -> Order:
     return Order(
         order_id=order_id,
         account_id=1,
@@ -33,7 +31,9 @@ def order(
     )
 
 
-def matched(orders: list[Order], quote: Quote, *, partial: bool = True, incoming: bool = False) -> list[tuple[int, int, int]]:
+def matched(
+    orders: list[Order], quote: Quote, *, partial: bool = True, incoming: bool = False
+) -> list[tuple[int, int, int]]:
     """Fills as (order id, quantity, price)."""
     swept = sweep(orders, quote, partial_fills=partial, incoming=incoming)
     return [(match.order_id, match.quantity, match.price_ticks) for match in swept.matches]
@@ -93,7 +93,7 @@ def test_a_resting_limit_traded_or_quoted_through_fills_whole_at_its_own_price()
     ],
 )
 def test_a_stop_is_triggered_by_a_trade_or_by_the_opposite_touch(
-    side: OrderSide, stop: int, market: dict[str, int], triggers: bool  # noqa: FBT001
+    *, side: OrderSide, stop: int, market: dict[str, int], triggers: bool
 ) -> None:
     quote = msgspec.structs.replace(QUOTE, **market)
     assert is_triggered(order(1, side, 1, stop=stop), quote) is triggers
@@ -172,9 +172,9 @@ def books(draw: st.DrawFn) -> list[Order]:
     return orders
 
 
-@given(books(), quotes(), st.booleans(), st.booleans())
+@given(orders=books(), quote=quotes(), partial=st.booleans(), incoming=st.booleans())
 def test_invariants_1_to_3_hold_for_any_book_and_quote(
-    orders: list[Order], quote: Quote, partial: bool, incoming: bool  # noqa: FBT001
+    *, orders: list[Order], quote: Quote, partial: bool, incoming: bool
 ) -> None:
     swept = sweep(orders, quote, partial_fills=partial, incoming=incoming)
     by_id = {one.order_id: one for one in orders}
@@ -209,6 +209,8 @@ def traded_through(one: Order, quote: Quote) -> bool:
     return traded is not None and one.side.sign * (one.limit_ticks - traded) > 0
 
 
-@given(books(), quotes(), st.booleans())
-def test_the_order_in_which_orders_are_given_does_not_matter(orders: list[Order], quote: Quote, partial: bool) -> None:  # noqa: FBT001
+@given(orders=books(), quote=quotes(), partial=st.booleans())
+def test_the_order_in_which_orders_are_given_does_not_matter(
+    *, orders: list[Order], quote: Quote, partial: bool
+) -> None:
     assert sweep(orders, quote, partial_fills=partial) == sweep(orders[::-1], quote, partial_fills=partial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ async def test_200_requests_are_answered_in_a_window_and_the_next_429_with_an_em
 
 
 async def test_the_accounts_are_those_of_the_settings(network: Network, start: Start) -> None:
-    exchange = await start(account_count=3, starting_balance_usd=150_000)
+    exchange = await start(account_count=3, starting_balance_usd=Decimal("150000.00"))
     client = await Client(network, exchange.url).login(exchange)
     answer = await client.ok("Account/search", onlyActiveAccounts=True)
     assert exchange.account_ids == (1001, 1002, 1003)
@@ -344,9 +345,7 @@ async def test_a_closed_market_rejects_with_code_2_and_its_text(network: Network
     assert answer["errorMessage"].startswith("Trading is currently unavailable.")
 
 
-async def test_bars_come_newest_first_nearest_the_end_and_agree_with_the_trades(
-    network: Network, start: Start
-) -> None:
+async def test_bars_come_newest_first_nearest_the_end_and_agree_with_the_trades(network: Network, start: Start) -> None:
     clock = SetClock()
     exchange = await start(clock)
     client = await Client(network, exchange.url).login(exchange)

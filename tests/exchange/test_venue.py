@@ -128,9 +128,7 @@ def test_a_tag_is_used_up_by_its_first_order_even_a_rejected_one(first: dict[str
 def test_the_tag_of_a_bracket_child_is_used_up_too() -> None:
     desk = Desk()
     desk.place(BUY, 1, tag="t-SL")
-    answer = desk.venue.place(
-        request(custom_tag="t", stop_loss_bracket=BracketRequest(ticks=-8, type=OrderType.STOP))
-    )
+    answer = desk.venue.place(request(custom_tag="t", stop_loss_bracket=BracketRequest(ticks=-8, type=OrderType.STOP)))
     assert "custom tag already in use" in (answer.text or "")
 
 
@@ -432,8 +430,8 @@ def assert_adds_up(venue: Venue, store: Store) -> None:
                 assert (order.status is OrderStatus.SUSPENDED) <= (entry.filled_quantity == 0)
 
 
-@given(actions, st.booleans())
-def test_orders_fills_positions_and_money_add_up_for_any_flow(flow: list[Action], partial: bool) -> None:  # noqa: FBT001
+@given(flow=actions, partial=st.booleans())
+def test_orders_fills_positions_and_money_add_up_for_any_flow(*, flow: list[Action], partial: bool) -> None:
     clock, store = SetClock(), MemoryStore(BARS_KEPT_MIN)
     venue = seeded(store, clock, [], partial_fills=partial)
     for act in flow:

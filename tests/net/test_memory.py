@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -208,6 +209,30 @@ def test_a_sender_that_waits_goes_on_when_its_peer_reads() -> None:
         return len(set(received))
 
     assert run(main()) == 3 * FRAMES_MAX
+
+
+def test_a_server_with_nothing_but_streams_and_listening_sockets_closes_at_once() -> None:
+    async def main() -> float:
+        async def never() -> AsyncIterator[bytes]:
+            await asyncio.sleep(LONG_S)
+            yield b""
+
+        async def listen(socket: WebSocket) -> None:
+            await socket.receive()
+
+        async def answer(request: Request) -> Response | Upgrade:
+            return Response(200, stream=never()) if request.path == "/stream" else Upgrade(listen)
+
+        network = MemoryNetwork()
+        server = await serve(network, answer)
+        caller = asyncio.create_task(network.request("GET", f"{server.url}/stream", timeout_s=LONG_S))
+        await network.connect(server.url, timeout_s=LONG_S)
+        await server.close()
+        with pytest.raises(OutcomeUnknown):
+            await caller
+        return now_s()
+
+    assert run(main()) == 0
 
 
 def test_closing_the_network_closes_its_clients_sockets() -> None:

@@ -250,11 +250,18 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def leaves(self) -> int:
-        """Contracts that may still fill (>= 0); an unproven modify counts with the larger size."""
-        if self.status not in LIVE:
-            return 0
-        quantity = self.terms.quantity if self.change is None else max(self.terms.quantity, self.change.quantity)
-        return max(0, quantity - self.filled_quantity)
+        """Contracts that may still fill, or have filled unseen (>= 0)."""
+        return max(0, self.largest_quantity - self.filled_quantity) if self.live else self.unseen
+
+    @property
+    def largest_quantity(self) -> int:
+        """The size; an unproven modify counts with the larger one."""
+        return self.terms.quantity if self.change is None else max(self.terms.quantity, self.change.quantity)
+
+    @property
+    def unseen(self) -> int:
+        """Contracts that the broker's row shows as filled, and whose fills have not reached us (>= 0)."""
+        return max(0, self.reported_filled - self.filled_quantity)
 
     @property
     def open_quantity(self) -> int:

@@ -266,33 +266,29 @@ def breaches(proposal: Proposal) -> tuple[Breach, ...]:
 
 
 def widening(
-    group: Group, account: Account, entry: Order, protection: Protection, quotes: dict[str, Quote], at_ns: int
+    group: Group,
+    account: Account,
+    moved: list[tuple[Order, Protection]],
+    *,
+    quotes: dict[str, Quote],
+    at_ns: int,
 ) -> tuple[Breach, ...]:
-    """What a stop of a held entry breaks when it is moved to ``protection``: nothing unless it moves away from the market.
+    """What breaks when the stops of held entries of one contract move as in ``moved``: nothing unless one moves away.
 
-    The whole distance is judged per trade, the added distance against the day.
+    Each is judged per trade by its whole distance, all together against the day by the dollars they add.
     """
-    before, after = entry.protection.stop, protection.stop
-    if after is None or after.price_ticks is None:
-        return ()
-    sign, average = entry.terms.side.sign, Fraction(entry.opened_ticks, entry.opened_quantity)
-    resting = average - sign * group.instruments[entry.terms.contract_id].stress_ticks if before is None else stop_level(entry, before)
-    added = ceil((resting - after.price_ticks) * sign)
-    if added <= 0:
-        return ()
-    terms = Terms(account.account_id, entry.terms.contract_id, entry.terms.side, entry.open_quantity, OrderType.MARKET)
-    proposal = propose(group, account, terms, entry.open_quantity, protection, quotes=quotes, at_ns=at_ns)
-    total = max(0, ceil((average - after.price_ticks) * sign))
-    found = (
-        trading_state(proposal),
-        visibility(proposal),
-        reference_price(proposal),
-        risk_per_trade(replace(proposal, risk_ticks=total)),
-        daily_loss(replace(proposal, risk_ticks=added)),
-    )
-    return tuple(breach for breach in found if breach is not None)
-
-
+    found: list[Breach] = []
+    added_ticks = 0
+    for entry, protection in moved:
+        added = _added_ticks(group, entry, protection)
+        if added <= 0:
+            continue
+        terms = Terms(account.account_id, entry.terms.contract_id, entry.terms.side, entry.open_quantity, OrderType.MARKET)
+        proposal = propose(group, account, terms, entry.open_quantity, protection, quotes=quotes, at_ns=at_ns)
+        whole = replace(proposal, risk_ticks=max(0, _stop_distance(entry, protection)))
+        rules = (risk_per_trade(whole),) if added_ticks else (trading_state(whole), visibility(whole), reference_price(whole), risk_per_trade(whole))
+        found += [breach for breach in rules if breach is not None]
+        added_ticks += added * entry.open_quantity
 def _count(code: str, limit: int, actual: int, text: str) -> Breach:
     return Breach(code, str(limit), str(actual), f"{actual} {text} {limit}")
 

@@ -92,7 +92,6 @@ class Writer:
             decided = Decided(group, (), answer) if answer else decide(group, self._stamp(pending))
             group = decided.group
             decisions.append(decided)
-        self._step("decided", "")
         if not await self._recorded(decisions):
             await self._fall_back(batch)
             return
@@ -107,6 +106,7 @@ class Writer:
         entries = [self._entry(decided.group, event) for decided in decisions for event in decided.events]
         if not entries:
             return True
+        self._step("decided", "")
         if self.exit_only:
             for entry in entries:
                 self._emergency.note(entry)

@@ -42,9 +42,7 @@ class Book:
         self.positions = {(held.account_id, held.contract_id): held for held in stored.positions}
         self.orders = {order.order_id: order for order in stored.orders}
         self.markets = {market.contract_id: market for market in stored.markets}
-        self.quotes = {
-            contract_id: _quote(market, ()) for contract_id, market in self.markets.items()
-        }
+        self.quotes = {contract_id: _quote(market, ()) for contract_id, market in self.markets.items()}
         self.counters = stored.counters
 
 
@@ -127,9 +125,7 @@ class Turn:
     def put_markets(self, markets: dict[str, Market]) -> None:
         """Replace all markets: contracts that are not among them have none from now on."""
         self._markets = markets
-        self._quotes = {
-            contract_id: _quote(market, ()) for contract_id, market in markets.items()
-        }
+        self._quotes = {contract_id: _quote(market, ()) for contract_id, market in markets.items()}
 
     def add_tick(self, tick: Tick) -> None:
         """Move one market, and tell it. A minute that ended is kept as a bar."""

@@ -78,7 +78,7 @@ class Venue:
         for number in range(1, settings.account_count + 1):
             account_id = FIRST_ACCOUNT_ID + number - 1
             if account_id not in self.book.accounts:
-                name = f"PRACTICE-{settings.starting_balance_usd / 1000:f}K-{number}"
+                name = f"PRACTICE-{(settings.starting_balance_usd / 1000).normalize():f}K-{number}"
                 turn.put_account(Account(account_id, name, settings.starting_balance_usd))
         turn.put_markets(self._markets_of(hours.trading_day(clock.now_ns())))
         turn.commit(store)

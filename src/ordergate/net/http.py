@@ -238,14 +238,12 @@ _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
 def _attempted(what: str, url: str) -> Iterator[None]:
     """The translator of aiohttp's errors."""
     attempt = _Attempt()
-    token = _attempt.set(attempt)
+    _attempt.set(attempt)
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
         # Not ``from error``: several of aiohttp's errors print the URL with its query.
         raise _translated(error, attempt, f"{what} {url.partition('?')[0]}") from None
-    finally:
-        _attempt.reset(token)
 
 
 def _translated(error: Exception, attempt: _Attempt, what: str) -> TransportError:

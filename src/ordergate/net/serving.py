@@ -48,17 +48,20 @@ class Serving:
         self._tasks: dict[asyncio.Future[Any], None] = {}
         self._streams: dict[asyncio.Future[Any], None] = {}
         self._sockets: dict[ServerSocket, None] = {}
+        self._is_closing = False
 
     async def answer(self, request: Request) -> Response | Upgrade | None:
         """The handler's answer, ``FAILED`` where it raised, None where the server closed before it was done.
 
         Cancel it when the peer has gone: the handler goes on, its answer is dropped.
         """
+        if self._is_closing:
+            return None
         task = self._spawn(self._handler(request), f"{request.method} {request.path}")
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            task.cancel()
+            self._spawn(_drop_answer(task), "an answer that nobody waits for")
             raise
         if task.cancelled():
             return None
@@ -71,6 +74,8 @@ class Serving:
         """
         task = self._spawn(delivery, f"stream of {path}")
         self._streams[task] = None
+        if self._is_closing:
+            task.cancel()
         try:
             await asyncio.wait({task})
         finally:
@@ -97,6 +102,7 @@ class Serving:
 
     async def close(self) -> None:
         """End streams and WebSockets, let handlers finish for ``CLOSE_GRACE_S``, cancel the rest."""
+        self._is_closing = True
         for task in self._streams:
             task.cancel()
         closing = [asyncio.ensure_future(socket.close()) for socket in self._sockets]
@@ -107,7 +113,8 @@ class Serving:
 
     async def _serve(self, upgrade: Upgrade, socket: ServerSocket) -> None:
         try:
-            await upgrade.serve(socket)
+            if not self._is_closing:
+                await upgrade.serve(socket)
         except SocketClosed:
             pass  # the peer left while something was sent to it: an ordinary end
         finally:

@@ -21,7 +21,7 @@ class Alarm(msgspec.Struct, frozen=True, rename="camel"):
     at: str
 
 
-def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:  # noqa: PLR0911 - one arm per kind of alarm
+def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
     """The alarm that ``event`` raises, seen from the state after it; None for what is no alarm."""
 
     def about(code: str, message: str, *, order_id: str | None = None, contract_id: str | None = None) -> Alarm:

@@ -52,7 +52,7 @@ _MS_NS = 1_000_000
 
 
 class LegBody(msgspec.Struct, frozen=True):
-    """Absent leg, or no ``points`` = the default distance; ``enabled`` false = none. ``points`` is from the fill price."""
+    """``points`` is the distance from the fill price; no leg or no ``points`` = the default, not ``enabled`` = none."""
 
     enabled: bool = True
     points: Decimal | None = None

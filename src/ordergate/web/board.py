@@ -1,15 +1,15 @@
 """What the web part shows: the rows as they were last told, and the events that made them so.
 
 Invariants:
-1. After every call the rows are those of ``views.rows``; what time alone has changed (a quote that grew old) is shown by
-   the next ``mark``.
+1. After every call the rows are those of ``views.rows``; what time alone has changed (a quote that grew old) is shown
+   by the next ``mark``.
 2. Every difference is one event, told in the step that shows it: the rows are true at the stream's number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import msgspec
 
@@ -42,27 +42,31 @@ class Board:
         self._stream = stream
         self._group = Group()
         self._quotes: dict[str, Quote] = {}
-        self._rows = views.Rows({}, {}, {}, {})
+        self._accounts: dict[int, AccountRow] = {}
+        self._positions: dict[tuple[int, str], PositionRow] = {}
+        self._orders: dict[tuple[int, str], OrderRow] = {}  # the oldest first
+        self._prices: dict[str, PriceRow] = {}  # of age 0
         # Leg ids by account and entry: the state can be asked for a leg's entry, but not for an entry's finished legs.
         self._legs: dict[tuple[int, str], dict[str, None]] = {}
 
     def show(self, group: Group, now_ns: int) -> None:
-        """Show a whole state. Rows that it does not have are gone, and clients begin anew."""
+        """Show a whole state. If it lacks rows that are shown, clients begin anew."""
         self._group = group
         self._legs = {entry: {leg.order_id: None for leg in legs} for entry, legs in views.legs_of(group).items()}
-        shown, wanted = self._rows, views.rows(group, self._quotes, now_ns)
+        rows = views.rows(group, self._quotes, now_ns)
         if (
-            shown.accounts.keys() - wanted.accounts.keys()
-            or shown.orders.keys() - wanted.orders.keys()
-            or shown.prices.keys() - wanted.prices.keys()
+            self._accounts.keys() - rows.accounts
+            or self._orders.keys() - rows.orders
+            or self._prices.keys() - rows.prices
         ):
-            self._rows = wanted
+            self._accounts, self._positions = dict(rows.accounts), dict(rows.positions)
+            self._orders, self._prices = dict(rows.orders), dict(rows.prices)
             self._stream.start_anew()
             return
-        self._update("order", shown.orders, wanted.orders)
-        self._positions(group.accounts.values(), now_ns)
-        self._update("account", shown.accounts, wanted.accounts)
-        self._update_prices(wanted.prices, now_ns)
+        self._update("order", self._orders, rows.orders)
+        self._show_positions(group.accounts.values(), now_ns)
+        self._update("account", self._accounts, rows.accounts)
+        self._show_prices(rows.prices, now_ns)
 
     def follow(self, group: Group, event: e.Event, now_ns: int) -> None:
         """Show the state after ``event``, which is the one after the state that is shown."""
@@ -72,42 +76,37 @@ class Board:
             return
         self._group = group
         for order_id in _touched(before, account, event):
-            self._order(group, account, order_id)
-        self._positions([account], now_ns)
-        self._accounts([account], now_ns)
+            self._show_order(account, order_id)
+        self._show_positions([account], now_ns)
+        self._show_accounts([account], now_ns)
 
     def mark(self, quotes: Mapping[str, Quote], now_ns: int) -> None:
         """Show the latest quotes, and what they make of positions and accounts."""
         self._quotes = dict(quotes)
-        prices = {
-            symbol: views.price_row(instrument, quotes[instrument.contract_id])
-            for symbol, instrument in views.active(self._group).items()
-            if instrument.contract_id in quotes
-        }
-        self._update_prices(prices, now_ns)
-        accounts = list(self._group.accounts.values())
-        self._positions(accounts, now_ns)
-        self._accounts(accounts, now_ns)
+        self._show_prices(views.price_rows(self._group, self._quotes), now_ns)
+        accounts = self._group.accounts.values()
+        self._show_positions(accounts, now_ns)
+        self._show_accounts(accounts, now_ns)
 
     def accounts(self) -> list[AccountRow]:
-        return list(self._rows.accounts.values())
+        return list(self._accounts.values())
 
     def positions(self) -> list[PositionRow]:
-        return list(self._rows.positions.values())
+        return list(self._positions.values())
 
     def orders(self) -> list[OrderRow]:
         """The newest first."""
-        return list(reversed(self._rows.orders.values()))
+        return list(reversed(self._orders.values()))
 
     def prices(self, now_ns: int) -> dict[str, PriceRow]:
         """By symbol, with their age at ``now_ns``."""
-        return {symbol: views.aged(row, now_ns) for symbol, row in self._rows.prices.items()}
+        return {symbol: views.aged(row, now_ns) for symbol, row in self._prices.items()}
 
     def snapshot(self, now_ns: int) -> Snapshot:
         return Snapshot(self._stream.number, self.accounts(), self.positions(), self.orders(), self.prices(now_ns))
 
-    def _order(self, group: Group, account: Account, order_id: str) -> None:
-        """Show an order, or the entry of a leg."""
+    def _show_order(self, account: Account, order_id: str) -> None:
+        """An order, or the entry of a leg."""
         order = account.order(order_id)
         if order is not None and order.is_leg and order.parent_id is not None:
             self._legs.setdefault((account.account_id, order.parent_id), {})[order_id] = None
@@ -116,56 +115,55 @@ class Board:
             return
         key = (account.account_id, order.order_id)
         legs = [leg for name in self._legs.get(key, ()) if (leg := account.order(name)) is not None]
-        self._update("order", self._rows.orders, {key: views.order_row(group, order, legs)})
+        self._update("order", self._orders, {key: views.order_row(self._group, order, legs)})
 
-    def _positions(self, accounts: Iterable[Account], now_ns: int) -> None:
+    def _show_positions(self, accounts: Iterable[Account], now_ns: int) -> None:
         market = self._market(now_ns)
         for account in accounts:
-            shown = [name for account_id, name in self._rows.positions if account_id == account.account_id]
+            shown = [name for account_id, name in self._positions if account_id == account.account_id]
             for contract_id in dict.fromkeys((*shown, *account.positions)) if account.adopted else ():
                 key = (account.account_id, contract_id)
                 row = views.position_row(self._group, account, contract_id, market)
-                self._update("position", self._rows.positions, {key: row})
+                self._update("position", self._positions, {key: row})
                 if row.net_position == 0:
-                    del self._rows.positions[key]
+                    del self._positions[key]
 
-    def _accounts(self, accounts: Iterable[Account], now_ns: int) -> None:
+    def _show_accounts(self, accounts: Iterable[Account], now_ns: int) -> None:
         market = self._market(now_ns)
         for account in accounts:
             if account.adopted:
                 row = views.account_row(self._group, account, market)
-                self._update("account", self._rows.accounts, {account.account_id: row})
+                self._update("account", self._accounts, {account.account_id: row})
 
-    def _market(self, now_ns: int) -> dict[str, Quote]:
-        return fresh_quotes(self._quotes, self._group.limits.quote_age_ms_max, now_ns)
+    def _show_prices(self, rows: Mapping[str, PriceRow], now_ns: int) -> None:
+        """As ``_update``; but what is kept has no age, and what is told has the age it is told at."""
+        for symbol, row in rows.items():
+            if self._prices.get(symbol) != row:
+                self._prices[symbol] = row
+                self._stream.tell("price", views.aged(row, now_ns))
 
-    def _update(self, name: str, shown: dict[K, R], wanted: Mapping[K, R]) -> None:
-        for key, row in wanted.items():
+    def _update(self, name: str, shown: dict[K, R], rows: Mapping[K, R]) -> None:
+        for key, row in rows.items():
             if shown.get(key) != row:
                 shown[key] = row
                 self._stream.tell(name, row)
 
-    def _update_prices(self, wanted: Mapping[str, PriceRow], now_ns: int) -> None:
-        """As ``_update``; what is shown has no age, what is told has the age it is told at."""
-        for symbol, row in wanted.items():
-            if self._rows.prices.get(symbol) != row:
-                self._rows.prices[symbol] = row
-                self._stream.tell("price", views.aged(row, now_ns))
+    def _market(self, now_ns: int) -> dict[str, Quote]:
+        return fresh_quotes(self._quotes, self._group.limits.quote_age_ms_max, now_ns)
 
 
 def _touched(before: Account, after: Account, event: e.Event) -> Iterable[str]:
-    """The orders that ``event`` may have changed: those it names, and of the others only orders that can still act."""
-    named: list[str] = []
+    """The orders ``event`` may have changed: the one it names, and of the others only those that can still act."""
     match event:
         case e.OrderApproved() | e.OrderDenied() | e.OrderWithdrawn() | e.ExternalOrderSeen():
-            named.append(event.order.order_id)
+            named = event.order.order_id
         case e.FillBusted():
-            named.append(after.fills[event.fill_id].order_id)
+            named = after.fills[event.fill_id].order_id
         case _:
-            named.append(cast("str", getattr(event, "order_id", "")))
+            named = getattr(event, "order_id", "")
     moved = (
         order_id
         for order_id in (*before.orders, *after.orders)
         if before.orders.get(order_id) is not after.orders.get(order_id)
     )
-    return dict.fromkeys((*named, *moved))
+    return dict.fromkeys((named, *moved))

@@ -21,7 +21,6 @@ import msgspec
 
 from ordergate.errors import InputRefused
 
-BODY_BYTES_MAX = 65_536  # the largest command has some 500 bytes
 _INTEGER_DIGITS_MAX = 18  # what surely fits 64 bits
 _TEXT_MAX = 256  # in characters; the longest id of ours has below 100
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|\.")
@@ -31,8 +30,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 def read(body: bytes, kind: type[T]) -> T:
     """``body`` as a ``kind``. Raises ``InputRefused``."""
-    if len(body) > BODY_BYTES_MAX:
-        raise InputRefused("BODY_TOO_LARGE", f"the body has more than {BODY_BYTES_MAX} bytes")
     try:
         said = json.loads(
             body, parse_int=_integer, parse_float=_number, parse_constant=_number, object_pairs_hook=_object

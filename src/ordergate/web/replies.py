@@ -22,7 +22,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-# 403 and 404 to 415 are about the request itself; 409: it was understood, and things are not as it supposes; 503: try
+# 403, 404, 405 and 415 are about the request itself; 409: it was understood, and things are not as it supposes; 503: try
 # again; 504: not known. What is not here is bad input: 400.
 STATUS = {
     "FOREIGN_HOST": 403,
@@ -39,7 +39,6 @@ STATUS = {
     answers.ALREADY_FINAL: 409,
     answers.ORDER_ID_REUSED: 409,
     answers.PROTECTIVE_STOP: 409,
-    "BODY_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "JOURNAL_UNAVAILABLE": 503,
     "QUEUE_FULL": 503,

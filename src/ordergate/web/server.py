@@ -31,8 +31,7 @@ from ordergate.web.replies import refused, reply
 
 _log = logger("web")
 HOST = "127.0.0.1"
-# Above ``body.BODY_BYTES_MAX``, so that a body that is too large is answered in our own shape and not the network's.
-_UPLOAD_BYTES_MAX = 16 * 1_048_576
+BODY_BYTES_MAX = 65_536  # the largest command has some 500 bytes
 _PRICES = "/api/prices/"
 _STREAM_HEADERS = {
     "content-type": "text/event-stream",
@@ -85,7 +84,7 @@ class WebServer:
 
     async def start(self, port: int) -> None:
         """Listen on ``port`` (0 = any free one) and follow the gate. Raises ``PortInUse``."""
-        self._server = await self._network.serve(self.answer, host=HOST, port=port, body_bytes_max=_UPLOAD_BYTES_MAX)
+        self._server = await self._network.serve(self.answer, host=HOST, port=port, body_bytes_max=BODY_BYTES_MAX)
         self._following = asyncio.create_task(self._mirror.run(), name="web")
         self._following.add_done_callback(_report)
 

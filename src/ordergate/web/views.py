@@ -214,11 +214,7 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
             )
             for order in sorted(listed, key=lambda order: (order.decided_ns, order.order_id))
         },
-        prices={
-            symbol: price_row(instrument, quotes[instrument.contract_id])
-            for symbol, instrument in active(group).items()
-            if instrument.contract_id in quotes
-        },
+        prices=price_rows(group, quotes),
     )
 
 
@@ -335,6 +331,15 @@ def account_row(group: Group, account: Account, market: dict[str, Quote]) -> Acc
         trading_day=account.day.name,
         link_up=group.link_up,
     )
+
+
+def price_rows(group: Group, quotes: dict[str, Quote]) -> dict[str, PriceRow]:
+    """By symbol, of age 0."""
+    return {
+        symbol: price_row(instrument, quotes[instrument.contract_id])
+        for symbol, instrument in active(group).items()
+        if instrument.contract_id in quotes
+    }
 
 
 def price_row(instrument: Instrument, quote: Quote) -> PriceRow:

@@ -64,7 +64,7 @@ class Session:
             return self._token
         stale = self._token
         async with self._login:
-            if True:
+            if self._token is None or self._token == stale:
                 self._token = await self._renewed()
             return self._token
 

@@ -89,6 +89,18 @@ def account_report(row: messages.Account) -> AccountReport:
 
 def order_report(row: messages.Order, instrument: Instrument) -> OrderReport:
     """Prices are None where the broker gives none, as on a suspended bracket leg. Raises ``InputRefused``."""
+    state = _STATES[_known(messages.OrderStatus, row.status, "status")]
+
+    def ticks(price: Decimal | None, field: str) -> int | None:
+        try:
+            return None if price is None else instrument.ticks(price, field)
+        except InputRefused:
+            # A price off the grid is a reason for rejection, and the rejected order stays in every list of the day
+            # (ProjectX API notes, section 4.1): its price means nothing, and must not hide the other rows.
+            if state is OrderState.REJECTED:
+                return None
+            raise
+
     return OrderReport(
         account_id=row.account_id,
         broker_order_id=row.id,
@@ -97,9 +109,9 @@ def order_report(row: messages.Order, instrument: Instrument) -> OrderReport:
         side=_SIDES[_known(messages.OrderSide, row.side, "side")],
         order_type=_TYPES[_known(messages.OrderType, row.type, "type")],
         quantity=_quantity(row.size, "size"),
-        limit_ticks=None if row.limit_price is None else instrument.ticks(row.limit_price, "limitPrice"),
-        stop_ticks=None if row.stop_price is None else instrument.ticks(row.stop_price, "stopPrice"),
-        state=_STATES[_known(messages.OrderStatus, row.status, "status")],
+        limit_ticks=ticks(row.limit_price, "limitPrice"),
+        stop_ticks=ticks(row.stop_price, "stopPrice"),
+        state=state,
         filled_quantity=_quantity(row.fill_volume, "fillVolume"),
         created_ns=instant_ns(row.creation_timestamp),
     )

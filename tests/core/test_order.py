@@ -1,0 +1,217 @@
+"""The lifecycle table, every pair of it, and what an order says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core.order import (
+    LIVE,
+    TRANSITIONS,
+    Change,
+    Exit,
+    Order,
+    OrderType,
+    Protection,
+    Role,
+    Side,
+    Status,
+    Terms,
+    Trigger,
+    next_status,
+)
+from ordergate.core.reports import FillReport, OrderReport, OrderState, Outcome
+from ordergate.errors import IllegalTransition
+from tests.core.desk import ACCOUNT, BID, MES, Desk
+
+PAIRS = list(product(Status, Trigger))
+LIMIT = BID - 40
+
+
+def names(pair: tuple[Status, Trigger]) -> str:
+    return f"{pair[0].value}-{pair[1].value}"
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=names)
+def test_a_pair_is_in_the_table_or_has_no_next_status_or_is_our_own_mistake(pair: tuple[Status, Trigger]) -> None:
+    status, trigger = pair
+    if pair in TRANSITIONS:
+        assert next_status(status, trigger) is TRANSITIONS[pair]
+    elif trigger is Trigger.WANT_CANCEL:
+        with pytest.raises(IllegalTransition, match=status.value):
+            next_status(status, trigger)
+    else:
+        assert next_status(status, trigger) is None
+
+
+def test_every_status_but_denied_is_reached_from_approved() -> None:
+    reached = {Status.APPROVED}
+    for _ in Status:
+        reached |= {after for (before, _), after in TRANSITIONS.items() if before in reached}
+    assert reached == set(Status) - {Status.DENIED}, "an order is born denied, or becomes what the table says"
+    assert not [pair for pair in TRANSITIONS if pair[0] is Status.DENIED]
+
+
+def test_a_final_status_never_becomes_live_again_but_for_an_order_that_was_proven_absent() -> None:
+    woken = {before for (before, _), after in TRANSITIONS.items() if before not in LIVE and after in LIVE}
+    assert woken == {Status.NOT_SENT}
+
+
+def test_our_own_cancel_is_wanted_only_of_what_is_live() -> None:
+    assert {status for status, trigger in TRANSITIONS if trigger is Trigger.WANT_CANCEL} == LIVE
+
+
+def test_whatever_is_not_denied_takes_a_fill() -> None:
+    takes = {status for status, trigger in TRANSITIONS if trigger is Trigger.FILL}
+    assert takes == {status for status, trigger in TRANSITIONS if trigger is Trigger.COMPLETE}
+    assert takes == set(Status) - {Status.DENIED}
+
+
+def test_whatever_can_hold_a_fill_takes_its_bust() -> None:
+    held = {TRANSITIONS[status, trigger] for status, trigger in TRANSITIONS if trigger in (Trigger.FILL, Trigger.COMPLETE)}
+    assert {status for status, trigger in TRANSITIONS if trigger is Trigger.BUST} == held
+
+
+# How a broker fact of each kind reaches an order, and the desk that has an order of each status.
+def accept(desk: Desk) -> None:
+    desk.placed("a", Outcome.DONE, 9_001)
+
+
+def reject(desk: Desk) -> None:
+    desk.placed("a", Outcome.REFUSED, text="no")
+
+
+def shown(state: OrderState) -> Callable[[Desk], None]:
+    def fact(desk: Desk) -> None:
+        desk.show("a", state, broker_order_id=desk.order("a").broker_order_id or 9_001)
+
+    return fact
+
+
+def lose(desk: Desk) -> None:
+    desk.placed("a", Outcome.UNKNOWN)
+
+
+def not_sent(desk: Desk) -> None:
+    desk.placed("a", Outcome.NOT_SENT)
+
+
+def refuse_cancel(desk: Desk) -> None:
+    desk.cancel_outcome("a", Outcome.REFUSED)
+
+
+FACTS: dict[Trigger, Callable[[Desk], None]] = {
+    Trigger.ACCEPT: accept,
+    Trigger.REJECT: shown(OrderState.REJECTED),
+    Trigger.FILL: lambda desk: desk.fill("a", 1, LIMIT),
+    Trigger.COMPLETE: lambda desk: desk.fill("a", 2, LIMIT),
+    Trigger.CANCEL: shown(OrderState.CANCELLED),
+    Trigger.REFUSE_CANCEL: refuse_cancel,
+    Trigger.EXPIRE: shown(OrderState.EXPIRED),
+    Trigger.LOSE: lose,
+    Trigger.PROVE_ABSENT: not_sent,
+}
+
+
+def accepted(desk: Desk, then: Callable[[Desk], None] = lambda _: None) -> None:
+    accept(desk)
+    then(desk)
+
+
+PATHS: dict[Status, Callable[[Desk], None]] = {
+    Status.APPROVED: lambda _: None,
+    Status.WORKING: accept,
+    Status.IN_DOUBT: lose,
+    Status.FILLED: lambda desk: accepted(desk, lambda d: d.fill("a", 2, LIMIT) and None),
+    Status.CANCELLED: lambda desk: accepted(desk, shown(OrderState.CANCELLED)),
+    Status.REJECTED: lambda desk: accepted(desk, shown(OrderState.REJECTED)),
+    Status.EXPIRED: lambda desk: accepted(desk, shown(OrderState.EXPIRED)),
+    Status.NOT_SENT: not_sent,
+}
+
+
+def desk_with(status: Status) -> Desk:
+    """A desk whose order "a", a buy limit of 2 without legs, has that status."""
+    desk = Desk()
+    assert desk.submit("a", quantity=2, limit=LIMIT).ok
+    PATHS[status](desk)
+    assert desk.order("a").status is status
+    return desk
+
+
+@pytest.mark.parametrize("status", PATHS, ids=lambda status: status.value)
+@pytest.mark.parametrize("trigger", FACTS, ids=lambda trigger: trigger.value)
+def test_a_broker_fact_is_applied_or_called_unexpected_and_never_raises(status: Status, trigger: Trigger) -> None:
+    desk = desk_with(status)
+    before = desk.order("a")
+    FACTS[trigger](desk)
+    after = desk.order("a").status
+    listed = TRANSITIONS.get((status, trigger))
+    # A cancel refused, and a fill of an order the broker has not named yet, are said of no order we can find.
+    unnamed = before.broker_order_id is None and trigger in (Trigger.FILL, Trigger.COMPLETE, Trigger.REFUSE_CANCEL)
+    # Said again, or said too late to matter: what is proven stands.
+    ignored = trigger in (Trigger.LOSE, Trigger.PROVE_ABSENT, Trigger.REFUSE_CANCEL)
+    if listed is not None and not unnamed:
+        assert after is listed
+    elif unnamed or ignored:
+        assert after is status
+    else:
+        assert after is status
+        assert "a is" in desk.account.unexplained
+
+
+@pytest.mark.parametrize("status", [Status.FILLED, Status.CANCELLED, Status.REJECTED, Status.EXPIRED, Status.NOT_SENT])
+def test_cancelling_a_final_order_is_refused_and_changes_nothing(status: Status) -> None:
+    desk = desk_with(status)
+    before = desk.group
+    assert desk.cancel("a").code == "ALREADY_FINAL"
+    assert desk.group == before
+
+
+def order(status: Status = Status.WORKING, quantity: int = 5, **more: object) -> Order:
+    terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, quantity, OrderType.MARKET)
+    return replace(Order("a", terms, Role.ENTRY, status), **more)
+
+
+@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+def test_what_is_live_has_leaves_and_what_is_final_has_none(status: Status) -> None:
+    assert order(status, filled_quantity=2).leaves == (3 if status in LIVE else 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "leaves"),
+    [
+        ({}, 5),
+        ({"filled_quantity": 5}, 0),
+        ({"filled_quantity": 7}, 0),
+        ({"change": Change(1, 8, None, None)}, 8),
+        ({"change": Change(1, 3, None, None)}, 5),
+        ({"change": Change(1, 8, None, None), "filled_quantity": 2}, 6),
+    ],
+)
+def test_leaves_are_never_negative_and_an_unproven_modify_counts_with_the_larger_size(
+    more: dict[str, object], leaves: int
+) -> None:
+    assert order(**more).leaves == leaves
+
+
+def test_open_quantity_is_what_opened_less_what_was_closed() -> None:
+    assert order(opened_quantity=5, exited_quantity=2).open_quantity == 3
+
+
+def test_a_side_has_a_sign_and_an_opposite() -> None:
+    assert [(side.sign, side.opposite) for side in Side] == [(1, Side.SELL), (-1, Side.BUY)]
+
+
+def test_an_order_survives_json() -> None:
+    whole = order(protection=Protection(Exit(40), Exit(80, -5)), change=Change(3, 4, None, 7))
+    assert msgspec.json.decode(msgspec.json.encode(whole), type=Order) == whole
+
+
+def test_an_order_row_is_not_a_fill() -> None:
+    assert not set(OrderReport.__struct_fields__) >= {"fill_id", "price_ticks"}
+    assert "fill_id" in FillReport.__struct_fields__

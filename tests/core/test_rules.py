@@ -1,0 +1,539 @@
+"""Every limit as a table: allowed, at the limit, over it, unknown; and the list of rules itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core import rules
+from ordergate.core.commands import Leg
+from ordergate.core.limits import Limits
+from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
+from ordergate.core.reports import AccountReport, LinkReport, Unreadable
+from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
+from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, OLD_MES, Desk, fill_row, order_row, position
+
+FAR = Exit(40)  # 50 USD per contract of MES
+
+
+def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
+    """A plain market buy of MES that every rule lets pass, then ``changed``."""
+    terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, quantity, OrderType.MARKET)
+    plain = propose(
+        desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), quotes=desk.quotes, at_ns=desk.now_ns
+    )
+    assert breaches(plain) == ()
+    return replace(plain, **changed)
+
+
+def limited(p: Proposal, **limits: Any) -> Proposal:
+    return replace(p, group=replace(p.group, limits=replace(p.group.limits, **limits)))
+
+
+# For each rule a proposal that breaks it and nothing else.
+ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
+    rules.trading_state: lambda p: replace(p, account=replace(p.account, can_trade=False)),
+    rules.visibility: lambda p: replace(p, group=replace(p.group, link_up=False)),
+    rules.superseded: lambda p: replace(p, superseded=True),
+    rules.instrument_allowed: lambda p: limited(p, allowed_symbols=("MNQ",)),
+    rules.order_size_min: lambda p: limited(p, order_quantity_min=2),
+    rules.order_size_max: lambda p: limited(p, order_quantity_max=0),
+    rules.position_size: lambda p: limited(p, position_quantity_max=0),
+    rules.open_order_count: lambda p: limited(p, open_orders_max=0),
+    rules.reference_price: lambda p: replace(p, quote=None),
+    rules.stop_distance: lambda p: replace(p, protection=Protection(Exit(3))),
+    rules.risk_per_trade: lambda p: limited(p, risk_percent_max=Decimal("0.01")),
+    rules.daily_loss: lambda p: limited(p, daily_loss_usd_max=Decimal(1)),
+}
+
+
+def test_every_rule_has_a_case_of_its_own() -> None:
+    assert tuple(ALONE) == RULES
+
+
+@pytest.mark.parametrize("rule", ALONE, ids=lambda rule: rule.__name__)
+def test_each_rule_is_asked_and_denies_alone(rule: Rule) -> None:
+    broken = ALONE[rule](proposal(Desk()))
+    found = breaches(broken)
+    assert found == (rule(broken),)
+    assert found[0].code
+    assert found[0].limit
+    assert found[0].actual
+    assert found[0].message
+
+
+def test_all_breaches_are_collected_in_the_order_of_the_rules() -> None:
+    broken = proposal(Desk())
+    # Without a quote nothing in dollars can be measured, so each price rule would hide what the other says.
+    for rule in [rule for rule in RULES if rule is not rules.reference_price]:
+        broken = ALONE[rule](broken)
+    expected = [rule(broken) for rule in RULES if rule is not rules.reference_price]
+    assert list(breaches(broken)) == expected
+    assert None not in expected
+
+
+def test_a_denial_names_the_first_breach_and_holds_them_all() -> None:
+    desk = Desk(Limits(position_quantity_max=2, order_quantity_max=1))
+    answer = desk.submit("a", quantity=3, superseded=True)
+    assert answer.code == "SUPERSEDED"
+    assert [breach.code for breach in answer.breaches] == ["SUPERSEDED", "MAX_ORDER_SIZE", "MAX_POSITION_SIZE"]
+    assert desk.order("a").breaches == answer.breaches
+
+
+# trading_state
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (e.TradingState.ACTIVE, []),
+        (e.TradingState.REDUCING, ["REDUCE_ONLY"]),
+        (e.TradingState.HALTED, ["TRADING_HALTED"]),
+    ],
+)
+def test_new_risk_needs_an_active_account(state: e.TradingState, code: list[str]) -> None:
+    p = proposal(Desk())
+    found = breaches(replace(p, account=replace(p.account, trading_state=state, state_message="why")))
+    assert [breach.code for breach in found] == code
+
+
+def test_new_risk_needs_an_account_that_the_broker_lets_trade() -> None:
+    desk = Desk()
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=False))
+    assert desk.codes("a") == ["ACCOUNT_NOT_TRADABLE"]
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    assert desk.codes("b") == []
+
+
+def test_new_risk_waits_while_its_contract_is_being_closed() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.close()
+    assert desk.codes("b") == ["EXIT_IN_PROGRESS"]
+    assert desk.codes("c", instrument=MNQ) == []
+
+
+# visibility
+def test_nothing_new_is_sent_blind() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="user hub lost"))
+    (breach,) = desk.submit("a").breaches
+    assert (breach.code, breach.actual) == ("BROKER_LINK_DOWN", "down")
+    assert "user hub lost" in breach.message
+
+
+def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
+    desk = Desk()
+    desk.feed(Unreadable(ACCOUNT, "order 7 has status 99"))
+    (breach,) = desk.submit("a").breaches
+    assert breach.code == "UNEXPLAINED"
+    assert "status 99" in breach.message
+    desk.read_back()
+    assert desk.codes("b") == []
+
+
+# superseded
+def test_an_order_that_a_flatten_overtook_is_denied() -> None:
+    assert Desk().codes("a", superseded=True) == ["SUPERSEDED"]
+
+
+# instrument_allowed
+@pytest.mark.parametrize(
+    ("instrument", "codes"),
+    [(MES, []), (ES, ["INSTRUMENT_NOT_ALLOWED"]), (OLD_MES, ["CONTRACT_NOT_ACTIVE"])],
+    ids=["listed", "not listed", "the old month"],
+)
+def test_new_risk_only_in_the_active_month_of_listed_products(instrument: Any, codes: list[str]) -> None:
+    desk = Desk()
+    desk.quote(instrument, BID, ASK)
+    assert desk.codes("a", instrument=instrument) == codes
+
+
+def test_a_position_of_the_old_month_may_still_be_closed_by_an_order() -> None:
+    desk = Desk(positions=[position(2, ASK, OLD_MES)])
+    assert desk.submit("a", Side.SELL, 2, instrument=OLD_MES).ok
+
+
+def test_an_unknown_contract_is_an_error_of_input_and_no_order() -> None:
+    desk = Desk()
+    before = desk.group
+    answer = desk.submit("a", instrument=replace(MES, contract_id="CON.F.US.XYZ.Z26"))
+    assert (answer.code, answer.field) == ("UNKNOWN_INSTRUMENT", "instrument")
+    assert desk.group == before
+
+
+# order_size
+@pytest.mark.parametrize(
+    ("quantity", "codes"),
+    [(1, ["MIN_ORDER_SIZE"]), (2, []), (5, []), (6, ["MAX_ORDER_SIZE"]), (2_147_483_647, ["MAX_ORDER_SIZE"])],
+)
+def test_order_size_between_its_limits(quantity: int, codes: list[str]) -> None:
+    limits = Limits(
+        order_quantity_min=2,
+        order_quantity_max=5,
+        position_quantity_max=2**31,
+        risk_percent_max=Decimal(10**12),
+        daily_loss_usd_max=Decimal(10**15),
+    )
+    assert Desk(limits).codes("a", quantity=quantity) == codes
+
+
+def test_a_breach_tells_the_observed_value_beside_the_limit() -> None:
+    (breach, *_) = Desk().submit("a", quantity=11).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("MAX_ORDER_SIZE", "10", "11")
+    assert "11" in breach.message
+
+
+def test_the_largest_order_is_measured_without_what_it_closes() -> None:
+    desk = Desk(Limits(order_quantity_max=3, position_quantity_max=5), positions=[position(-2, ASK)])
+    assert desk.codes("a", quantity=6) == ["MAX_ORDER_SIZE"]
+    assert desk.codes("b", quantity=5) == []
+
+
+# position_size
+@pytest.mark.parametrize(
+    ("held", "side", "quantity", "codes"),
+    [
+        (0, Side.BUY, 5, []),
+        (0, Side.BUY, 6, ["MAX_POSITION_SIZE"]),
+        (3, Side.BUY, 2, []),
+        (3, Side.BUY, 3, ["MAX_POSITION_SIZE"]),
+        (3, Side.SELL, 8, []),
+        (3, Side.SELL, 9, ["MAX_POSITION_SIZE"]),
+        (-3, Side.SELL, 2, []),
+        (-3, Side.SELL, 3, ["MAX_POSITION_SIZE"]),
+        (-3, Side.BUY, 8, []),
+        (-3, Side.BUY, 9, ["MAX_POSITION_SIZE"]),
+    ],
+)
+def test_position_size_counts_what_is_held(held: int, side: Side, quantity: int, codes: list[str]) -> None:
+    desk = Desk(Limits(position_quantity_max=5), positions=[position(held, ASK)] if held else [])
+    assert desk.codes("a", side, quantity) == codes
+
+
+@pytest.mark.parametrize("side", Side)
+def test_orders_legal_one_by_one_and_illegal_together_are_refused(side: Side) -> None:
+    desk = Desk(Limits(position_quantity_max=5))
+    assert desk.codes("a", side, 2) == []
+    assert desk.codes("b", side, 2) == []
+    assert desk.codes("c", side, 2) == ["MAX_POSITION_SIZE"]
+    assert desk.codes("d", side, 1) == []
+    assert desk.codes("e", side.opposite, 5) == [], "the other side has room of its own"
+
+
+def test_position_size_counts_each_contract_by_itself() -> None:
+    desk = Desk(Limits(position_quantity_max=5))
+    assert desk.codes("a", quantity=5) == []
+    assert desk.codes("b", quantity=5, instrument=MNQ) == []
+
+
+def test_an_order_made_elsewhere_counts_against_the_position() -> None:
+    desk = Desk(Limits(position_quantity_max=5))
+    desk.feed(order_row(77, Side.BUY, 4))
+    assert desk.codes("a", quantity=2) == ["MAX_POSITION_SIZE"]
+    desk.feed(fill_row(1, 77, Side.BUY, 4, BID))
+    assert desk.net() == 4
+    assert desk.codes("b", quantity=2) == ["MAX_POSITION_SIZE"]
+    assert desk.codes("c", quantity=1) == []
+
+
+# open_order_count
+def test_open_orders_count_without_protective_legs() -> None:
+    desk = Desk(Limits(open_orders_max=2))
+    desk.hold("a")
+    assert len(list(desk.account.live_orders())) == 2, "a stop and a target"
+    assert desk.codes("b", limit=BID - 8) == []
+    assert desk.codes("c", limit=BID - 8) == []
+    assert desk.codes("d", limit=BID - 8) == ["MAX_OPEN_ORDERS"]
+    desk.accept("b")
+    desk.cancelled("b")
+    assert desk.codes("e", limit=BID - 8) == []
+
+
+def test_an_order_made_elsewhere_is_an_open_order() -> None:
+    desk = Desk(Limits(open_orders_max=1))
+    desk.feed(order_row(77))
+    assert desk.codes("a") == ["MAX_OPEN_ORDERS"]
+
+
+# reference_price
+@pytest.mark.parametrize(
+    ("bid", "ask", "age_ms", "codes"),
+    [
+        (BID, ASK, 0, []),
+        (BID, ASK, 5_000, []),
+        (BID, ASK, 5_001, ["NO_REFERENCE_PRICE"]),
+        (ASK, ASK, 0, []),
+        (ASK, BID, 0, ["NO_REFERENCE_PRICE"]),
+        (None, ASK, 0, ["NO_REFERENCE_PRICE"]),
+        (BID, None, 0, ["NO_REFERENCE_PRICE"]),
+        (-4, -3, 0, []),
+        (-1, 0, 0, []),
+    ],
+    ids=["fresh", "as old as allowed", "stale", "locked", "crossed", "no bid", "no ask", "negative", "zero"],
+)
+def test_a_fresh_two_sided_quote_is_needed(bid: int | None, ask: int | None, age_ms: int, codes: list[str]) -> None:
+    desk = Desk()
+    desk.quote(MES, bid, ask, age_ms=age_ms)
+    assert desk.codes("a") == codes
+    assert desk.codes("b", limit=BID - 8) == codes, "a limit price says what I want, not where the market is"
+
+
+def test_no_quote_at_all_is_no_reference() -> None:
+    desk = Desk()
+    del desk.quotes[MES.contract_id]
+    assert desk.codes("a") == ["NO_REFERENCE_PRICE"]
+
+
+def test_a_held_contract_without_a_stop_needs_its_quote_too() -> None:
+    desk = Desk(positions=[position(1, ASK, MNQ)])
+    desk.quote(MNQ, BID, ASK, age_ms=60_000)
+    assert desk.codes("a") == ["NO_REFERENCE_PRICE"]
+    desk.quote(MNQ, BID, ASK)
+    assert desk.codes("b") == []
+
+
+def test_a_close_needs_no_price() -> None:
+    desk = Desk(positions=[position(2, ASK)])
+    desk.quotes.clear()
+    assert desk.submit("a", Side.SELL, 2).ok
+    assert desk.flatten().ok
+
+
+# stop_distance
+@pytest.mark.parametrize(
+    ("stop", "codes"),
+    [
+        (Exit(3), ["STOP_TOO_CLOSE"]),
+        (Exit(4), []),
+        (Leg.OFF, []),
+        (Leg.DEFAULT, []),
+        (Exit(40, ASK - 4), []),
+        (Exit(40, ASK - 3), ["STOP_TOO_CLOSE"]),
+        (Exit(40, ASK + 40), ["STOP_TOO_CLOSE"]),
+    ],
+    ids=["below", "at the minimum", "off", "default", "price at the minimum", "price below", "on the wrong side"],
+)
+def test_a_stop_keeps_its_distance(stop: Exit | Leg, codes: list[str]) -> None:
+    assert Desk().codes("a", stop=stop) == codes
+
+
+def test_a_short_stop_stands_above_the_entry() -> None:
+    assert Desk().codes("a", Side.SELL, stop=Exit(40, BID + 4)) == []
+    assert Desk().codes("a", Side.SELL, stop=Exit(40, BID - 40)) == ["STOP_TOO_CLOSE"]
+
+
+# risk_per_trade
+@pytest.mark.parametrize(
+    ("quantity", "ticks", "codes"),
+    [
+        (10, 80, []),  # 1,000 USD, which is 2 % of 50,000
+        (10, 81, ["EXCESSIVE_RISK"]),
+        (5, 160, []),
+        (5, 161, ["EXCESSIVE_RISK"]),
+    ],
+)
+def test_the_risk_of_one_trade_is_a_percentage_of_the_balance(quantity: int, ticks: int, codes: list[str]) -> None:
+    desk = Desk(Limits(daily_loss_usd_max=Decimal(10_000)))
+    assert desk.codes("a", quantity=quantity, stop=Exit(ticks)) == codes
+
+
+def test_an_order_without_a_stop_is_measured_with_the_stress_move() -> None:
+    desk = Desk(Limits(daily_loss_usd_max=Decimal(10_000)))
+    assert desk.codes("a", quantity=5, stop=Leg.OFF) == []  # 160 ticks: 200 USD each
+    assert desk.codes("b", quantity=6, stop=Leg.OFF) == ["MAX_POSITION_SIZE", "EXCESSIVE_RISK"]
+
+
+def test_the_account_size_is_the_base_where_it_is_set() -> None:
+    limits = Limits(account_size_usd=Decimal(10_000))
+    assert Desk(limits).codes("a", quantity=4, stop=Exit(40)) == []  # 200 USD
+    assert Desk(limits).codes("a", quantity=4, stop=Exit(41)) == ["EXCESSIVE_RISK"]
+
+
+@pytest.mark.parametrize("balance", ["0", "-250.50"])
+def test_without_a_positive_balance_there_is_no_risk_base(balance: str) -> None:
+    (breach,) = Desk(balance=balance).submit("a").breaches
+    assert breach.code == "NO_RISK_BASE"
+
+
+def test_the_base_is_the_balance_at_the_days_open_not_the_one_now() -> None:
+    desk = Desk(Limits(daily_loss_usd_max=Decimal(20_000)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(40_000), can_trade=True))
+    assert desk.codes("a", quantity=10, stop=Exit(80)) == []
+
+
+# daily_loss
+DLL = Limits(daily_loss_usd_max=Decimal(500), risk_percent_max=Decimal(100))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "ticks", "codes"),
+    [
+        (1, 399, []),  # 498.75 and 0.72 of fees
+        (1, 400, ["DAILY_LOSS_LIMIT"]),  # 500.00 and fees
+        (5, 79, []),  # 493.75 and 3.60
+        (5, 80, ["DAILY_LOSS_LIMIT"]),
+    ],
+)
+def test_an_order_is_denied_when_its_stop_would_reach_the_daily_loss_limit(
+    quantity: int, ticks: int, codes: list[str]
+) -> None:
+    assert Desk(DLL).codes("a", quantity=quantity, stop=Exit(ticks)) == codes
+
+
+@pytest.mark.parametrize(("limit", "codes"), [("50.73", []), ("50.72", ["DAILY_LOSS_LIMIT"])])
+def test_the_daily_loss_limit_denies_at_the_limit_with_the_fees_of_both_sides(limit: str, codes: list[str]) -> None:
+    assert Desk(replace(DLL, daily_loss_usd_max=Decimal(limit))).codes("a", stop=Exit(40)) == codes
+
+
+def test_working_orders_use_up_the_room_of_the_day() -> None:
+    desk = Desk(DLL)
+    assert desk.codes("a", quantity=4, limit=BID - 8, stop=Exit(40)) == []  # 202.88
+    assert desk.codes("b", quantity=4, limit=BID - 8, stop=Exit(40)) == []
+    assert desk.codes("c", quantity=2, limit=BID - 8, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]  # 101.44
+    assert desk.codes("d", quantity=1, limit=BID - 8, stop=Exit(40)) == []
+
+
+def test_an_order_in_doubt_uses_up_the_room_of_the_day() -> None:
+    from ordergate.core.reports import Outcome  # noqa: PLC0415
+
+    desk = Desk(DLL)
+    assert desk.submit("a", quantity=8, stop=Exit(40)).ok  # 405.76
+    desk.placed("a", Outcome.UNKNOWN)
+    assert desk.codes("b", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+
+
+def test_a_position_is_counted_as_closed_at_its_stop() -> None:
+    desk = Desk(DLL)
+    desk.hold("a", quantity=8, stop=Exit(40), target=Leg.OFF)  # 400 at the stop, 2.88 to get out
+    assert desk.codes("b", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+    desk.protect(stop=ASK)  # at break-even
+    desk.modified(desk.stop("a").order_id)
+    assert desk.codes("c", quantity=2, stop=Exit(40)) == []
+
+
+def test_what_no_stop_covers_is_counted_a_stress_move_beyond_the_mark() -> None:
+    desk = Desk(DLL, positions=[position(2, ASK)])  # mark 19,999: one tick and 160 on two contracts is 402.50
+    assert desk.codes("a", quantity=1, stop=Exit(40)) == []  # 50.72 + 402.50 + 0.72
+    assert desk.codes("b", quantity=1, stop=Exit(80)) == ["DAILY_LOSS_LIMIT"]
+
+
+def test_a_stop_that_is_in_doubt_covers_nothing() -> None:
+    from ordergate.core.reports import Outcome  # noqa: PLC0415
+
+    desk = Desk(DLL)
+    desk.enter("a", quantity=2, stop=Exit(40), target=Leg.OFF)  # 100 at its stop, 402.50 without
+    assert breaches(proposal(desk)) == ()
+    desk.placed(desk.stop("a").order_id, Outcome.UNKNOWN)
+    assert desk.codes("b", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+
+
+def test_a_stop_order_made_elsewhere_covers_a_position() -> None:
+    stop = order_row(77, Side.SELL, 2, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=ASK - 10)
+    desk = Desk(DLL, positions=[position(2, ASK)], orders=[stop])
+    assert desk.codes("a", quantity=4, stop=Exit(80)) == []  # 25 at the stop instead of 402.50
+
+
+def test_today_counts_from_the_balance_before_the_first_fill_of_the_day() -> None:
+    fills = [
+        fill_row(1, 7, Side.BUY, 1, ASK, fee_usd=Decimal("0.36")),
+        fill_row(2, 8, Side.SELL, 1, ASK - 360, fee_usd=Decimal("0.36"), pnl_usd=Decimal("-450.00")),
+    ]
+    desk = Desk(DLL, balance="49549.28", fills=fills)
+    assert desk.account.day.balance_usd == Decimal("50000.00")
+    assert desk.codes("a", stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]  # 450.72 lost, 50.72 more reach the limit
+    assert desk.codes("b", stop=Exit(30)) == []
+
+
+def test_a_voided_fill_of_today_counts_nothing() -> None:
+    fills = [fill_row(2, 8, Side.SELL, 1, ASK - 360, pnl_usd=Decimal("-450.00"), voided=True)]
+    assert Desk(DLL, fills=fills).codes("a", stop=Exit(40)) == []
+
+
+def test_the_worse_of_our_figure_and_the_brokers_governs() -> None:
+    worse_there = Desk(DLL)
+    worse_there.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("49540"), can_trade=True))
+    assert worse_there.codes("a", stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+    worse_here = Desk(DLL)
+    worse_here.hold("a", stop=Exit(40), target=Leg.OFF)
+    worse_here.fill(worse_here.stop("a").order_id, price=ASK - 360)
+    assert worse_here.account.balance_usd == Decimal(50_000), "the broker has not told its balance yet"
+    assert worse_here.codes("b", stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+
+
+def test_a_profit_of_the_day_gives_room() -> None:
+    desk = Desk(DLL)
+    desk.hold("a", quantity=4, stop=Exit(40), target=Exit(100))
+    desk.fill(desk.target("a").order_id, price=ASK + 100)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("50500"), can_trade=True))
+    assert desk.codes("b", quantity=10, stop=Exit(70)) == []  # 882.20 against 500 and 500 of profit
+    assert desk.codes("c", quantity=1, stop=Exit(160)) == ["MAX_POSITION_SIZE", "DAILY_LOSS_LIMIT"]
+
+
+def test_what_was_carried_into_the_day_is_not_this_days_profit() -> None:
+    desk = Desk(DLL)
+    desk.hold("a", quantity=4, stop=Exit(40), target=Leg.OFF)
+    desk.mark(ASK + 100)  # 500 USD of open profit
+    desk.wait(9 * 60 * 60 * 1000)
+    assert desk.account.day.name == "2026-11-24"
+    assert desk.account.day.carried_usd == Decimal(500)
+    desk.protect(stop=ASK + 30)  # 150 USD are sure, 350 of what was carried are not
+    desk.modified(desk.stop("a").order_id)
+    assert desk.codes("b", quantity=2, stop=Exit(60)) == ["DAILY_LOSS_LIMIT"]  # 350 + 1.44 + 151.44
+    assert desk.codes("c", quantity=2, stop=Exit(55)) == []
+
+
+def test_a_reducing_order_whose_position_is_gone_is_new_risk() -> None:
+    desk = Desk(DLL)
+    desk.hold("a", quantity=4, stop=Exit(4), target=Leg.OFF)
+    assert desk.submit("b", Side.SELL, 4, limit=ASK + 20, stop=Exit(80)).ok  # closes, and costs no room
+    assert breaches(proposal(desk)) == ()
+    desk.fill(desk.stop("a").order_id, price=ASK - 4)
+    assert desk.net() == 0
+    assert desk.codes("c", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]  # 402.88 + 20 + 101.44
+
+
+# widening
+def test_a_stop_moved_with_the_market_needs_no_room() -> None:
+    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal(60)))
+    desk.hold("a", stop=Exit(40))
+    desk.mark(BID - 12)
+    assert desk.protect(stop=ASK - 30).ok
+
+
+@pytest.mark.parametrize(("stop", "ok"), [(ASK - 79, True), (ASK - 80, False)])
+def test_a_stop_moved_away_is_new_risk_equal_to_the_added_dollars(stop: int, ok: bool) -> None:  # noqa: FBT001
+    # 51.08 at the stop and out; each tick further is 1.25; 0.72 stands for the fees of a new order.
+    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal("101.20")))
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    answer = desk.protect(stop=stop)
+    assert answer.ok is ok
+    assert [breach.code for breach in answer.breaches] == ([] if ok else ["DAILY_LOSS_LIMIT"])
+    assert bool(desk.told(e.ModifyDenied)) is not ok
+
+
+def test_the_stops_of_several_entries_moved_together_are_judged_together() -> None:
+    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal(200)))
+    for name in ("a", "b"):
+        desk.hold(name, stop=Exit(40), target=Leg.OFF)  # 102 for both
+    assert not desk.protect(stop=ASK - 100).ok, "75 more for each: either alone would do"
+    assert desk.protect(stop=ASK - 60).ok
+
+
+def test_a_stop_moved_away_is_judged_per_trade_by_its_whole_distance() -> None:
+    desk = Desk(Limits(risk_percent_max=Decimal("0.2"), daily_loss_usd_max=Decimal(5_000)))  # 100 USD: 80 ticks
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    assert desk.protect(stop=ASK - 81).code == "EXCESSIVE_RISK"
+    assert desk.protect(stop=ASK - 80).ok
+
+
+def test_a_stop_is_not_moved_away_while_locked_out() -> None:
+    desk = Desk(replace(DLL, on_daily_loss=Limits().on_daily_loss.KEEP))
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("49000"), can_trade=True))
+    assert desk.account.trading_state is e.TradingState.REDUCING
+    assert desk.protect(stop=ASK - 50).code == "REDUCE_ONLY"
+    assert desk.protect(stop=ASK - 30).ok

@@ -1,0 +1,77 @@
+"""The whole desk, exchange included, on a virtual clock and without sockets, under one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from ordergate import app
+from ordergate.config import Settings
+from ordergate.core.account import Group
+from ordergate.engine.recovery import recover
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.store import MemoryStore
+from ordergate.journal.memory import MemoryJournal
+from ordergate.journal.port import Entry
+from ordergate.net.memory import MemoryNetwork
+from tests.simulation.virtual_time import VirtualClock
+
+MICROS = ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
+
+
+class NoEmergency:
+    """A simulation's journal does not fail by itself: a note here is a defect."""
+
+    def note(self, entry: Entry) -> None:
+        raise AssertionError(f"{entry.kind} went to the emergency file")
+
+
+class SimulatedDesk:
+    """``at`` is what the ready file would say."""
+
+    def __init__(self, network: MemoryNetwork, journal: MemoryJournal, at: app.Ready) -> None:
+        self.network = network
+        self.journal = journal
+        self.at = at
+
+    async def get(self, path: str) -> Any:
+        answer = await self.network.request("GET", f"{self.at.web}{path}", timeout_s=10)
+        assert answer.status == 200, (path, answer)
+        return msgspec.json.decode(answer.body)
+
+    async def post(self, path: str, body: object) -> tuple[int, Any]:
+        headers = {"content-type": "application/json"}
+        data = msgspec.json.encode(body)
+        answer = await self.network.request("POST", f"{self.at.web}{path}", headers=headers, body=data, timeout_s=10)
+        return answer.status, msgspec.json.decode(answer.body)
+
+    async def state(self) -> Group:
+        """The gate's state, folded again from its journal."""
+        return (await recover(self.journal))[0]
+
+
+@contextlib.asynccontextmanager
+async def simulated(seed: int, **exchange: Any) -> AsyncIterator[SimulatedDesk]:
+    """A ready desk. Everything that is random follows from ``seed``."""
+    network, journal, clock = MemoryNetwork(), MemoryJournal(), VirtualClock(asyncio.get_running_loop())
+    venue = ExchangeSettings(seed=seed, symbols=MICROS, **exchange)
+    settings = Settings(web_port=0, connection_manager_port=0, aggregator_port=0, gateway_port=0, exchange=venue)
+    ports = app.Ports(
+        network=network,
+        clock=clock,
+        journal=journal,
+        used_approvals=MemoryJournal(),
+        store=MemoryStore(venue.bars_kept_min),
+        emergency=NoEmergency(),
+        rng=random.Random(seed),
+        approval_key=b"k" * 32,
+        install_id="aaaaaaaa",
+        step=lambda _step, _name: None,
+    )
+    async with app.desk(settings, ports) as at:
+        yield SimulatedDesk(network, journal, at)

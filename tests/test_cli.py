@@ -1,0 +1,254 @@
+"""The command line, as a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ordergate import __version__
+
+COMMANDS = ("demo", "run", "integration", "exchange", "version")
+FLAGS = (
+    "--web-port",
+    "--connection-manager-port",
+    "--aggregator-port",
+    "--gateway-port",
+    "--state-dir",
+    "--seed",
+    "--no-browser",
+    "--ready-file",
+    "--config",
+    "--latency-ms",
+    "--hours",
+)
+HEAVY = ("aiohttp", "apsw", "asyncio", "rich", "structlog", "uvloop")
+
+# What a test waits for at most; a slow machine that runs many tests at once stays far below.
+PATIENCE_S = 30
+
+# A process that says when it runs and when it has closed, and is stopped as the desk is.
+SLEEPER = """
+import asyncio, sys
+from ordergate.cli import run_until_stopped
+
+async def work():
+    try:
+        print("running", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        print("closing", flush=True)
+        await asyncio.sleep(float(sys.argv[1]))
+        print("closed", flush=True)
+
+run_until_stopped(work())
+print("returned")
+"""
+
+
+def environ(**variables: str) -> dict[str, str]:
+    """What Python needs of the environment, wide help, and these variables: no setting of the machine's own."""
+    needed = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "SYSTEMROOT") if name in os.environ}
+    return needed | {"COLUMNS": "200"} | variables
+
+
+def ordergate(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ordergate", *arguments],
+        env=environ(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+@contextmanager
+def process(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    running = subprocess.Popen(
+        [sys.executable, *arguments],
+        env=environ(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def first_line(running: subprocess.Popen[str]) -> str:
+    assert running.stdout is not None
+    return running.stdout.readline().strip()
+
+
+def ended(running: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit code, and what else it wrote."""
+    out, err = running.communicate(timeout=PATIENCE_S)
+    return running.returncode, out, err
+
+
+def test_version_is_printed() -> None:
+    done = ordergate("version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ordergate {__version__}\n", "")
+
+
+def test_help_names_every_command() -> None:
+    done = ordergate("--help")
+    assert done.returncode == 0
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_the_same_flags(command: str) -> None:
+    done = ordergate(command, "--help")
+    assert done.returncode == 0
+    assert [flag for flag in FLAGS if f"\n  {flag} " not in done.stdout] == []
+
+
+def test_help_shows_a_default_where_there_is_one() -> None:
+    done = ordergate("demo", "--help")
+    assert "[default: 3003]" in done.stdout
+    assert "[default: always]" in done.stdout
+    assert "None" not in done.stdout
+
+
+def test_help_imports_nothing_that_only_a_command_needs() -> None:
+    script = "import sys, ordergate.cli; print([name for name in sys.argv[1:] if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *HEAVY],
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["run", "integration"])
+def test_a_command_of_a_later_release_says_so_in_one_line(command: str) -> None:
+    done = ordergate(command, "--web-port", "0", "--no-browser", "--latency-ms", "1")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"ordergate: {command} is not yet in this release")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_each_mistake_is_one_line_on_stderr_and_the_code_is_2(tmp_path: Path) -> None:
+    file = tmp_path / "desk.toml"
+    file.write_text("[limits]\nmax_open_orders = 0\n", encoding="utf-8")
+    done = ordergate("demo", "--web-port", "http", "--seed", "-1", "--config", str(file), MAX_DAILY_LOSS="lots")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert [line.split(" is ")[0] for line in done.stderr.splitlines()] == [
+        "ordergate: limits.max_open_orders",
+        "ordergate: MAX_DAILY_LOSS",
+        "ordergate: --web-port",
+        "ordergate: --seed",
+    ]
+
+
+@pytest.mark.parametrize("flag", ["--state-dir", "--ready-file", "--config"])
+def test_an_empty_path_is_refused_and_not_taken_for_none(flag: str) -> None:
+    done = ordergate("exchange", "--gateway-port", "0", flag, "")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    done = ordergate("demo", "--max-position-size", "5")
+    assert done.returncode == 2
+    assert "No such option: --max-position-size" in done.stderr
+
+
+def test_a_configuration_file_is_read_only_where_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ordergate.toml"
+    file.write_text("\ufeff[limits]\nnonsense = 1\n", encoding="utf-8")
+    refusal = "ordergate: limits.nonsense in the configuration file is not a setting\n"
+    assert ordergate("demo", "--config", str(file)).stderr == refusal
+    assert ordergate("demo", ORDERGATE_CONFIG=str(file)).stderr == refusal
+    unread = subprocess.run(
+        [sys.executable, "-m", "ordergate", "exchange", "--seed", "x"],
+        cwd=tmp_path,
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert "nonsense" not in unread.stderr
+
+
+def test_a_configuration_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.toml"
+    done = ordergate("demo", "--config", str(missing))
+    assert done.returncode == 2
+    assert done.stderr == f"ordergate: the configuration file {missing} cannot be read: No such file or directory\n"
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert (
+        ordergate("demo", "--config", str(binary)).stderr
+        == f"ordergate: the configuration file {binary} is not UTF-8\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_process_with_code_0_after_it_has_closed(number: signal.Signals) -> None:
+    with process("-c", SLEEPER, "0.05") as running:
+        assert first_line(running) == "running"
+        running.send_signal(number)
+        assert ended(running) == (0, "closing\nclosed\nreturned\n", "")
+
+
+def test_a_second_signal_does_not_wait_for_the_closing() -> None:
+    with process("-c", SLEEPER, "600") as running:
+        assert first_line(running) == "running"
+        running.send_signal(signal.SIGINT)
+        assert first_line(running) == "closing"
+        running.send_signal(signal.SIGINT)
+        code, out, err = ended(running)
+        assert (code, out, err) == (-signal.SIGINT, "", "")
+
+
+def test_work_that_fails_is_a_failure_of_the_process() -> None:
+    script = (
+        "from ordergate.cli import run_until_stopped\nasync def work(): raise OSError('x')\nrun_until_stopped(work())"
+    )
+    with process("-c", script) as running:
+        assert ended(running)[0] == 1
+
+
+def test_work_that_is_cancelled_by_nobody_we_know_is_a_failure_of_the_process() -> None:
+    script = (
+        "import asyncio\nfrom ordergate.cli import run_until_stopped\n"
+        "async def work(): raise asyncio.CancelledError\nrun_until_stopped(work())"
+    )
+    with process("-c", script) as running:
+        assert ended(running)[0] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_exchange_alone_serves_until_a_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
+    ready_file = tmp_path / "ready.json"
+    arguments = ("-m", "ordergate", "exchange", "--gateway-port", "0", "--ready-file", str(ready_file))
+    with process(*arguments, SHADOW_MODE="true", REDIS_HOST="elsewhere") as running:
+        said = first_line(running)
+        ready = json.loads(ready_file.read_bytes())
+        assert ready["gateway"] in said
+        running.send_signal(number)
+        code, _, err = ended(running)
+        assert (code, "Traceback" in err) == (0, False)
+        warnings = [line for line in err.splitlines() if json.loads(line)["level"] == "warning"]
+        assert len(warnings) == 1
+        assert json.loads(warnings[0])["event"] == "set, but without effect here: REDIS_HOST, SHADOW_MODE"
+        assert ready["apiKey"] not in said + err
