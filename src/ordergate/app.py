@@ -37,7 +37,7 @@ from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network, Request, Response
 from ordergate.state_dir import StateDir
-from ordergate.telemetry import Step, log_step
+from ordergate.telemetry import Step, conceal, log_step
 from ordergate.web.server import WebServer
 
 HOST = "127.0.0.1"
@@ -98,6 +98,7 @@ async def demo(settings: Settings, approval_key: str | None, ready: Callable[[Re
                 install_id=state.install_id(),
                 step=step,
             )
+            conceal(ports.approval_key.decode())
             async with desk(settings, ports) as at:
                 write_ready(settings.ready_file, at)
                 ready(at)
@@ -133,6 +134,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
     async with contextlib.AsyncExitStack() as running:
         venue = Exchange(settings.exchange, ports.store, ports.clock)
         running.push_async_callback(venue.close)
+        conceal(venue.api_key)
         await venue.start(ports.network, HOST, settings.gateway_port)
         bus = MemoryBus()
         running.callback(bus.close)
@@ -205,11 +207,23 @@ def _connection_manager(settings: Settings, ports: Ports, bus: MemoryBus, venue:
 @contextlib.asynccontextmanager
 async def _together(*parts: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Run the parts beside the block: they end with it, and one that fails ends it."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(part) for part in parts]
-        yield
-        for task in tasks:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part) for part in parts]
+            yield
+            for task in tasks:
+                task.cancel()
+    except* StartRefused as refused:
+        # A part may find only when it runs that it cannot: said as one line, like every other refusal to start.
+        raise StartRefused("\n".join(str(error) for error in _leaves(refused))) from None
+
+
+def _leaves(group: BaseExceptionGroup[StartRefused]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 @contextlib.contextmanager
@@ -218,12 +232,18 @@ def _announced(ready_file: Path | None) -> Iterator[None]:
     if ready_file is None:
         yield
         return
+    _unlink(ready_file)
+    try:
+        yield
+    finally:
+        _unlink(ready_file)
+
+
+def _unlink(ready_file: Path) -> None:
     try:
         ready_file.unlink(missing_ok=True)
-        yield
-        ready_file.unlink(missing_ok=True)
     except OSError as error:
-        raise StartRefused(f"the ready file {ready_file} cannot be written: {error.strerror or error}") from error
+        raise StartRefused(f"the ready file {ready_file} cannot be removed: {error.strerror or error}") from error
 
 
 def write_ready(path: Path | None, at: Ready) -> None:
@@ -231,5 +251,8 @@ def write_ready(path: Path | None, at: Ready) -> None:
     if path is None:
         return
     unfinished = path.with_name(f"{path.name}.new")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(at), indent=2))
-    unfinished.replace(path)
+    try:
+        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(at), indent=2))
+        unfinished.replace(path)
+    except OSError as error:
+        raise StartRefused(f"the ready file {path} cannot be written: {error.strerror or error}") from error

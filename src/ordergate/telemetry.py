@@ -43,7 +43,6 @@ STEPS: tuple[str, ...] = (
     "order sent",
     "order answered",
     "report published",
-    "fill decided",
     "answered",
 )
 

@@ -277,11 +277,12 @@ class Subscription:
         self.closed.set()
 
     async def generate(self) -> AsyncIterator[bytes]:
-        """The same as a generator."""
+        """The same as a generator, which takes a moment to tidy up."""
         try:
             async for item in self:
                 yield item
         finally:
+            await asyncio.sleep(0.01)
             await self.aclose()
 
 
@@ -454,6 +455,19 @@ async def test_closing_twice_is_harmless_and_ends_a_waiting_receive(network: Net
     assert await socket.receive() is None
     with pytest.raises(SocketClosed):
         await socket.send("too late")
+
+
+async def test_whoever_closes_receives_nothing_more(network: Network, serve: Serve) -> None:
+    async def say(socket: WebSocket) -> None:
+        await socket.send("a")
+        await socket.send("b")
+        await socket.receive()
+
+    server = await serve(socket_handler(say))
+    socket = await network.connect(server.url, timeout_s=LONG_S)
+    assert await at_once(socket.receive()) == "a"
+    await socket.close()
+    assert await at_once(socket.receive()) is None
 
 
 async def test_a_receive_that_is_cancelled_loses_nothing(network: Network, serve: Serve) -> None:

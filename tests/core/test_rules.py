@@ -410,6 +410,7 @@ def test_a_position_is_counted_as_closed_at_its_stop() -> None:
     desk = Desk(DLL)
     desk.hold("a", quantity=8, stop=Exit(40), target=Leg.OFF)  # 400 at the stop, 2.88 to get out
     assert desk.codes("b", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
+    desk.mark(ASK + 10)
     desk.protect(stop=ASK)  # at break-even
     desk.modified(desk.stop("a").order_id)
     assert desk.codes("c", quantity=2, stop=Exit(40)) == []
@@ -506,8 +507,8 @@ def test_a_stop_moved_with_the_market_needs_no_room() -> None:
 
 @pytest.mark.parametrize(("stop", "ok"), [(ASK - 79, True), (ASK - 80, False)])
 def test_a_stop_moved_away_is_new_risk_equal_to_the_added_dollars(stop: int, ok: bool) -> None:  # noqa: FBT001
-    # 51.08 at the stop and out; each tick further is 1.25; 0.72 stands for the fees of a new order.
-    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal("101.20")))
+    # 50.36 at the stop and out; each tick further is 1.25.
+    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal("100.36")))
     desk.hold("a", stop=Exit(40), target=Leg.OFF)
     answer = desk.protect(stop=stop)
     assert answer.ok is ok

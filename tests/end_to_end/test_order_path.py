@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.end_to_end.process import Desk, Events, call, until
 
 STOP, LIMIT = 4, 1
-OPEN, CANCELLED = 1, 3
+FILLED, CANCELLED = 2, 3
 
 
 def protected(desk: Desk, quantity: int) -> Any:
@@ -75,7 +76,7 @@ def test_the_same_order_id_again_gets_the_same_answer_and_no_second_order(desk: 
 
 
 def test_the_target_fills_and_the_stop_goes(desk: Desk) -> None:
-    desk.buy(1, "t-1", stopLoss={"enabled": True, "points": 200}, takeProfit={"enabled": True, "points": 200})
+    desk.buy(1, "t-1", stopLoss={"enabled": True, "points": 60}, takeProfit={"enabled": True, "points": 60})
     protected(desk, 1)
     target = desk.order("t-1")["takeProfit"]
     price = desk.get("/api/prices")["MES"]["bid"]
@@ -88,10 +89,19 @@ def test_the_target_fills_and_the_stop_goes(desk: Desk) -> None:
 
 
 def test_the_stop_fills_and_the_target_goes(desk: Desk) -> None:
-    desk.buy(1, "s-1", stopLoss={"enabled": True, "points": 1}, takeProfit={"enabled": True, "points": 300})
-    until(lambda: desk.order("s-1")["filledQuantity"] == 1)
-    until(desk.flat_and_empty, 60)
-    assert desk.order("s-1")["status"] == "FILLED"
+    desk.buy(1, "s-1", stopLoss={"enabled": True, "points": 2}, takeProfit={"enabled": True, "points": 300})
+    protected(desk, 1)
+
+    def tightened_until_hit() -> bool:
+        # One tick under the bid, where the next downtick takes it.
+        body = {"positionId": f"{desk.account}:{desk.order('s-1')['contractId']}", "takeProfit": None}
+        desk.post("/api/update-sl-tp", body | {"stopLoss": desk.get("/api/prices")["MES"]["bid"] - 0.25})
+        time.sleep(0.3)
+        return desk.flat_and_empty()
+
+    until(tightened_until_hit, 45)
+    ends = {row["type"]: row["status"] for row in desk.venue_orders()[-2:]}
+    assert ends == {STOP: FILLED, LIMIT: CANCELLED}
 
 
 def test_a_limit_order_is_modified_and_cancelled(desk: Desk) -> None:

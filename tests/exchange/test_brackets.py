@@ -158,6 +158,15 @@ def test_moving_one_leg_leaves_the_other_alone() -> None:
     assert desk.order(entry + 2) == target
 
 
+def test_a_leg_made_smaller_by_hand_still_ends_the_other_when_it_has_filled() -> None:
+    desk = Desk()
+    entry = desk.place(BUY, 2, loss=-8, profit=12)
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, entry + 2, size=1)).code == 0
+    desk.market(1_013, 1_014, [1_013])
+    assert desk.statuses(entry + 1, entry + 2) == [CANCELLED, FILLED]
+    assert desk.net() == 1
+
+
 def test_a_child_that_sleeps_cannot_be_modified_but_can_be_cancelled() -> None:
     desk = Desk()
     entry = desk.place(BUY, 1, limit=990, loss=-8, profit=12)

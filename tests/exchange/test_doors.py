@@ -19,7 +19,7 @@ from ordergate.exchange.auth import Tokens, derived_api_key
 from ordergate.exchange.models import Empty, PlaceRequest
 from ordergate.exchange.requests import Malformed, is_json, message
 from ordergate.exchange.settings import ExchangeSettings
-from ordergate.exchange.throttle import USERS_MAX, SlidingWindow
+from ordergate.exchange.throttle import CALLERS_MAX, SlidingWindow
 from tests.exchange.support import MONDAY_NS, SECOND_NS
 
 NOW_S = MONDAY_NS // SECOND_NS
@@ -74,6 +74,11 @@ def test_a_token_with_any_character_changed_is_refused(place: int, character: st
     assert (TOKENS.claims(changed, MONDAY_NS) is not None) is same
 
 
+def test_bytes_of_a_header_that_are_no_text_are_refused_in_peace() -> None:
+    assert TOKENS.claims("a.b.\udcff", MONDAY_NS) is None
+    assert TOKENS.claims("\udcff.b.c", MONDAY_NS) is None
+
+
 def test_the_api_key_follows_from_the_seed() -> None:
     assert derived_api_key(1) == derived_api_key(1) != derived_api_key(2)
     assert len(derived_api_key(1)) == 44
@@ -88,10 +93,10 @@ def test_a_window_admits_its_number_and_again_as_it_slides() -> None:
 
 def test_a_window_forgets_the_longest_unseen_user_when_there_are_too_many() -> None:
     window = SlidingWindow(requests_max=1, window_s=60)
-    for number in range(USERS_MAX + 1):
+    for number in range(CALLERS_MAX + 1):
         assert window.admits(str(number), 0)
     assert window.admits("0", 1)
-    assert not window.admits(str(USERS_MAX), 1)
+    assert not window.admits(str(CALLERS_MAX), 1)
 
 
 def test_settings_that_cannot_be_are_refused_all_at_once() -> None:

@@ -373,10 +373,11 @@ def test_a_client_that_does_not_keep_up_is_dropped_and_the_others_go_on() -> Non
             exchange._venue.step()  # noqa: SLF001 - a market faster than anybody waits for
             async with asyncio.timeout(1):
                 await quick.event()
-        received = 0
+        began, received = asyncio.get_running_loop().time(), 0
         while await slow.next() is not None:
             received += 1
         assert 100 < received < 2_000
+        assert asyncio.get_running_loop().time() == began, "dropped for its outbox, not for its silence"
 
     in_virtual_time(body, {"outbox_messages_max": 100, "symbols": ("MES",)})
 

@@ -86,6 +86,15 @@ def test_an_hour_of_the_market_moves_as_far_as_an_hour_should_and_volatility_com
     assert sum(before.bid != after.bid for before, after in itertools.pairwise(path)) > 3_000
 
 
+@pytest.mark.parametrize(("part", "times"), [(1, 2), (2, 1)])
+def test_a_price_never_leaves_half_to_double_of_its_level(part: int, times: int) -> None:
+    level = int(LEVELS["MES"].price * 4) * 1_000
+    move, market = walk(1), msgspec.structs.replace(walked("MES", 1, 1)[-1], fair=level * times // part)
+    for number in range(100):
+        market, _ = move(market, contract("MES"), MONDAY_NS + number * STEP_NS, DAY)
+        assert level // 2 <= market.fair <= level * 2
+
+
 def test_a_new_trading_day_starts_its_figures_afresh_and_keeps_the_price() -> None:
     before = walked("MES", 1, 100)[-1]
     after, _ = walk(1)(before, contract("MES"), MONDAY_NS, "2026-11-24")

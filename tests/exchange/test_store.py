@@ -15,6 +15,7 @@ from ordergate.exchange.accounts import Account, Fill, Position
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 from ordergate.exchange.listing import known_contract
 from ordergate.exchange.market import Bar, opening
+from ordergate.exchange.matching import Quote
 from ordergate.exchange.orders import Order
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MINUTE_NS, Changes, Counters, MemoryStore, Store
@@ -55,6 +56,7 @@ HELD = Position(
     average_ticks=Decimal(-4) / 3,
 )
 MARKET = opening(known_contract(MES), 1, 0, "2026-11-23")
+QUOTE = Quote(bid=1, ask=2, last=1, bid_size=5, ask_size=5, ask_taken=3)
 COUNTERS = Counters(order_id=11, fill_id=21, position_id=31)
 BARS_KEPT_MIN = 3
 
@@ -96,12 +98,13 @@ def test_what_was_saved_is_loaded_digit_by_digit(kept: Reopened) -> None:
             positions=(HELD,),
             accounts=(account,),
             markets=(MARKET,),
+            quotes={MES: QUOTE},
         )
     )
     store = kept.again()
     stored = store.load(1)
     assert (stored.counters, stored.orders, stored.positions) == (COUNTERS, (ORDER,), (HELD,))
-    assert (stored.accounts, stored.markets) == ((account,), (MARKET,))
+    assert (stored.accounts, stored.markets, stored.quotes) == ((account,), (MARKET,), {MES: QUOTE})
     assert store.fills(1, 0, 200) == [FILL]
 
 

@@ -307,6 +307,33 @@ async def test_a_refused_upload_is_not_cut_before_its_sender_can_have_read_why(n
             await asyncio.wait_for(reader.read(), SHORT_S)
 
 
+async def test_a_request_on_a_pooled_connection_is_not_handled_while_the_server_closes(network: HttpNetwork) -> None:
+    handled: list[str] = []
+    pooling, slow = asyncio.Barrier(2), asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        handled.append(request.path)
+        if request.path == "/pool":
+            await pooling.wait()  # two at once, so that two connections are pooled
+        if request.path == "/slow":
+            slow.set()
+            await asyncio.sleep(SHORT_S)
+        return Response(200)
+
+    async with running(network, answer) as server:
+        pool = (network.request("GET", f"{server.url}/pool", timeout_s=LONG_S) for _ in range(2))
+        await asyncio.gather(*pool)
+        caller = asyncio.ensure_future(network.request("GET", f"{server.url}/slow", timeout_s=LONG_S))
+        await slow.wait()
+        closing = asyncio.ensure_future(server.close())
+        await asyncio.sleep(0)
+        with pytest.raises(OutcomeUnknown):
+            await network.request("GET", f"{server.url}/late", timeout_s=LONG_S)
+        await closing
+        assert (await caller).status == 200
+    assert handled == ["/pool", "/pool", "/slow"]
+
+
 async def test_a_compressed_body_is_not_unpacked(network: HttpNetwork) -> None:
     """Else a thousand bytes could become a million."""
     seen: list[bytes] = []

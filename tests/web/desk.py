@@ -16,7 +16,8 @@ from ordergate.bus.port import Channel, Subscription, Topic
 from ordergate.bus.translate import submit_order
 from ordergate.clock import Clock
 from ordergate.core.commands import Answer, Command
-from ordergate.core.inputs import Input
+from ordergate.core.decide import next_wake_ns
+from ordergate.core.inputs import Input, Wake
 from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Network
 from ordergate.web.server import WebServer
@@ -26,11 +27,15 @@ from tests.web.page import exact
 
 
 class Gate:
-    """Decides what comes over the bus, as ``History`` does. ``deaf``: it takes everything and does nothing."""
+    """Decides what comes over the bus, as ``History`` does.
+
+    ``deaf``: it takes every command and does nothing; ``silent``: it does not tell its state when asked.
+    """
 
     def __init__(self, bus: MemoryBus, clock: Clock, history: History) -> None:
         self.history = history
         self.deaf = False
+        self.silent = False
         self.published: list[bytes] = []
         self.commands: list[Command] = []
         self._bus = bus
@@ -42,6 +47,7 @@ class Gate:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read_orders(self._orders))
             tasks.create_task(self._read_channel(self._channel))
+            tasks.create_task(self._wake())
 
     async def put(self, given: Input) -> None:
         """Decide ``given`` now, and tell what happened."""
@@ -63,12 +69,21 @@ class Gate:
     async def _read_orders(self, subscription: Subscription) -> None:
         async for message in subscription:
             asked = topics.request(message)
-            if isinstance(asked, topics.StateWanted):
+            if not isinstance(asked, topics.StateWanted):
+                self.commands.append(asked)
+                if not self.deaf:
+                    await self.put(asked)
+            elif not self.silent:
                 await self._bus.send(Topic.EVENTS, topics.encode(topics.State(self.history.group)))
-                continue
-            self.commands.append(asked)
-            if not self.deaf:
-                await self.put(asked)
+
+    async def _wake(self) -> None:
+        """At each instant that a timer names; the look every 50 ms is what makes this one simple."""
+        while True:
+            before = self._clock.now_ns()
+            await asyncio.sleep(0.05)
+            due_ns = next_wake_ns(self.history.group, before)
+            if due_ns is not None and due_ns <= self._clock.now_ns():
+                await self.put(Wake())
 
     async def _read_channel(self, subscription: Subscription) -> None:
         async for message in subscription:
@@ -89,7 +104,7 @@ class Desk:
         self.history = gate.history
         self.web = web
         self.steps: list[tuple[str, str]] = []
-        self._network = network
+        self.network = network
 
     async def call(
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
@@ -97,7 +112,7 @@ class Desk:
         """One request; the status and the decoded JSON, its numbers as they are written."""
         data = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         sent = {"content-type": "application/json"} if method == "POST" else {}
-        answer = await self._network.request(
+        answer = await self.network.request(
             method, self.web.url + path, headers=sent | (headers or {}), body=data, timeout_s=10
         )
         return answer.status, exact(answer.body)

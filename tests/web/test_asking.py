@@ -14,6 +14,7 @@ from ordergate.core import reports as r
 from ordergate.core.commands import Answer, CancelAll, ClosePosition, Flatten
 from ordergate.core.order import OrderType, Side
 from ordergate.web.asking import DECISION_WAIT_S
+from ordergate.web.mirror import ASK_AGAIN_S
 from tests.simulation.virtual_time import run
 from tests.web.desk import Desk, desk
 from tests.web.history import MES, MES_TICKS, MNQ, OLD, A, B, History, submit
@@ -33,7 +34,7 @@ def at_a_desk(scenario: Scenario) -> Callable[[], None]:
 
         run(main())
 
-    del test.__wrapped__  # type: ignore[attr-defined]
+    del test.__wrapped__
     return test
 
 
@@ -55,7 +56,7 @@ async def test_an_order_travels_as_the_documented_message_and_says_nothing_it_do
     payload = sent.pop("payload")
     assert sent == {}
     assert payload.pop("requestId").startswith("web-")
-    assert payload.pop("timestamp") == 1_795_446_000_300
+    assert payload.pop("timestamp") == 1_795_446_000_310
     assert payload == {
         "instanceId": "MANUAL_TRADING_V2",
         "orderId": "o1",
@@ -74,7 +75,7 @@ async def test_an_order_without_an_id_is_given_one_of_the_documented_form(at: De
     _, first = await at.order()
     _, second = await at.order()
     kind, ms, chance = first["orderId"].split("-")
-    assert (kind, ms, len(chance)) == ("manual", "1795446000300", 9)
+    assert (kind, ms, len(chance)) == ("manual", "1795446000310", 9)
     assert first["orderId"] != second["orderId"]
 
 
@@ -193,7 +194,9 @@ def test_numbers_that_are_not_finite_are_refused_by_field(field: str, literal: b
     async def main() -> None:
         async with desk() as at:
             quantity, price = (literal, b"5000") if field == "quantity" else (b"1", literal)
-            body = b'{"instrument":"MES","side":"BUY","accountId":1001,"orderType":"LIMIT","quantity":%s,"limitPrice":%s}'
+            body = (
+                b'{"instrument":"MES","side":"BUY","accountId":1001,"orderType":"LIMIT","quantity":%s,"limitPrice":%s}'
+            )
             status, answer = await at.call("POST", "/api/order", body % (quantity, price))
             assert (status, answer["code"], answer["field"]) == (400, code, field)
             await refused_silently(at)
@@ -210,19 +213,33 @@ async def test_bad_json_and_a_body_without_an_end_are_refused(at: Desk) -> None:
     await refused_silently(at)
 
 
-@at_a_desk
-async def test_nobody_can_be_asked_before_the_state_is_known_but_exits_are_let_through(at: Desk) -> None:
+def test_before_the_state_is_known_orders_wait_and_exits_go_through() -> None:
     async def main() -> None:
-        async with desk(History(), started=False) as early:
-            status, answer = await early.order()
-            assert (status, answer["code"]) == (503, "STARTING")
+        async with desk(started=False) as at:
+            at.gate.silent = True
+            assert (await at.call("GET", "/health"))[0] == 503
             for path in ("/api/accounts", "/api/snapshot", "/api/prices/MES", "/api/trading-status"):
-                assert (await early.call("GET", path))[0] == 503
-            early.history.open()
-            assert (await early.post("/api/flatten", accountId=A))[0] == 200
+                status, answer = await at.call("GET", path)
+                assert (status, answer["success"], answer["code"]) == (503, False, "STARTING")
+            assert (await at.order())[1]["code"] == "STARTING"
+            assert (await at.post("/api/cancel-order", orderId="o1"))[1]["code"] == "UNKNOWN_ORDER"
+            assert (await at.post("/api/cancel-all"))[0] == 200
+            assert (await at.post("/api/flatten", accountId=A))[1]["finished"] is False
+            at.gate.silent = False
+            await asyncio.sleep(ASK_AGAIN_S + 0.1)
+            assert (await at.get("/health"))["status"] == "healthy"
 
-    await main()
-    assert (await at.get("/health"))["status"] == "healthy"
+    run(main())
+
+
+def test_an_order_waits_until_the_broker_has_shown_an_account() -> None:
+    async def main() -> None:
+        async with desk(History()) as at:
+            status, answer = await at.order()
+            assert (status, answer["code"]) == (503, "STARTING")
+            assert await at.get("/api/accounts") == []
+
+    run(main())
 
 
 @at_a_desk
@@ -396,8 +413,8 @@ async def hold_the_old_contract(at: Desk) -> None:
 
 @at_a_desk
 async def test_an_exit_that_is_not_over_in_two_seconds_says_so(at: Desk) -> None:
-    await at.order(orderId="o1")
-    at.history.hold = True
+    await at.order(orderId="o1", stopLoss={"enabled": False}, takeProfit={"enabled": False})
+    at.history.hold = True  # the close is sent, and no answer comes
     before = asyncio.get_running_loop().time()
     status, answer = await at.post("/api/flatten", accountId="all")
     assert (status, answer) == (200, {"success": True, "finished": False, "flat": False})
@@ -409,7 +426,7 @@ async def test_a_flatten_waits_for_the_exits_that_it_started(at: Desk) -> None:
     await at.order(orderId="o1", quantity=2)
     at.history.hold = True
     asked = asyncio.create_task(at.post("/api/flatten", accountId=A))
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(0.3)
     assert not asked.done()
     at.history.hold = False
     for row in list(at.history.broker.orders.values()):

@@ -86,12 +86,16 @@ def take(history: History, step: Step, number: int) -> None:
                 history.put(r.PlaceOutcome(A, waiting.tag, outcome, code=2, text="a test"))
         case "bust" if history.broker.fills:
             fill = history.broker.fills[pick % len(history.broker.fills)]
-            history.put(r.FillReport(**{name: getattr(fill, name) for name in fill.__struct_fields__} | {"voided": True}))
+            history.put(
+                r.FillReport(**{name: getattr(fill, name) for name in fill.__struct_fields__} | {"voided": True})
+            )
         case "correct":
             snapshot = history.broker.snapshot(A, 0, history.at_ns)
             wrong = (r.PositionReport(A, MES, pick, pick * MES_TICKS),) if pick else ()
             for _ in range(2):
-                history.put(r.BrokerSnapshot(snapshot.account, 0, history.at_ns, wrong, snapshot.orders, snapshot.fills))
+                history.put(
+                    r.BrokerSnapshot(snapshot.account, 0, history.at_ns, wrong, snapshot.orders, snapshot.fills)
+                )
         case "unreadable":
             history.put(r.Unreadable(A, "a test"))
         case _:
@@ -127,7 +131,9 @@ def test_a_snapshot_is_an_earlier_one_with_the_events_between_and_both_are_the_v
             assert {row.account_id: row for row in board.accounts()} == rows.accounts
             assert {(row.account_id, row.contract_id): row for row in board.positions()} == rows.positions
             assert {(row.account_id, row.order_id): row for row in board.orders()} == rows.orders
-            assert board.prices(history.at_ns) == {name: views.aged(row, history.at_ns) for name, row in rows.prices.items()}
+            assert board.prices(history.at_ns) == {
+                name: views.aged(row, history.at_ns) for name, row in rows.prices.items()
+            }
 
     run(main())
 

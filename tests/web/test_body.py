@@ -27,7 +27,9 @@ def refusal(body: bytes) -> tuple[str, str | None]:
 def test_a_body_is_read_with_its_numbers_exact() -> None:
     said = b',"orderType":"LIMIT","limitPrice":5000.10,"stopLoss":{"enabled":true,"points":5},"takeProfit":null}'
     body = read(LEAST + said, OrderBody)
-    assert body == OrderBody("MES", "BUY", Decimal(1), 1001, "LIMIT", Decimal("5000.10"), None, LegBody(points=Decimal(5)))
+    assert body == OrderBody(
+        "MES", "BUY", Decimal(1), 1001, "LIMIT", Decimal("5000.10"), None, LegBody(points=Decimal(5))
+    )
     assert str(body.limit_price) == "5000.10"
 
 
@@ -107,7 +109,9 @@ def test_any_bytes_are_a_struct_or_refused(body: bytes) -> None:
     assert isinstance(read_or_refuse(body), OrderBody | InputRefused)
 
 
-@given(st.sampled_from(["instrument", "side", "quantity", "accountId", "limitPrice", "stopLoss", "orderId"]), json_values)
+@given(
+    st.sampled_from(["instrument", "side", "quantity", "accountId", "limitPrice", "stopLoss", "orderId"]), json_values
+)
 def test_any_value_of_any_field_is_a_struct_or_refused(name: str, value: object) -> None:
     """Invariant 3."""
     body = json.dumps({"instrument": "MES", "side": "BUY", "quantity": 1, "accountId": 1001, name: value}).encode()

@@ -20,7 +20,9 @@ def code(**headers: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("host", [HERE, "localhost:3003", "LocalHost", "[::1]:3003", "[::1]", "127.0.0.1", "localhost:1"])
+@pytest.mark.parametrize(
+    "host", [HERE, "localhost:3003", "LocalHost", "[::1]:3003", "[::1]", "127.0.0.1", "localhost:1"]
+)
 def test_a_loopback_name_is_a_host_of_ours(host: str) -> None:
     assert code(host=host) is None
 
@@ -85,7 +87,9 @@ def test_a_post_that_says_it_is_json_passes(kind: str) -> None:
     guard.check_json(Request("POST", "/", headers={"content-type": kind}))
 
 
-@pytest.mark.parametrize("kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "text/plain;application/json"])
+@pytest.mark.parametrize(
+    "kind", [None, "", "text/plain", "application/x-www-form-urlencoded", "text/plain;application/json"]
+)
 def test_a_post_that_a_foreign_form_could_send_does_not(kind: str | None) -> None:
     headers = {} if kind is None else {"content-type": kind}
     with pytest.raises(InputRefused, match="application/json") as caught:

@@ -43,7 +43,12 @@ def test_an_order_has_exactly_the_fields_of_the_contract() -> None:
     assert (row["instrument"], row["contractId"], row["source"]) == ("MES", MES, "MANUAL_TRADING_V2")
     assert row["averageFillPrice"] == Decimal("5000.25")
     assert row["stopLoss"] == {"orderId": "o1/stop/2", "price": Decimal("4990.25"), "quantity": 2, "status": "WORKING"}
-    assert row["takeProfit"] == {"orderId": "o1/target/3", "price": Decimal("5020.25"), "quantity": 2, "status": "WORKING"}
+    assert row["takeProfit"] == {
+        "orderId": "o1/target/3",
+        "price": Decimal("5020.25"),
+        "quantity": 2,
+        "status": "WORKING",
+    }
 
 
 def test_every_status_of_the_core_has_its_word() -> None:
@@ -179,7 +184,9 @@ def test_an_external_stop_counts_as_coverage() -> None:
     history.submit("o1", Side.BUY, 1, stop=Leg.OFF, target=Leg.OFF)
     placed = history.broker.external(Side.SELL, 1, MES_TICKS, history.at_ns)
     fields: dict[str, Any] = {name: getattr(placed, name) for name in placed.__struct_fields__}
-    history.put(r.OrderReport(**fields | {"order_type": OrderType.STOP, "limit_ticks": None, "stop_ticks": MES_TICKS - 20}))
+    history.put(
+        r.OrderReport(**fields | {"order_type": OrderType.STOP, "limit_ticks": None, "stop_ticks": MES_TICKS - 20})
+    )
     assert rows(history).positions[A, MES].protected
 
 
@@ -213,6 +220,7 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     # Two contracts a tick down, and 0.36 a contract and side in fees.
     assert money.equity == Decimal(50_000) - Decimal("2.50") - Decimal("0.72")
     assert money.day_pnl == Decimal("-2.50") - Decimal("0.72") - Decimal("0.72")
+    history.hold = True
     history.put(r.Unreadable(A, "an odd row"))
     assert rows(history).accounts[A].reason == "an odd row"
     history.quote(MES, MES_TICKS - 100)
@@ -246,9 +254,9 @@ def test_instruments_are_the_active_contracts_with_their_point_values() -> None:
     gold = InstrumentsLoaded(0, (instrument("CON.F.US.GCE.Z26", "GC"),))
     found = {row.symbol: row for row in views.instrument_rows(evolve(history.group, gold))}
     assert {symbol: (row.point_value, row.allowed) for symbol, row in found.items()} == {
-        "GC": (100, False),
-        "MES": (5, True),
-        "MNQ": (2, True),
+        "GC": (Decimal(100), False),
+        "MES": (Decimal(5), True),
+        "MNQ": (Decimal(2), True),
     }
     assert found["MES"].contract_id == MES
 

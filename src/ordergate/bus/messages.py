@@ -13,7 +13,7 @@ import msgspec
 MANUAL_INSTANCE = "MANUAL_TRADING_V2"
 
 
-class LegAsk(msgspec.Struct, frozen=True):
+class LegAsk(msgspec.Struct, frozen=True, omit_defaults=True):
     """Our addition: a leg switched on or off, with its distance in points."""
 
     enabled: bool = True

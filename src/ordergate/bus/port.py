@@ -20,7 +20,7 @@ from typing import Protocol
 
 
 class Topic(enum.Enum):
-    """The lossless topics. ``EXITS`` is the lane of requests that can only reduce risk or protect."""
+    """The lossless topics. ``COMMANDS`` carries new risk only, ``EXITS`` everything else that is asked of the broker."""
 
     ORDERS = "orders"
     COMMANDS = "commands"

@@ -36,7 +36,8 @@ class AppliedFill(msgspec.Struct, frozen=True):
 class RunningExit(msgspec.Struct, frozen=True):
     """A close or a flatten under way on one contract.
 
-    ``quantity`` None = all; else what is still to be closed (>= 0). ``order_id`` is its market order, if one is out.
+    ``quantity`` None = all; else what was still to be closed (>= 0) when its phase began. ``order_id`` is its market
+    order while one is out.
     """
 
     exit_id: str
@@ -48,15 +49,25 @@ class RunningExit(msgspec.Struct, frozen=True):
     since_ns: int = 0
     order_id: str | None = None
 
+    def still_closing(self, order: Order | None) -> int | None:
+        """Contracts that are still to be closed (>= 0) now that ``order``, its own, has filled that far; None = all."""
+        if self.quantity is None or order is None:
+            return self.quantity
+        return max(0, self.quantity - order.filled_quantity)
+
 
 class Day(msgspec.Struct, frozen=True):
-    """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open."""
+    """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
+
+    ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet.
+    """
 
     name: str = ""
     opened_ns: int = 0
     balance_usd: Decimal = Decimal(0)
     carried_usd: Decimal = Decimal(0)
     realized_usd: Decimal = Decimal(0)
+    early_usd: Decimal = Decimal(0)
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -64,7 +75,8 @@ class Account(msgspec.Struct, frozen=True):
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
     today. ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is
-    when the last compared snapshot was begun.
+    when the last compared snapshot was begun. ``doubted`` are the broker's net and cost of the positions that differed
+    in it, ``doubting`` those of the comparison under way.
     """
 
     account_id: int
@@ -86,11 +98,11 @@ class Account(msgspec.Struct, frozen=True):
     held: dict[int, FillReport] = {}
     positions: dict[str, Position] = {}
     doubted: dict[str, tuple[int, int]] = {}
+    doubting: dict[str, tuple[int, int]] = {}
     exits: dict[str, RunningExit] = {}
     cancels_remembered: tuple[str, ...] = ()
     stop_failures: dict[str, int] = {}
     unexplained: str = ""
-    snapshot_since_ns: int = 0
     reconciled_ns: int = 0
     timers: dict[str, int] = {}
 

@@ -12,6 +12,8 @@ ALREADY_FINAL = "ALREADY_FINAL"
 ORDER_ID_REUSED = "ORDER_ID_REUSED"
 PROTECTIVE_STOP = "PROTECTIVE_STOP"
 NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
+BUSY = "BUSY"
+WITHDRAWN = "CANCELLED"
 DENIED = "DENIED"
 
 
@@ -43,16 +45,22 @@ def refused(  # noqa: PLR0913 - the parts of an answer
     )
 
 
-def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Breach, ...]) -> Answer:
-    """Denied by the rules: the first breach names the answer, all of them are in it."""
+def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Breach, ...], note: str = "") -> Answer:
+    """Denied by the rules: the first breach names the answer, all of them are in it, then ``note``."""
+    told = [breach.message for breach in breaches] + ([note] if note else [])
     return refused(
         command,
         breaches[0].code,
-        "; ".join(breach.message for breach in breaches),
+        "; ".join(told),
         order_id=order_id,
         contract_id=contract_id,
         breaches=breaches,
     )
+
+
+def closing_note(closing: int) -> str:
+    """What an order through flat is told when it is denied: ``closing`` (>= 0) contracts of it would only have closed."""
+    return f"an order of {closing} would only close, and is never denied" if closing else ""
 
 
 def unknown_order(command: Command, order_id: str) -> Answer:
@@ -64,7 +72,13 @@ def unknown_account(command: Command, account_id: int | None) -> Answer:
 
 
 def unknown_position(command: Command, contract_id: str) -> Answer:
-    return refused(command, UNKNOWN_POSITION, f"no position in {contract_id}", field="instrument", contract_id=contract_id)
+    return refused(
+        command, UNKNOWN_POSITION, f"no position in {contract_id}", field="instrument", contract_id=contract_id
+    )
+
+
+def withdrawn(command: Command, order_id: str) -> Answer:
+    return refused(command, WITHDRAWN, "cancelled before it was decided", order_id=order_id)
 
 
 def already_final(command: Command, order_id: str, status: str) -> Answer:

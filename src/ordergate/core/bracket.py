@@ -17,7 +17,7 @@ from ordergate.core.account import Account, Group, RunningExit
 from ordergate.core.commands import Leg, SubmitOrder
 from ordergate.core.draft import Draft
 from ordergate.core.instrument import Instrument
-from ordergate.core.levels import stop_level, target_level
+from ordergate.core.levels import is_through, stop_level, target_level
 from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
 from ordergate.core.rules import fresh
 from ordergate.core.timing import STOP_ATTEMPTS
@@ -49,12 +49,18 @@ def default_stop_ticks(group: Group, account: Account, instrument: Instrument, q
 def react(draft: Draft, account_id: int) -> None:
     """Take the next step of every bracket of the account."""
     account = draft.account(account_id)
-    parents = {order.parent_id for order in account.orders.values() if order.is_leg and order.live}
+    legs: dict[str, list[Order]] = {}
+    for order in account.orders.values():
+        if order.is_leg and order.parent_id is not None:
+            legs.setdefault(order.parent_id, []).append(order)
+    entries = [order for order in account.orders.values() if order.open_quantity or order.order_id in legs]
+    entries += [account.done[entry_id] for entry_id in legs if entry_id in account.done]
     given_up: dict[str, int] = {}
-    for entry in list(account.orders.values()) + [account.done[p] for p in sorted(filter(None, parents)) if p in account.done]:
-        if entry.role is Role.ENTRY and (entry.open_quantity or entry.order_id in parents):
-            held = entry.open_quantity - _given_up(account, entry, given_up)
-            _entry(draft, entry, held)
+    for entry in entries:
+        own = legs.get(entry.order_id, [])
+        exited_unseen = sum(leg.unseen for leg in own if not leg.live)
+        held = max(0, entry.open_quantity - _given_up(account, entry, given_up) - exited_unseen)
+        _entry(draft, entry, held, [leg for leg in own if leg.live])
 
 
 def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
@@ -62,16 +68,16 @@ def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
     running: RunningExit | None = account.exits.get(entry.terms.contract_id)
     if running is None:
         return 0
-    if running.quantity is None:
+    closing = running.still_closing(account.order(running.order_id))
+    if closing is None:
         return entry.open_quantity
-    left = running.quantity - so_far.get(entry.terms.contract_id, 0)
+    left = closing - so_far.get(entry.terms.contract_id, 0)
     gone = min(left, entry.open_quantity)
     so_far[entry.terms.contract_id] = so_far.get(entry.terms.contract_id, 0) + gone
     return gone
 
 
-def _entry(draft: Draft, entry: Order, held: int) -> None:
-    legs = list(draft.account(entry.terms.account_id).legs(entry.order_id))
+def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
     stop, target = entry.protection.stop, entry.protection.target
@@ -81,7 +87,7 @@ def _entry(draft: Draft, entry: Order, held: int) -> None:
     elif not stops:
         _first_stop(draft, entry, held, stop_level(entry, stop))
     else:
-        _shape(draft, entry, stops, held, _in_favour(entry, stops[0], stop), due=due)
+        _shape(draft, entry, stops, held, _stop_level(entry, stops, stop, held), due=due)
     if target is None or held == 0:
         _end(draft, targets, "nothing left to take profit on")
     elif targets:
@@ -90,13 +96,14 @@ def _entry(draft: Draft, entry: Order, held: int) -> None:
         draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
 
 
-def _in_favour(entry: Order, resting: Order, stop: Exit) -> int:
-    """The stop follows the average while the entry fills; afterwards it only moves in the trader's favour."""
-    level = stop_level(entry, stop)
-    if entry.live or stop.price_ticks is not None or resting.terms.stop_ticks is None:
+def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
+    """The stop follows the average as long as fills come in; afterwards it only moves in the trader's favour."""
+    level, resting = stop_level(entry, stop), stops[0].terms.stop_ticks
+    growing = entry.live or held > sum(leg.leaves for leg in stops)
+    if growing or stop.price_ticks is not None or resting is None:
         return level
     sign = entry.terms.side.sign
-    return max(level * sign, resting.terms.stop_ticks * sign) * sign
+    return max(level * sign, resting * sign) * sign
 
 
 def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
@@ -105,7 +112,7 @@ def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
     if failures and account.timers.get(f"leg:{entry.order_id}", 0) > draft.at_ns and failures < STOP_ATTEMPTS:
         return
     quote = fresh(draft.quotes.get(entry.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
-    through = quote is not None and _through(entry.terms.side, level, quote.bid_ticks or 0, quote.ask_ticks or 0)
+    through = quote is not None and is_through(entry.terms.side, level, quote)
     if not through and failures < STOP_ATTEMPTS:
         draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
     elif entry.terms.contract_id not in account.exits:
@@ -114,13 +121,11 @@ def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
         draft.add(e.ExitStarted(account.account_id, entry.terms.contract_id, exit_id, held, cause, draft.at_ns))
 
 
-def _through(entry_side: Side, level: int, bid: int, ask: int) -> bool:
-    """Whether a stop at ``level`` would trigger at once."""
-    return level >= bid if entry_side is Side.BUY else level <= ask
-
-
 def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int, *, due: bool) -> None:
     """Make the live legs of one role add up to ``held`` at ``level``. Normally there is one."""
+    legs = [leg for leg in legs if not leg.cancel_wanted]
+    if not legs:
+        return
     total = sum(leg.leaves for leg in legs)
     for surplus in reversed(legs[1:]):
         if total - surplus.leaves >= held:
@@ -141,7 +146,7 @@ def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int,
 
 
 def _changeable(leg: Order) -> bool:
-    return leg.status is Status.WORKING and leg.change is None and not leg.cancel_wanted
+    return leg.status is Status.WORKING and leg.change is None
 
 
 def _end(draft: Draft, legs: list[Order], reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ordergate.core import events as e
+from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.exposure import money
@@ -25,6 +26,9 @@ def react(draft: Draft, account_id: int) -> None:
     if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
         _open_day(draft, account_id)
     _trip(draft, account_id)
+    account = draft.account(account_id)
+    if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
+        _cancel_openers(draft, account)
 
 
 def _open_day(draft: Draft, account_id: int) -> None:
@@ -39,7 +43,8 @@ def _open_day(draft: Draft, account_id: int) -> None:
     day = trading_day(draft.at_ns)
     if day <= account.day.name:
         return  # a clock that went back never opens a day twice
-    draft.add(e.TradingDayOpened(account_id, day, account.balance_usd, carried, draft.at_ns))
+    balance = account.balance_usd - account.day.early_usd
+    draft.add(e.TradingDayOpened(account_id, day, balance, carried, draft.at_ns))
     if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
         draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
 
@@ -55,10 +60,19 @@ def _trip(draft: Draft, account_id: int) -> None:
     used = tuple(quotes[name] for name in account.positions if name in quotes)
     message = f"{-pnl:,.2f} USD lost today, limit {limits.daily_loss_usd_max:,.2f} USD; reduce-only until the next trading day"
     draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, used))
-    for order in list(draft.account(account_id).live_orders()):
-        closing = order.terms.side.sign * draft.account(account_id).position(order.terms.contract_id).net < 0
-        if order.role is Role.ENTRY or (order.role is Role.EXTERNAL and not closing):
-            draft.want_cancel(order, "daily loss limit")
     if limits.on_daily_loss is OnDailyLoss.FLATTEN:
         for contract_id in list(draft.account(account_id).positions):
             begin(draft, account_id, contract_id, f"{account.day.name}/daily-loss", None, "daily loss limit")
+
+
+def _cancel_openers(draft: Draft, account: Account) -> None:
+    """Reduce-only: orders go, now and whenever one turns up, unless they only close; those that stop come before others."""
+    room = {position.contract_id: -position.net for position in account.positions.values()}
+    orders = [order for order in account.live_orders() if order.role in (Role.ENTRY, Role.EXTERNAL)]
+    for order in sorted(orders, key=lambda order: order.terms.stop_ticks is None):
+        contract_id, signed = order.terms.contract_id, order.terms.side.sign * order.leaves
+        left = room.get(contract_id, 0)
+        if left * signed > 0 and abs(signed) <= abs(left):
+            room[contract_id] = left - signed
+        else:
+            draft.want_cancel(order, "daily loss limit")

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, day, doubt, exits, facts
+from ordergate.core import bracket, day, doubt, exits, facts, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
@@ -49,7 +49,6 @@ from ordergate.core.reports import (
     Report,
     Unreadable,
 )
-from ordergate.core.sessions import day_open_ns
 
 REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, exits.react, bracket.react, doubt.react)
 
@@ -121,13 +120,13 @@ def _report(draft: Draft, report: Report) -> None:  # noqa: C901 - one arm per k
         case BrokerSnapshot():
             reconcile(draft, report)
         case PlaceOutcome():
-            facts.apply_place(draft, report)
+            outcomes.apply_place(draft, report)
         case ModifyOutcome():
-            facts.apply_modify(draft, report)
+            outcomes.apply_modify(draft, report)
         case CancelOutcome():
-            facts.apply_cancel(draft, report)
+            outcomes.apply_cancel(draft, report)
         case LookupOutcome():
-            facts.apply_lookup(draft, report)
+            outcomes.apply_lookup(draft, report)
         case OrderReport() if _is_adopted(draft, report.account_id):
             facts.apply_order(draft, report)
         case FillReport() if _is_adopted(draft, report.account_id):
@@ -146,12 +145,12 @@ def _is_adopted(draft: Draft, account_id: int) -> bool:
 
 
 def _link(draft: Draft, report: LinkReport) -> None:
-    if (draft.group.link_up, draft.group.link_reason) != (report.up, report.reason):
-        draft.add(e.LinkChanged(0, report.up, report.reason))
+    if (draft.group.link_up, draft.group.link_reason) == (report.up, report.reason):
+        return
+    draft.add(e.LinkChanged(0, report.up, report.reason))
     if report.up:
         for account in list(draft.group.accounts.values()):
-            since_ns = min(day_open_ns(draft.at_ns), account.day.opened_ns or draft.at_ns)
-            draft.request_snapshot(account, "the link is up", since_ns)
+            draft.request_snapshot(account, "the link is up", anew=True)
 
 
 def _settle(draft: Draft) -> None:

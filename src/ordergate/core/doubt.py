@@ -5,7 +5,6 @@ from __future__ import annotations
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
 from ordergate.core.order import Order, Status
-from ordergate.core.sessions import day_open_ns
 
 
 def react(draft: Draft, account_id: int) -> None:
@@ -14,9 +13,12 @@ def react(draft: Draft, account_id: int) -> None:
         _order(draft, order)
     account = draft.account(account_id)
     overdue = [key for key, due_ns in account.timers.items() if due_ns <= draft.at_ns]
-    missing = any(key.startswith(("fills:", "held:")) for key in overdue)
-    if missing or (account.snapshot_since_ns and "snapshot" in overdue):
-        draft.request_snapshot(account, "fills are missing" if missing else "no answer", day_open_ns(draft.at_ns))
+    if any(key.startswith(("fills:", "held:")) for key in overdue):
+        draft.request_snapshot(account, "fills are missing")
+    elif "books" in overdue:
+        draft.request_snapshot(account, "the books do not agree")
+    elif "snapshot" in overdue:
+        draft.request_snapshot(account, "no answer")
 
 
 def _order(draft: Draft, order: Order) -> None:

@@ -13,6 +13,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.fold import evolve
 from ordergate.core.order import Change, Order, Protection, Role, Status, Terms
 from ordergate.core.reports import Quote
+from ordergate.core.sessions import day_open_ns
 
 
 class Draft:
@@ -110,10 +111,16 @@ class Draft:
         if order.live and not order.cancel_wanted:
             self.add(e.CancelWanted(order.terms.account_id, order.order_id, reason))
 
-    def request_snapshot(self, account: Account, reason: str, since_ns: int) -> None:
-        """Ask the broker for everything, unless that is under way already."""
-        if account.snapshot_since_ns == 0 or account.timers.get("snapshot", 0) <= self.at_ns:
-            self.add(e.SnapshotRequested(account.account_id, reason, since_ns, self.at_ns))
+    def request_snapshot(self, account: Account, reason: str, *, anew: bool = False) -> None:
+        """Ask for all that the broker has since the oldest thing that may have changed.
+
+        Does nothing while that is under way already, unless ``anew``: what is under way may have begun too early.
+        """
+        if not anew and account.timers.get("snapshot", 0) > self.at_ns:
+            return
+        unsettled = [order.received_ns for order in account.orders.values() if order.leaves]
+        since_ns = min(day_open_ns(self.at_ns), account.day.opened_ns or self.at_ns, *unsettled)
+        self.add(e.SnapshotRequested(account.account_id, reason, since_ns, self.at_ns))
 
     def set_protection(self, entry: Order, protection: Protection) -> None:
         if protection != entry.protection:

@@ -83,7 +83,9 @@ def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
         case e.CancelSent():
             return (Cancel(event.account_id, event.broker_order_id),)
         case e.LookupSent():
-            return (LookUp(event.account_id, event.order_tag, day_open_ns(event.at_ns)),)
+            order = group.accounts[event.account_id].order(event.order_id)
+            assert order is not None, "a look-up names an order that is in the book"
+            return (LookUp(event.account_id, event.order_tag, min(day_open_ns(event.at_ns), order.received_ns)),)
         case e.SnapshotRequested():
             return (ReadSnapshot(event.account_id, event.since_ns),)
         case e.EpochRaised():
@@ -96,8 +98,6 @@ def _modify(order: Order | None, event: e.ModifyApproved) -> Modify:
     assert order is not None
     assert order.broker_order_id is not None, "a modify was approved for an order that the broker has not accepted"
     change = event.change
-    terms = replace(
-        order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks
-    )
+    terms = replace(order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks)
     grant = Grant(event.kind, change.number, event.epoch, event.limits_version, event.issued_ns)
     return Modify(terms, order.tag, order.broker_order_id, grant)

@@ -199,6 +199,7 @@ class OrderModified(msgspec.Struct, frozen=True, tag="order-modified"):
     quantity: int
     limit_ticks: int | None
     stop_ticks: int | None
+    at_ns: int
 
 
 class ModifyRefused(msgspec.Struct, frozen=True, tag="modify-refused"):

@@ -11,9 +11,8 @@ from __future__ import annotations
 from ordergate.core import events as e
 from ordergate.core.account import Account, RunningExit
 from ordergate.core.draft import Draft
-from ordergate.core.exposure import working
+from ordergate.core.exposure import leaves
 from ordergate.core.order import OrderType, Role, Side, Terms
-from ordergate.core.sessions import day_open_ns
 from ordergate.core.timing import EXIT_ROUNDS
 
 
@@ -31,8 +30,8 @@ def react(draft: Draft, account_id: int) -> None:
             case e.Phase.CLEARING:
                 _clear(draft, account_id, running)
             case e.Phase.CLOSING:
-                order = draft.account(account_id).order(running.order_id or "")
-                if order is None or not order.live:
+                order = draft.account(account_id).order(running.order_id)
+                if order is None or not order.leaves:
                     _advance(draft, account_id, running, e.Phase.READING)
             case e.Phase.READING:
                 _read_back(draft, account_id, running)
@@ -54,10 +53,9 @@ def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
         terms = Terms(account_id, running.contract_id, side, size, OrderType.MARKET)
         draft.approve_close(running.exit_id, terms)
         _advance(draft, account_id, running, e.Phase.CLOSING)
-    elif net == 0 and _cleared(account, running):
+    elif due or net == 0:
+        # Nothing can be closed surely: the reading tells what became of the cancels, and ends this round.
         _advance(draft, account_id, running, e.Phase.READING)
-    elif due:
-        _next_round(draft, account_id, running)
 
 
 def _cleared(account: Account, running: RunningExit) -> bool:
@@ -70,15 +68,14 @@ def _cleared(account: Account, running: RunningExit) -> bool:
 def _surely_held(account: Account, contract_id: str) -> int:
     """|position| if every order on the closing side fills, legs included (>= 0)."""
     net = account.position(contract_id).net
-    leaves = working(account, contract_id)
-    closing = leaves.sell + leaves.leg_sell if net > 0 else leaves.buy + leaves.leg_buy
-    return max(0, abs(net) - closing)
+    may_fill = leaves(account, contract_id, Side.SELL if net > 0 else Side.BUY)
+    return max(0, abs(net) - may_fill.plain - may_fill.legs)
 
 
 def _read_back(draft: Draft, account_id: int, running: RunningExit) -> None:
     account = draft.account(account_id)
     if account.reconciled_ns < running.since_ns:
-        draft.request_snapshot(account, f"reading back {running.cause}", day_open_ns(draft.at_ns))
+        draft.request_snapshot(account, f"reading back {running.cause}")
         return
     net = account.position(running.contract_id).net
     if running.quantity is None:

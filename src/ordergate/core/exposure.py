@@ -127,7 +127,7 @@ def _new_risk_usd(group: Group, account: Account, without: str | None) -> Decima
     for position in account.positions.values():
         room[position.contract_id, Side.SELL if position.net > 0 else Side.BUY] = abs(position.net)
     total = Decimal(0)
-    orders = [order for order in account.live_orders() if not order.is_leg and order.order_id != without]
+    orders = [o for o in account.orders.values() if o.leaves and not o.is_leg and o.order_id != without]
     for order in sorted(orders, key=lambda order: order.risk_ticks):
         key = (order.terms.contract_id, order.terms.side)
         closing = min(order.leaves, room.get(key, 0))

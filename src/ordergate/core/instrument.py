@@ -43,7 +43,9 @@ class Instrument(msgspec.Struct, frozen=True):
             raise InputRefused("PRICE_OUT_OF_RANGE", f"{field} {price} is beyond {PRICE_MAX}", field)
         whole, rest = divmod(price, self.tick_size)
         if rest:
-            raise InputRefused("OFF_TICK", f"{field} {price} is not a multiple of {self.symbol}'s tick {self.tick_size}", field)
+            raise InputRefused(
+                "OFF_TICK", f"{field} {price} is not a multiple of {self.symbol}'s tick {self.tick_size}", field
+            )
         return int(whole)
 
     def distance_ticks(self, points: Decimal, field: str) -> int:

@@ -1,14 +1,13 @@
-"""What people ask for, decided: submit, cancel, modify, move a bracket, close, cancel all, flatten.
+"""What people ask for, decided: submit, cancel, close, cancel all, flatten; changes are decided in ``amend``.
 
 Invariants:
 1. Only the part of an order that adds risk is put before the rules; what can only reduce passes.
 2. An order id is decided once: the same request again gets the same answer, another one with its id is refused.
-3. Cancelling or widening a protective stop is new risk; cancelling anything else never is.
+3. Cancelling a protective stop is refused; cancelling anything else never is.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from ordergate.core import answers
 from ordergate.core import events as e
 from ordergate.core.account import Account
+from ordergate.core.amend import modify, protect
 from ordergate.core.bracket import promised
 from ordergate.core.commands import (
     Answer,
@@ -32,8 +32,8 @@ from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
-from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Terms
-from ordergate.core.rules import breaches, propose, widening
+from ordergate.core.order import Order, Role, Status, Terms
+from ordergate.core.rules import breaches, counted_risk_ticks, entry_ticks, propose
 
 
 def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
@@ -44,9 +44,9 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
         case CancelOrder():
             return _cancel(draft, command, stamp)
         case ModifyOrder():
-            return _modify(draft, command)
+            return modify(draft, command)
         case UpdateProtection():
-            return _protect(draft, command)
+            return protect(draft, command)
         case ClosePosition():
             return _close(draft, command)
         case CancelAll():
@@ -69,14 +69,17 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         return answers.refused(command, "UNKNOWN_INSTRUMENT", message, field="instrument")
     order = _order(draft, account, command, stamp)
     if command.order_id in account.cancels_remembered:
-        draft.add(e.OrderWithdrawn(account.account_id, replace(order, status=Status.CANCELLED, reason="cancelled before it was decided")))
-        return answers.refused(command, "CANCELLED", "cancelled before it was decided", order_id=command.order_id)
-    adding = order.terms.quantity - min(
-        order.terms.quantity, closable(account, command.contract_id, command.side)
-    )
+        gone = replace(order, status=Status.CANCELLED, reason="cancelled before it was decided")
+        draft.add(e.OrderWithdrawn(account.account_id, gone))
+        return answers.withdrawn(command, command.order_id)
+    closing = min(command.quantity, closable(account, command.contract_id, command.side))
+    adding = command.quantity - closing
     if adding == 0:
-        # The promise stays on it: should the position be gone when it fills, what it opens is protected.
-        draft.approve(order, e.ApprovalKind.REDUCING)
+        # The promise stays on it: should the position be gone when it fills, what it opens is protected, and counted.
+        instrument = draft.group.instruments[command.contract_id]
+        entry = entry_ticks(order.terms, draft.quotes.get(command.contract_id))
+        risk = counted_risk_ticks(instrument, order.protection, entry)
+        draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.REDUCING)
         return answers.done(command, command.order_id, command.contract_id)
     proposal = propose(
         draft.group,
@@ -90,10 +93,12 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
     )
     found = breaches(proposal)
     if found:
-        denied = replace(order, status=Status.DENIED, breaches=found)
+        note = answers.closing_note(closing)
+        denied = replace(order, status=Status.DENIED, breaches=found, reason=note)
         draft.add(e.OrderDenied(account.account_id, denied, proposal.quote))
-        return answers.denied(command, command.order_id, command.contract_id, found)
-    draft.approve(replace(order, risk_ticks=proposal.risk_ticks or 0), e.ApprovalKind.APPROVED)
+        return answers.denied(command, command.order_id, command.contract_id, found, note)
+    risk = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
+    draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.APPROVED)
     return answers.done(command, command.order_id, command.contract_id)
 
 
@@ -126,7 +131,9 @@ def _again(command: SubmitOrder, account: Account, known: Order) -> Answer:
         message = f"{command.order_id} was used for another order"
         return answers.refused(command, answers.ORDER_ID_REUSED, message, field="orderId", order_id=command.order_id)
     if known.status is Status.DENIED:
-        return answers.denied(command, known.order_id, known.terms.contract_id, known.breaches)
+        return answers.denied(command, known.order_id, known.terms.contract_id, known.breaches, known.reason)
+    if known.status is Status.CANCELLED and not known.tag:
+        return answers.withdrawn(command, known.order_id)
     return answers.done(command, known.order_id, known.terms.contract_id)
 
 
@@ -150,118 +157,6 @@ def _cancel(draft: Draft, command: CancelOrder, stamp: Stamped) -> Answer:
     return answers.done(command, command.order_id, order.terms.contract_id)
 
 
-def _modify(draft: Draft, command: ModifyOrder) -> Answer:
-    found = draft.group.find_order(command.order_id, command.account_id)
-    if found is None:
-        return answers.unknown_order(command, command.order_id)
-    account, order = found
-    if not order.live:
-        return answers.already_final(command, command.order_id, order.status.value)
-    if order.status is not Status.WORKING or order.change is not None or order.cancel_wanted:
-        message = f"{command.order_id} is {order.status.value} with a request under way; try again when it is working"
-        return answers.refused(command, "BUSY", message, order_id=command.order_id)
-    if order.is_leg:
-        return _modify_leg(draft, command, account, order)
-    refusal = _bad_change(command, order)
-    if refusal is not None:
-        return refusal
-    quantity = command.quantity or order.terms.quantity
-    limit = order.terms.limit_ticks if command.limit_ticks is None else command.limit_ticks
-    stop = order.terms.stop_ticks if command.stop_ticks is None else command.stop_ticks
-    terms = replace(order.terms, quantity=quantity, limit_ticks=limit, stop_ticks=stop)
-    if terms == order.terms:
-        return answers.done(command, command.order_id, order.terms.contract_id)
-    left = replace(terms, quantity=quantity - order.filled_quantity)
-    capacity = closable(account, terms.contract_id, terms.side, without=order.order_id)
-    adding = left.quantity - min(left.quantity, capacity)
-    kind, risk = e.ApprovalKind.REDUCING, 0
-    if adding:
-        proposal = propose(
-            draft.group,
-            account,
-            left,
-            adding,
-            order.protection,
-            quotes=draft.quotes,
-            at_ns=draft.at_ns,
-            order_id=order.order_id,
-        )
-        broken = breaches(proposal)
-        if broken:
-            draft.add(e.ModifyDenied(account.account_id, order.order_id, broken))
-            return answers.denied(command, order.order_id, terms.contract_id, broken)
-        kind, risk = e.ApprovalKind.APPROVED, proposal.risk_ticks or 0
-    draft.approve_change(order, quantity, limit, stop, kind, risk)
-    return answers.done(command, command.order_id, terms.contract_id)
-
-
-def _bad_change(command: ModifyOrder, order: Order) -> Answer | None:
-    """A price that the order's type does not have, or a size below what has filled."""
-    if command.limit_ticks is not None and order.terms.order_type is not OrderType.LIMIT:
-        return answers.refused(command, "NO_LIMIT_PRICE", "only a LIMIT order has a limit price", field="limitPrice")
-    if command.stop_ticks is not None and order.terms.order_type is not OrderType.STOP:
-        return answers.refused(command, "NO_STOP_PRICE", "only a STOP order has a stop price", field="stopPrice")
-    if command.quantity is not None and command.quantity <= order.filled_quantity:
-        message = f"{order.filled_quantity} are filled already; cancel the rest instead"
-        return answers.refused(command, "QUANTITY_FILLED", message, field="quantity", order_id=order.order_id)
-    return None
-
-
-def _modify_leg(draft: Draft, command: ModifyOrder, account: Account, leg: Order) -> Answer:
-    """A leg has one price and the size of its entry: moving it moves the promise."""
-    entry = account.order(leg.parent_id or "")
-    price = command.stop_ticks if leg.role is Role.STOP else command.limit_ticks
-    if entry is None or price is None or command.quantity is not None:
-        message = "a stop or target is moved by its price; its size follows the entry"
-        return answers.refused(command, answers.NOTHING_TO_CHANGE, message, order_id=command.order_id)
-    stop = price if leg.role is Role.STOP else None
-    target = price if leg.role is Role.TARGET else None
-    return _move(draft, command, account, [entry], stop, target)
-
-
-def _protect(draft: Draft, command: UpdateProtection) -> Answer:
-    account = draft.group.accounts.get(command.account_id)
-    if account is None:
-        return answers.unknown_account(command, command.account_id)
-    if account.position(command.contract_id).net == 0:
-        return answers.unknown_position(command, command.contract_id)
-    entries = [o for o in account.orders.values() if o.terms.contract_id == command.contract_id and o.open_quantity]
-    if not entries:
-        message = "this position was not opened here; place a stop order instead"
-        return answers.refused(command, "NOT_OURS", message, contract_id=command.contract_id)
-    return _move(draft, command, account, entries, command.stop_ticks, command.target_ticks)
-
-
-def _move(  # noqa: PLR0913 - one bracket's new levels
-    draft: Draft,
-    command: ModifyOrder | UpdateProtection,
-    account: Account,
-    entries: list[Order],
-    stop_ticks: int | None,
-    target_ticks: int | None,
-) -> Answer:
-    """Move stop and target of ``entries``. A stop moved away from the market is judged as the risk that it adds."""
-    changed: list[tuple[Order, Protection]] = []
-    for entry in entries:
-        protection = entry.protection
-        if stop_ticks is not None:
-            protection = replace(protection, stop=Exit(abs(_average(entry) - stop_ticks), stop_ticks))
-            found = widening(draft.group, account, entry, protection, draft.quotes, draft.at_ns)
-            if found:
-                draft.add(e.ModifyDenied(account.account_id, entry.order_id, found))
-                return answers.denied(command, entry.order_id, entry.terms.contract_id, found)
-        if target_ticks is not None:
-            protection = replace(protection, target=Exit(abs(target_ticks - _average(entry)), target_ticks))
-        changed.append((entry, protection))
-    for entry, protection in changed:
-        draft.set_protection(entry, protection)
-    return answers.done(command, entries[0].order_id, entries[0].terms.contract_id)
-
-
-def _average(entry: Order) -> int:
-    return round(Fraction(entry.opened_ticks, entry.opened_quantity))
-
-
 def _close(draft: Draft, command: ClosePosition) -> Answer:
     account = draft.group.accounts.get(command.account_id)
     if account is None:
@@ -273,6 +168,10 @@ def _close(draft: Draft, command: ClosePosition) -> Answer:
         message = f"{held} are held, {command.quantity} cannot be closed"
         return answers.refused(command, "MORE_THAN_HELD", message, field="quantity", contract_id=command.contract_id)
     quantity = None if command.quantity == held else command.quantity
+    running = account.exits.get(command.contract_id)
+    if quantity is not None and running is not None and running.quantity is not None:
+        message = "a part of this position is being closed; close the next part when that is done, or all of it now"
+        return answers.refused(command, answers.BUSY, message, contract_id=command.contract_id)
     begin(draft, account.account_id, command.contract_id, command.request_id, quantity, "close")
     return answers.done(command, contract_id=command.contract_id)
 

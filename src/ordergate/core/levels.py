@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from ordergate.core.order import Exit, Order, Side
+from ordergate.core.reports import Quote
 
 
 def round_with_the_trade(level: Fraction, side: Side) -> int:
@@ -27,3 +28,10 @@ def target_level(entry: Order, target: Exit) -> int:
         return target.price_ticks
     average = Fraction(entry.opened_ticks, entry.opened_quantity)
     return round_with_the_trade(average + entry.terms.side.sign * target.ticks, entry.terms.side)
+
+
+def is_through(entry_side: Side, level: int, quote: Quote) -> bool:
+    """Whether a protective stop at ``level`` would trigger at once; ``quote`` is two-sided."""
+    assert quote.bid_ticks is not None
+    assert quote.ask_ticks is not None
+    return level >= quote.bid_ticks if entry_side is Side.BUY else level <= quote.ask_ticks

@@ -38,7 +38,9 @@ def usd(instrument: Instrument, ticks: Fraction) -> Decimal:
     return Decimal(round(ticks * Fraction(numerator, denominator) * 10_000)).scaleb(-4)
 
 
-def after_fill(position: Position, side: Side, quantity: int, price_ticks: int, at_ns: int) -> tuple[Position, Fraction]:
+def after_fill(
+    position: Position, side: Side, quantity: int, price_ticks: int, at_ns: int
+) -> tuple[Position, Fraction]:
     """The position after one fill, and the realised ticks x contracts of what it closed (signed, gross)."""
     closing = min(quantity, abs(position.net)) if position.net * side.sign < 0 else 0
     opening = quantity - closing

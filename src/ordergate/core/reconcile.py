@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
-from ordergate.core.facts import apply_account, apply_fill, apply_order, unexpected
+from ordergate.core.facts import adopt_order, apply_account, apply_fill, apply_order, unexpected
 from ordergate.core.order import Status
 from ordergate.core.reports import BrokerSnapshot, FillReport, OrderState, PositionReport
 from ordergate.core.sessions import day_open_ns, trading_day
@@ -27,22 +27,25 @@ def reconcile(draft: Draft, snapshot: BrokerSnapshot) -> None:
     if account is None or not account.adopted:
         _adopt(draft, snapshot)
         return
+    before = len(draft.events)
     apply_account(draft, snapshot.account)
     for order in sorted(snapshot.orders, key=lambda o: o.broker_order_id):
-        apply_order(draft, order)
+        apply_order(draft, order, snapshot.started_ns)
     for fill in sorted(snapshot.fills, key=lambda f: (f.at_ns, f.fill_id)):
         apply_fill(draft, fill)
     agreed = _positions_agree(draft, account_id, snapshot) and _orders_agree(draft, account_id, snapshot)
-    draft.add(e.Reconciled(account_id, snapshot.started_ns, agreed, draft.at_ns))
+    explained = not any(isinstance(event, e.UnexpectedBrokerFact) for event in draft.events[before:])
+    draft.add(e.Reconciled(account_id, snapshot.started_ns, agreed and explained, draft.at_ns))
     if draft.account(account_id).doubted:
-        draft.request_snapshot(draft.account(account_id), "a position differs", snapshot.since_ns)
+        draft.request_snapshot(draft.account(account_id), "a position differs")
 
 
 def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:
-    """First sight: today's fills count by the broker's own rows, the positions as they stand, open orders as EXTERNAL."""
+    """First sight: today's fills count by the broker's own rows, the positions as they stand, the orders as EXTERNAL."""
     fills = [fill for fill in snapshot.fills if not fill.voided]
     realized = sum((_earned(fill) for fill in fills if fill.at_ns >= day_open_ns(draft.at_ns)), Decimal(0))
     account = snapshot.account
+    known = tuple(position for position in snapshot.positions if position.contract_id in draft.group.instruments)
     draft.add(
         e.AccountAdopted(
             account_id=account.account_id,
@@ -53,16 +56,18 @@ def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:
             balance_open_usd=account.balance_usd - realized,
             realized_usd=realized,
             fill_ids=tuple(fill.fill_id for fill in fills),
-            positions=snapshot.positions,
+            positions=known,
             at_ns=draft.at_ns,
         )
     )
     for order in sorted(snapshot.orders, key=lambda o: o.broker_order_id):
-        if order.state is OrderState.OPEN:
-            apply_order(draft, order, counted=True)
+        adopt_order(draft, order, [fill for fill in fills if fill.broker_order_id == order.broker_order_id])
     draft.add(e.Reconciled(account.account_id, snapshot.started_ns, agreed=True, at_ns=draft.at_ns))
+    for position in snapshot.positions:
+        if position not in known:
+            unexpected(draft, account.account_id, f"a position is on unknown {position.contract_id}")
     # Hub events that came before this one were not kept: a second reading closes the gap.
-    draft.request_snapshot(draft.account(account.account_id), "second look", snapshot.since_ns)
+    draft.request_snapshot(draft.account(account.account_id), "second look")
 
 
 def _earned(fill: FillReport) -> Decimal:
@@ -89,10 +94,17 @@ def _positions_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) ->
 
 
 def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bool:
-    """Every order we believe to be working, and that was there before the reading began, is shown."""
+    """What we believed before the reading began to work is shown, and what we believed to have ended is not shown open."""
+    account = draft.account(account_id)
     shown = {order.broker_order_id for order in snapshot.orders}
-    for order in draft.account(account_id).live_orders():
-        if order.status is Status.WORKING and order.updated_ns < snapshot.started_ns and order.broker_order_id not in shown:
+    for order in account.live_orders():
+        believed = order.status is Status.WORKING and order.updated_ns < snapshot.started_ns
+        if believed and order.broker_order_id not in shown:
             unexpected(draft, account_id, f"{order.order_id} is not among the broker's orders")
+            return False
+    for row in snapshot.orders:
+        ended = account.order(account.broker_ids.get(row.broker_order_id)) if row.state is OrderState.OPEN else None
+        if ended is not None and not ended.live and ended.updated_ns < snapshot.started_ns:
+            unexpected(draft, account_id, f"{ended.order_id} is {ended.status.value}, and open at the broker")
             return False
     return True

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from fractions import Fraction
-from math import ceil
 
 import msgspec
-from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
 from ordergate.core.events import TradingState
 from ordergate.core.exposure import Money, money, open_orders, order_risk_usd, worst_position
 from ordergate.core.instrument import Instrument
-from ordergate.core.levels import stop_level
 from ordergate.core.limits import Breach
-from ordergate.core.order import Order, OrderType, Protection, Side, Terms
+from ordergate.core.order import Protection, Side, Terms
 from ordergate.core.reports import Quote
 
 _MS_NS = 1_000_000
@@ -30,9 +26,10 @@ _MS_NS = 1_000_000
 class Proposal(msgspec.Struct, frozen=True):
     """An order as the rules see it.
 
-    ``adding`` (> 0) is the quantity beyond what the order closes; ``entry_ticks`` the price it is measured from and
-    ``risk_ticks`` the distance to its stop, None where no reference price was there to tell. ``order_id`` names the
-    order a modify replaces, so that it does not count twice. ``money`` is computed without it.
+    ``adding`` (> 0) is the quantity beyond what the order closes; ``entry_ticks`` the price it is measured from,
+    ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where no
+    reference price was there to tell. ``order_id`` names the order a modify replaces, so that it does not count twice.
+    ``money`` is computed without it.
     """
 
     group: Group
@@ -43,6 +40,7 @@ class Proposal(msgspec.Struct, frozen=True):
     protection: Protection
     entry_ticks: int | None
     risk_ticks: int | None
+    risk_usd: Decimal | None
     money: Money
     at_ns: int
     quote: Quote | None
@@ -73,6 +71,7 @@ def propose(  # noqa: PLR0913 - the whole of what a decision may look at
     instrument = group.instruments[terms.contract_id]
     quote = fresh(quotes.get(terms.contract_id), group.limits.quote_age_ms_max, at_ns)
     entry = entry_ticks(terms, quote)
+    distance = risk_ticks(instrument, protection, entry)
     return Proposal(
         group=group,
         account=account,
@@ -81,7 +80,8 @@ def propose(  # noqa: PLR0913 - the whole of what a decision may look at
         adding=adding,
         protection=protection,
         entry_ticks=entry,
-        risk_ticks=risk_ticks(instrument, protection, entry),
+        risk_ticks=distance,
+        risk_usd=None if distance is None else order_risk_usd(instrument, distance, adding),
         money=money(group, account, fresh_quotes(quotes, group.limits.quote_age_ms_max, at_ns), order_id),
         at_ns=at_ns,
         quote=quote,
@@ -122,6 +122,12 @@ def risk_ticks(instrument: Instrument, protection: Protection, entry: int | None
     return None if entry is None else abs(entry - protection.stop.price_ticks)
 
 
+def counted_risk_ticks(instrument: Instrument, protection: Protection, entry: int | None) -> int:
+    """The distance an order counts with once it is approved: the stress move where no price was there to tell."""
+    distance = risk_ticks(instrument, protection, entry)
+    return instrument.stress_ticks if distance is None else distance
+
+
 def trading_state(p: Proposal) -> Breach | None:
     """New risk needs an active account that the broker lets trade, seen through a link that is up."""
     account = p.account
@@ -148,7 +154,9 @@ def superseded(p: Proposal) -> Breach | None:
     """A flatten, halt or cancel-all that arrived after this order voids it."""
     if not p.superseded:
         return None
-    return Breach("SUPERSEDED", "newest", "older", "a flatten or cancel-all came after this order; send it again if you mean it")
+    return Breach(
+        "SUPERSEDED", "newest", "older", "a flatten or cancel-all came after this order; send it again if you mean it"
+    )
 
 
 def instrument_allowed(p: Proposal) -> Breach | None:
@@ -157,7 +165,9 @@ def instrument_allowed(p: Proposal) -> Breach | None:
         allowed = ", ".join(p.group.limits.allowed_symbols)
         return Breach("INSTRUMENT_NOT_ALLOWED", allowed, p.symbol, f"{p.symbol} is not among {allowed}")
     if not p.instrument.active:
-        return Breach("CONTRACT_NOT_ACTIVE", "active", p.instrument.name, f"{p.instrument.name} is not the active contract")
+        return Breach(
+            "CONTRACT_NOT_ACTIVE", "active", p.instrument.name, f"{p.instrument.name} is not the active contract"
+        )
     return None
 
 
@@ -223,7 +233,9 @@ def risk_per_trade(p: Proposal) -> Breach | None:
     base = p.group.limits.account_size_usd or p.account.day.balance_usd
     percent = p.group.limits.risk_percent_max
     if base <= 0:
-        return Breach("NO_RISK_BASE", "a positive balance", f"{base} USD", "there is no balance to measure risk against")
+        return Breach(
+            "NO_RISK_BASE", "a positive balance", f"{base} USD", "there is no balance to measure risk against"
+        )
     if p.risk_ticks is None:
         return None  # no reference price: told by ``reference_price``
     limit = base * percent.scaleb(-2)
@@ -236,9 +248,9 @@ def risk_per_trade(p: Proposal) -> Breach | None:
 def daily_loss(p: Proposal) -> Breach | None:
     """The day's loss if everything held and everything working is stopped, this order too. Denies at the limit."""
     limit = p.group.limits.daily_loss_usd_max
-    if p.money.day_pnl_at_stops is None or p.risk_ticks is None:
+    if p.money.day_pnl_at_stops is None or p.risk_usd is None:
         return None  # no reference price: told by ``reference_price``
-    loss = order_risk_usd(p.instrument, p.risk_ticks, p.adding) - p.money.day_pnl_at_stops
+    loss = p.risk_usd - p.money.day_pnl_at_stops
     if loss < limit:
         return None
     return _dollars("DAILY_LOSS_LIMIT", limit, loss, "would be lost today if every stop were hit, reaching")
@@ -265,30 +277,6 @@ def breaches(proposal: Proposal) -> tuple[Breach, ...]:
     return tuple(breach for rule in RULES if (breach := rule(proposal)) is not None)
 
 
-def widening(
-    group: Group,
-    account: Account,
-    moved: list[tuple[Order, Protection]],
-    *,
-    quotes: dict[str, Quote],
-    at_ns: int,
-) -> tuple[Breach, ...]:
-    """What breaks when the stops of held entries of one contract move as in ``moved``: nothing unless one moves away.
-
-    Each is judged per trade by its whole distance, all together against the day by the dollars they add.
-    """
-    found: list[Breach] = []
-    added_ticks = 0
-    for entry, protection in moved:
-        added = _added_ticks(group, entry, protection)
-        if added <= 0:
-            continue
-        terms = Terms(account.account_id, entry.terms.contract_id, entry.terms.side, entry.open_quantity, OrderType.MARKET)
-        proposal = propose(group, account, terms, entry.open_quantity, protection, quotes=quotes, at_ns=at_ns)
-        whole = replace(proposal, risk_ticks=max(0, _stop_distance(entry, protection)))
-        rules = (risk_per_trade(whole),) if added_ticks else (trading_state(whole), visibility(whole), reference_price(whole), risk_per_trade(whole))
-        found += [breach for breach in rules if breach is not None]
-        added_ticks += added * entry.open_quantity
 def _count(code: str, limit: int, actual: int, text: str) -> Breach:
     return Breach(code, str(limit), str(actual), f"{actual} {text} {limit}")
 

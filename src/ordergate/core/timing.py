@@ -24,6 +24,8 @@ CLEARING_NS = 500 * _MS
 EXIT_ROUNDS = 3
 # Resizes of one bracket coalesce (design, section 6: one per 250 ms).
 RESIZE_GAP_NS = 250 * _MS
+# A change that is refused again and again waits twice as long each time, up to 16 s between two tries.
+REFUSALS_DOUBLED_MAX = 6
 # After a refused stop, the next try: long enough for a rejected price to be overtaken by the market, short for a naked position.
 STOP_RETRY_NS = 500 * _MS
 STOP_ATTEMPTS = 3

@@ -15,7 +15,7 @@ from ordergate.bus.port import Bus, Topic
 from ordergate.bus.topics import Happened, News, encode
 from ordergate.core.account import Group
 from ordergate.core.decide import Decided
-from ordergate.core.effects import Cancel, Effect, Modify, Place, RaiseEpoch, effects
+from ordergate.core.effects import Effect, Modify, Place, effects
 from ordergate.core.events import ApprovalKind, Event
 from ordergate.telemetry import Step
 
@@ -68,11 +68,7 @@ class Outlet:
 
 
 def lane_of(effect: Effect) -> Topic:
-    """Exits for whatever can only reduce risk or protect, or must not wait."""
-    match effect:
-        case Place() | Modify():
-            return Topic.COMMANDS if effect.grant.kind is ApprovalKind.APPROVED else Topic.EXITS
-        case Cancel() | RaiseEpoch():
-            return Topic.EXITS
-        case _:
-            return Topic.COMMANDS
+    """New risk has a lane of its own, so that nothing else ever waits behind it."""
+    if isinstance(effect, Place | Modify) and effect.grant.kind is ApprovalKind.APPROVED:
+        return Topic.COMMANDS
+    return Topic.EXITS

@@ -1,7 +1,7 @@
 """The gate of one risk group: recovery, the writer and everything that feeds it.
 
-A writer that crashes is recovered once from the journal; the same again leaves the group halted: nothing new is decided,
-while the connection manager's exit authority and what rests at the broker go on.
+A writer that crashes is recovered once from the journal; the same again leaves the group halted, and so does a second
+writer in its books: nothing more is decided here, every command is answered HALTED, and what rests at the broker stands.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.inputs import Started
-from ordergate.core.reports import Report
+from ordergate.core.reports import LinkReport, Report
 from ordergate.core.rules import fresh_quotes
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
 from ordergate.engine.writer import EmergencyNotes, Writer
+from ordergate.errors import SequenceConflict
 from ordergate.journal.port import Journal
 from ordergate.telemetry import Step, logger
 
@@ -57,6 +58,9 @@ class Gate:
         self._orders = bus.consume(Topic.ORDERS, "gate")
         self._reports = bus.consume(Topic.REPORTS, "gate")
         self._writer: Writer | None = None
+        self._link: LinkReport | None = None
+        self._crashed = False
+        self.halted = False
 
     @property
     def group(self) -> Group:
@@ -66,8 +70,8 @@ class Gate:
 
     @property
     def enforcing(self) -> bool:
-        """False once the journal has failed: exits only."""
-        return self._writer is not None and not self._writer.exit_only
+        """False once the journal has failed (exits only) or the writer has stopped for good (nothing)."""
+        return self._writer is not None and not self._writer.exit_only and not self.halted
 
     @property
     def ready(self) -> bool:
@@ -98,14 +102,19 @@ class Gate:
             step=self._step,
         )
         await self._inbox.put_fact(self._started, self._clock.now_ns())
+        if self._link is not None:
+            # A writer that crashed lost the batch it was in: with the link told anew, the broker is read again.
+            await self._inbox.put_fact(self._link, self._clock.now_ns())
 
     async def take(self, command: Command) -> None:
-        """Queue ``command``; a full queue is answered at once."""
-        if self._inbox.put_command(command, self._clock.now_ns()):
-            return
-        message = "too many orders are waiting; nothing was sent, try again in a moment"
+        """Queue ``command``; a full queue, or a writer that has stopped, is answered at once."""
         order_id = getattr(command, "order_id", None)
-        await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message))
+        if self.halted:
+            message = "the gate has halted; close positions at the broker and see the log"
+            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=message))
+        elif not self._inbox.put_command(command, self._clock.now_ns()):
+            message = "too many orders are waiting; nothing was sent, try again in a moment"
+            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message))
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""
@@ -122,16 +131,21 @@ class Gate:
             tasks.create_task(self._supervise(), name="writer")
 
     async def _supervise(self) -> None:
-        for last in (False, True):
-            assert self._writer is not None
-            writer = asyncio.create_task(self._writer.run())
+        while True:
+            assert self._writer is not None, "open() comes first"
+            writer = asyncio.create_task(self._writer.run(), name="spine")
             try:
                 await asyncio.wait({writer})
             finally:
                 writer.cancel()
-            _log.critical("the writer crashed", halted=last, exc_info=writer.exception())
-            if not last:
-                await self.open()
+            error = writer.exception()
+            # A second writer owns the books now, or the same crash would come again: no more decisions are made here.
+            self.halted = self._crashed or isinstance(error, SequenceConflict)
+            self._crashed = True
+            _log.critical("the writer stopped", halted=self.halted, exc_info=error)
+            if self.halted:
+                return
+            await self.open()
 
     async def _read_orders(self) -> None:
         async for message in self._orders:
@@ -144,6 +158,8 @@ class Gate:
     async def _read_reports(self) -> None:
         async for message in self._reports:
             report: Report = _reports.decode(message)
+            if isinstance(report, LinkReport):
+                self._link = report
             await self._inbox.put_fact(report, self._clock.now_ns())
 
     def _held(self) -> frozenset[str]:

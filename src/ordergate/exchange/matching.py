@@ -33,8 +33,8 @@ LEVELS_MAX = 10
 class Quote(msgspec.Struct, frozen=True):
     """The market of one contract, in ticks.
 
-    ``low`` and ``high`` are the range of the trades that no sweep has seen yet, None if there are none; ``last`` is the
-    last trade, however old. ``bid_taken`` and ``ask_taken`` count contracts that sweeps have taken from this quote.
+    ``low`` and ``high`` are the range of the trades that the next sweep is to see, None if there are none; ``last`` is
+    the last trade, however old. ``bid_taken`` and ``ask_taken`` count contracts that sweeps have taken from this quote.
     """
 
     bid: int
@@ -97,7 +97,7 @@ def sweep(orders: Sequence[Order], quote: Quote, *, partial_fills: bool, incomin
 
 
 def is_triggered(order: Order, quote: Quote) -> bool:
-    """Whether the market has reached the price of a stop since the last sweep."""
+    """Whether the market has reached the price of a stop."""
     assert order.stop_ticks is not None, "a stop has a price"
     if order.side is OrderSide.BID:
         return max(quote.bid, quote.bid if quote.high is None else quote.high) >= order.stop_ticks

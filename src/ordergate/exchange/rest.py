@@ -110,7 +110,7 @@ class Rest:
             if token is None or user is None:
                 return Response(401)
             window = self._history if path == _HISTORY else self._requests
-            if not window.admits(user, asyncio.get_running_loop().time()):
+            if not window.admits(token, asyncio.get_running_loop().time()):
                 return Response(429)
             if auth is not None:
                 message(request.body, Empty)

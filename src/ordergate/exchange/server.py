@@ -22,6 +22,7 @@ from ordergate.exchange.store import Store
 from ordergate.exchange.venue import Venue
 from ordergate.net.port import Network, Request, Response, RunningServer, Upgrade
 
+_log = structlog.get_logger(__name__)
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # seen at the hubs (section 2.2)
 
 
@@ -92,7 +93,7 @@ class Exchange:
             try:
                 self._venue.step()
             except StoreUnavailable as error:
-                structlog.get_logger().error("exchange.step_not_stored", error=str(error))
+                _log.error("market step not stored", error=str(error))
 
     async def _answer(self, request: Request) -> Response | Upgrade:
         """Every request to the port."""

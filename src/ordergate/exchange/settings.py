@@ -78,13 +78,13 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether closing a position also cancels its bracket legs. False: seen live in Auto OCO mode (section 6)."""
 
     requests_max: int = 200
-    """Requests of one user in ``requests_window_s``, history excepted (section 2.3)."""
+    """Requests with one token in ``requests_window_s``, history excepted (section 2.3)."""
 
     requests_window_s: int = 60
     """Seconds of that window."""
 
     history_requests_max: int = 50
-    """History requests of one user in ``history_window_s``. 50: two digests of 2026; an undated page says 30."""
+    """History requests with one token in ``history_window_s``. 50: two digests of 2026; an undated page says 30."""
 
     history_window_s: int = 30
     """Seconds of that window."""

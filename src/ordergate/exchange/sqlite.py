@@ -21,6 +21,7 @@ import msgspec
 from ordergate.errors import OrdergateError, StartRefused, StoreUnavailable
 from ordergate.exchange.accounts import Account, Fill, Position
 from ordergate.exchange.market import Bar, Market
+from ordergate.exchange.matching import Quote
 from ordergate.exchange.orders import Order
 from ordergate.exchange.store import MINUTE_NS, Changes, Counters, Stored
 
@@ -30,6 +31,7 @@ _SCHEMA = """
 CREATE TABLE exchange (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER, seed TEXT);
 CREATE TABLE counters (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
 CREATE TABLE markets (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
+CREATE TABLE quotes (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL);
 CREATE TABLE accounts (account_id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE positions (
     account_id INTEGER, contract_id TEXT, body TEXT NOT NULL, PRIMARY KEY (account_id, contract_id));
@@ -78,19 +80,20 @@ class SqliteStore:
         with _translated(StartRefused, f"cannot read the exchange's file {self._path}"):
             file_format, before = next(self._connection.execute("SELECT format, seed FROM exchange"))
             if file_format != _FORMAT:
-                msg = f"{self._path} has format {file_format}, this version reads {_FORMAT}"
-                raise StartRefused(msg)
+                raise StartRefused(f"{self._path} has format {file_format}, this version reads {_FORMAT}")
             self._connection.execute("UPDATE exchange SET seed = ? WHERE seed IS NULL", (str(seed),))
             counters = self._bodies(Counters, "SELECT body FROM counters")
             markets = self._bodies(tuple[Market, ...], "SELECT body FROM markets")
-            positions = self._bodies(Position, "SELECT body FROM positions ORDER BY account_id, contract_id")
+            quotes = self._bodies(dict[str, Quote], "SELECT body FROM quotes")
+            positions = self._bodies(Position, "SELECT body FROM positions")
             return Stored(
                 seed=None if before is None else int(before),
                 counters=counters[0] if counters else Counters(),
-                orders=tuple(self._bodies(Order, "SELECT body FROM orders WHERE NOT is_final ORDER BY order_id")),
+                orders=tuple(self._bodies(Order, "SELECT body FROM orders WHERE NOT is_final")),
                 positions=tuple(held for held in positions if held.net_quantity),
                 accounts=tuple(self._bodies(Account, "SELECT body FROM accounts ORDER BY account_id")),
                 markets=markets[0] if markets else (),
+                quotes=quotes[0] if quotes else {},
             )
 
     def save(self, changes: Changes) -> None:
@@ -107,6 +110,8 @@ class SqliteStore:
                 self._put("accounts", (account.account_id, _body(account)))
             if changes.markets is not None:
                 self._put("markets", (1, _body(changes.markets)))
+            if changes.quotes is not None:
+                self._put("quotes", (1, _body(changes.quotes)))
             for contract_id, bar in changes.bars:
                 self._put("bars", (contract_id, bar.start_ns, _body(bar)))
                 oldest_ns = bar.start_ns - self._bars_kept_ns
@@ -171,5 +176,4 @@ def _translated(to: type[OrdergateError], what: str) -> Iterator[None]:
     try:
         yield
     except (apsw.Error, msgspec.DecodeError) as error:
-        msg = f"{what}: {error}"
-        raise to(msg) from error
+        raise to(f"{what}: {error}") from error

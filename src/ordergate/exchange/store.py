@@ -10,12 +10,14 @@ Invariants, of every store:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from ordergate.exchange.accounts import Account, Fill, Position
 from ordergate.exchange.market import Bar, Market
+from ordergate.exchange.matching import Quote
 from ordergate.exchange.orders import Order
 
 MINUTE_NS = 60_000_000_000
@@ -30,9 +32,10 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What a venue needs to go on: orders that are not final, positions that are not flat, accounts and markets.
+    """What a venue needs to go on: orders that are not final, positions that are not flat, accounts, markets, quotes.
 
-    ``seed`` is that of the exchange that made the file, None for a new one.
+    ``seed`` is that of the exchange that made the file, None for a new one. ``quotes`` are those from which orders have
+    taken something, by contract id.
     """
 
     seed: int | None = None
@@ -41,10 +44,14 @@ class Stored(msgspec.Struct, frozen=True):
     positions: tuple[Position, ...] = ()
     accounts: tuple[Account, ...] = ()
     markets: tuple[Market, ...] = ()
+    quotes: Mapping[str, Quote] = {}
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What one turn changed. ``markets``, where given, are all of them; ``bars`` are (contract id, finished bar)."""
+    """What one turn changed; ``bars`` are (contract id, finished bar).
+
+    ``markets``, where given, are all of them, and ``quotes`` all from which orders have taken something.
+    """
 
     counters: Counters
     orders: tuple[Order, ...] = ()
@@ -52,6 +59,7 @@ class Changes(msgspec.Struct, frozen=True):
     positions: tuple[Position, ...] = ()
     accounts: tuple[Account, ...] = ()
     markets: tuple[Market, ...] | None = None
+    quotes: Mapping[str, Quote] | None = None
     bars: tuple[tuple[str, Bar], ...] = ()
 
 
@@ -112,6 +120,7 @@ class MemoryStore:
         self._positions: dict[tuple[int, str], Position] = {}
         self._accounts: dict[int, Account] = {}
         self._markets: tuple[Market, ...] = ()
+        self._quotes: Mapping[str, Quote] = {}
         self._bars: dict[str, list[Bar]] = {}
         self._revoked: dict[str, int] = {}
 
@@ -124,6 +133,7 @@ class MemoryStore:
             positions=tuple(held for held in self._positions.values() if held.net_quantity),
             accounts=tuple(self._accounts.values()),
             markets=self._markets,
+            quotes=self._quotes,
         )
 
     def save(self, changes: Changes) -> None:
@@ -137,6 +147,8 @@ class MemoryStore:
         self._accounts |= {account.account_id: account for account in changes.accounts}
         if changes.markets is not None:
             self._markets = changes.markets
+        if changes.quotes is not None:
+            self._quotes = changes.quotes
         for contract_id, bar in changes.bars:
             kept = self._bars.setdefault(contract_id, [])
             kept.append(bar)

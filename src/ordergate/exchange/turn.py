@@ -33,16 +33,18 @@ Event = Order | Fill | Position | Account | Tick
 class Book:
     """What the venue knows: accounts, positions that are not flat, orders that are not final, markets.
 
-    ``quotes`` follow from the markets, less what orders have taken since the last step. That alone is not stored: after
-    a restart the quoted sizes stand whole again until the next step.
+    Orders and positions stand in the order of their ids, before a restart as after it.
+    ``quotes`` are what orders meet: they follow from the markets, less what orders have taken since the last step.
     """
 
     def __init__(self, stored: Stored) -> None:
         self.accounts = {account.account_id: account for account in stored.accounts}
-        self.positions = {(held.account_id, held.contract_id): held for held in stored.positions}
-        self.orders = {order.order_id: order for order in stored.orders}
+        positions = sorted(stored.positions, key=lambda held: held.position_id)
+        self.positions = {(held.account_id, held.contract_id): held for held in positions}
+        self.orders = {order.order_id: order for order in sorted(stored.orders, key=lambda order: order.order_id)}
         self.markets = {market.contract_id: market for market in stored.markets}
-        self.quotes = {contract_id: _quote(market, ()) for contract_id, market in self.markets.items()}
+        self.quotes = {contract_id: _quote(market) for contract_id, market in self.markets.items()}
+        self.quotes |= dict(stored.quotes)
         self.counters = stored.counters
 
 
@@ -125,42 +127,42 @@ class Turn:
     def put_markets(self, markets: dict[str, Market]) -> None:
         """Replace all markets: contracts that are not among them have none from now on."""
         self._markets = markets
-        self._quotes = {contract_id: _quote(market, ()) for contract_id, market in markets.items()}
 
     def add_tick(self, tick: Tick) -> None:
         """Move one market, and tell it. A minute that ended is kept as a bar."""
         before, after = tick.before, tick.after
         self._markets = self._markets or dict(self._book.markets)
         self._markets[after.contract_id] = after
-        self._quotes[after.contract_id] = _quote(after, tick.prints)
+        self._quotes[after.contract_id] = _quote(after)
         if before.bar is not None and after.bar is not None and before.bar.start_ns != after.bar.start_ns:
             self._bars.append((before.contract_id, before.bar))
         self.events.append(tick)
 
     def commit(self, store: Store) -> None:
         """Store the changes, then make them true. Raises ``StoreUnavailable``, and then nothing has happened."""
-        markets = None if self._markets is None else tuple(self._markets.values())
+        book = self._book
+        markets = book.markets if self._markets is None else self._markets
+        quotes = book.quotes | self._quotes
+        quotes = {name: quotes.get(name) or _quote(market) for name, market in markets.items()}
+        taken = _taken(quotes)
+        orders = sorted(self._orders.values(), key=lambda order: order.order_id)
         store.save(
             Changes(
                 counters=self._counters,
-                orders=tuple(self._orders.values()),
+                orders=tuple(orders),
                 fills=tuple(self._fills),
                 positions=tuple(self._positions.values()),
                 accounts=tuple(self._accounts.values()),
-                markets=markets,
+                markets=None if self._markets is None else tuple(markets.values()),
+                quotes=None if taken == _taken(book.quotes) else taken,
                 bars=tuple(self._bars),
             )
         )
-        book = self._book
         book.counters = self._counters
         book.accounts |= self._accounts
-        if self._markets is not None:
-            book.markets = self._markets
-            book.quotes = {
-                contract_id: quote for contract_id, quote in book.quotes.items() if contract_id in self._markets
-            }
-        book.quotes |= self._quotes
-        for order in self._orders.values():
+        book.markets = markets
+        book.quotes = quotes
+        for order in orders:
             if order.is_final:
                 book.orders.pop(order.order_id, None)
             else:
@@ -172,13 +174,16 @@ class Turn:
                 book.positions.pop(key, None)
 
 
-def _quote(market: Market, prints: tuple[Print, ...]) -> Quote:
+def _taken(quotes: dict[str, Quote]) -> dict[str, Quote]:
+    """Those from which orders have taken something: the rest follow from their markets."""
+    return {contract_id: quote for contract_id, quote in quotes.items() if quote.bid_taken or quote.ask_taken}
+
+
+def _quote(market: Market) -> Quote:
     return Quote(
         bid=market.bid,
         ask=market.ask,
         last=market.last,
-        low=min((trade.price for trade in prints), default=None),
-        high=max((trade.price for trade in prints), default=None),
         bid_size=market.bid_size,
         ask_size=market.ask_size,
     )

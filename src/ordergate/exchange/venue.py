@@ -35,6 +35,7 @@ from ordergate.exchange.enums import (
 )
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Market, Move
+from ordergate.exchange.matching import Quote
 from ordergate.exchange.models import CloseRequest, ModifyRequest, OrderRequest, PartialCloseRequest, PlaceRequest
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import ExchangeSettings, Hours
@@ -66,8 +67,9 @@ class Venue:
         """Go on from what ``store`` holds. Raises ``StartRefused`` for a file of another seed."""
         stored = store.load(settings.seed)
         if stored.seed not in (None, settings.seed):
-            msg = f"the exchange's file was made with seed {stored.seed}: start with that seed, or with another file"
-            raise StartRefused(msg)
+            raise StartRefused(
+                f"the exchange's file was made with seed {stored.seed}: start with that seed, or with another file"
+            )
         self.book = Book(stored)
         self._settings = settings
         self._store = store
@@ -155,7 +157,7 @@ class Venue:
         order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
         turn.put_order(order)
         if self.is_open:
-            self._match(turn, [order], contract, incoming=True)
+            self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
         self._commit(turn)
         return Answer()
 
@@ -207,6 +209,7 @@ class Venue:
         day = hours.trading_day(now_ns)
         markets = self.book.markets
         turn = Turn(self.book)
+        prices: dict[str, list[int]] = {}
         if any(state.day != day.isoformat() for state in markets.values()):
             markets = self._markets_of(day)
             turn.put_markets(markets)
@@ -214,12 +217,16 @@ class Venue:
             contract = listing.known_contract(before.contract_id)
             after, prints = self._move(before, contract, now_ns, day.isoformat())
             turn.add_tick(Tick(before, after, prints))
+            prices[before.contract_id] = [trade.price for trade in prints]
         open_orders: dict[str, list[Order]] = {}
         for order in self.book.orders.values():
             if order.is_open:
                 open_orders.setdefault(order.contract_id, []).append(order)
         for contract_id, orders in open_orders.items():
-            self._match(turn, orders, listing.known_contract(contract_id), incoming=False)
+            contract, quote, traded = listing.known_contract(contract_id), turn.quote(contract_id), prices[contract_id]
+            if traded:
+                quote = msgspec.structs.replace(quote, low=min(traded), high=max(traded))
+            self._match(turn, orders, contract, quote, incoming=False)
         self._commit(turn)
 
     def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
@@ -243,7 +250,7 @@ class Venue:
             turn.put_quietly(order)  # seen to go from pending to filled at once
         else:
             turn.put_order(order)
-        self._match(turn, [order], contract, incoming=True)
+        self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
         matched = turn.order(order.order_id)
         if matched is order and order.type is OrderType.MARKET:
             turn.put_order(order)  # nothing was left to take: it waits for the next quote
@@ -275,10 +282,9 @@ class Venue:
         self._commit(turn)
         return Answer()
 
-    def _match(self, turn: Turn, orders: list[Order], contract: Contract, *, incoming: bool) -> None:
+    def _match(self, turn: Turn, orders: list[Order], contract: Contract, quote: Quote, *, incoming: bool) -> None:
         """Match open orders of one contract, and settle what they fill."""
         now_ns = self._clock.now_ns()
-        quote = turn.quote(contract.contract_id)
         swept = matching.sweep(orders, quote, partial_fills=self._settings.partial_fills, incoming=incoming)
         turn.put_quote(contract.contract_id, swept.quote)
         for order_id in swept.triggered:

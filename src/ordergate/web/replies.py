@@ -22,8 +22,8 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-# 403, 404, 405 and 415 are about the request itself; 409: it was understood, and things are not as it supposes; 503: try
-# again; 504: not known. What is not here is bad input: 400.
+# 403, 404, 405 and 415 are about the request itself; 409: it was understood, and things are not as it supposes;
+# 503: try again; 504: not known. What is not here is bad input: 400.
 STATUS = {
     "FOREIGN_HOST": 403,
     "FOREIGN_ORIGIN": 403,

@@ -1,0 +1,150 @@
+"""What people ask to change, decided: a working order, one leg, the stop and target of a position.
+
+Invariants:
+1. Making an order smaller is never denied; anything else is judged like an order that does not exist yet.
+2. A stop moved away from the market is new risk; one that would trigger at once is refused.
+3. A leg's size follows its entry; moving its price moves the promise.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from msgspec.structs import replace
+
+from ordergate.core import answers
+from ordergate.core import events as e
+from ordergate.core.account import Account
+from ordergate.core.commands import Answer, ModifyOrder, UpdateProtection
+from ordergate.core.draft import Draft
+from ordergate.core.exposure import closable
+from ordergate.core.levels import is_through
+from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Terms
+from ordergate.core.rules import breaches, counted_risk_ticks, fresh, propose
+from ordergate.core.widening import Move, widening
+
+
+def modify(draft: Draft, command: ModifyOrder) -> Answer:
+    """Change a working order, or move a leg."""
+    found = draft.group.find_order(command.order_id, command.account_id)
+    if found is None:
+        return answers.unknown_order(command, command.order_id)
+    account, order = found
+    if not order.live:
+        return answers.already_final(command, command.order_id, order.status.value)
+    if order.is_leg:
+        return _modify_leg(draft, command, account, order)
+    if order.status is not Status.WORKING or order.change is not None or order.cancel_wanted:
+        message = f"{command.order_id} is {order.status.value} with a request under way; try again when it is working"
+        return answers.refused(command, answers.BUSY, message, order_id=command.order_id)
+    refusal = _bad_change(command, order)
+    if refusal is not None:
+        return refusal
+    terms = replace(
+        order.terms,
+        quantity=command.quantity or order.terms.quantity,
+        limit_ticks=order.terms.limit_ticks if command.limit_ticks is None else command.limit_ticks,
+        stop_ticks=order.terms.stop_ticks if command.stop_ticks is None else command.stop_ticks,
+    )
+    if terms == order.terms:
+        return answers.done(command, command.order_id, terms.contract_id)
+    return _change(draft, command, account, order, terms)
+
+
+def _change(draft: Draft, command: ModifyOrder, account: Account, order: Order, terms: Terms) -> Answer:
+    kind, risk = e.ApprovalKind.REDUCING, order.risk_ticks
+    left = replace(terms, quantity=terms.quantity - order.filled_quantity)
+    capacity = closable(account, terms.contract_id, terms.side, without=order.order_id)
+    adding = left.quantity - min(left.quantity, capacity)
+    smaller = replace(terms, quantity=order.terms.quantity) == order.terms
+    if adding and not (smaller and terms.quantity < order.terms.quantity):
+        proposal = propose(
+            draft.group,
+            account,
+            left,
+            adding,
+            order.protection,
+            quotes=draft.quotes,
+            at_ns=draft.at_ns,
+            order_id=order.order_id,
+        )
+        broken = breaches(proposal)
+        if broken:
+            draft.add(e.ModifyDenied(account.account_id, order.order_id, broken))
+            return answers.denied(command, order.order_id, terms.contract_id, broken)
+        kind = e.ApprovalKind.APPROVED
+        risk = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
+    draft.approve_change(order, terms.quantity, terms.limit_ticks, terms.stop_ticks, kind, risk)
+    return answers.done(command, command.order_id, terms.contract_id)
+
+
+def _bad_change(command: ModifyOrder, order: Order) -> Answer | None:
+    """A price that the order's type does not have, or a size below what has filled."""
+    if command.limit_ticks is not None and order.terms.order_type is not OrderType.LIMIT:
+        return answers.refused(command, "NO_LIMIT_PRICE", "only a LIMIT order has a limit price", field="limitPrice")
+    if command.stop_ticks is not None and order.terms.order_type is not OrderType.STOP:
+        return answers.refused(command, "NO_STOP_PRICE", "only a STOP order has a stop price", field="stopPrice")
+    if command.quantity is not None and command.quantity <= order.filled_quantity:
+        message = f"{order.filled_quantity} are filled already; cancel the rest instead"
+        return answers.refused(command, "QUANTITY_FILLED", message, field="quantity", order_id=order.order_id)
+    return None
+
+
+def _modify_leg(draft: Draft, command: ModifyOrder, account: Account, leg: Order) -> Answer:
+    entry = account.order(leg.parent_id)
+    price = command.stop_ticks if leg.role is Role.STOP else command.limit_ticks
+    if entry is None or price is None or command.quantity is not None or not entry.open_quantity:
+        message = "a stop or target is moved by its price; its size follows the entry"
+        return answers.refused(command, answers.NOTHING_TO_CHANGE, message, order_id=command.order_id)
+    stop = price if leg.role is Role.STOP else None
+    target = price if leg.role is Role.TARGET else None
+    return _move(draft, command, account, [entry], stop, target)
+
+
+def protect(draft: Draft, command: UpdateProtection) -> Answer:
+    """Move the stop and target of every entry that holds a position."""
+    account = draft.group.accounts.get(command.account_id)
+    if account is None:
+        return answers.unknown_account(command, command.account_id)
+    if account.position(command.contract_id).net == 0:
+        return answers.unknown_position(command, command.contract_id)
+    entries = [o for o in account.orders.values() if o.terms.contract_id == command.contract_id and o.open_quantity]
+    if not entries:
+        message = "this position was not opened here; place a stop order instead"
+        return answers.refused(command, "NOT_OURS", message, contract_id=command.contract_id)
+    return _move(draft, command, account, entries, command.stop_ticks, command.target_ticks)
+
+
+def _move(
+    draft: Draft,
+    command: ModifyOrder | UpdateProtection,
+    account: Account,
+    entries: list[Order],
+    stop_ticks: int | None,
+    target_ticks: int | None,
+) -> Answer:
+    """Move stop and target of ``entries``, all of them or none."""
+    first = entries[0]
+    quote = fresh(draft.quotes.get(first.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    if stop_ticks is not None and quote is not None and is_through(first.terms.side, stop_ticks, quote):
+        message = "the market is through this stop already: it would trigger at once; close the position instead"
+        return answers.refused(command, "STOP_THROUGH_MARKET", message, field="stopLoss", order_id=first.order_id)
+    moves: list[Move] = []
+    for entry in entries:
+        protection = entry.protection
+        if stop_ticks is not None:
+            protection = replace(protection, stop=Exit(abs(_average(entry) - stop_ticks), stop_ticks))
+        if target_ticks is not None:
+            protection = replace(protection, target=Exit(abs(target_ticks - _average(entry)), target_ticks))
+        moves.append((entry, protection))
+    found = widening(draft.group, account, moves, draft.quotes, draft.at_ns)
+    if found:
+        draft.add(e.ModifyDenied(account.account_id, first.order_id, found))
+        return answers.denied(command, first.order_id, first.terms.contract_id, found)
+    for entry, protection in moves:
+        draft.set_protection(entry, protection)
+    return answers.done(command, first.order_id, first.terms.contract_id)
+
+
+def _average(entry: Order) -> int:
+    return round(Fraction(entry.opened_ticks, entry.opened_quantity))

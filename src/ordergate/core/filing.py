@@ -1,0 +1,90 @@
+"""Where an order is kept, and when it is looked at again: the small steps that every fold of an event is made of.
+
+An order that can still act stands in ``Account.orders``, any other in ``Account.done``; ``put`` alone decides which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from ordergate.core.account import Account
+from ordergate.core.order import Order, Trigger, next_status
+from ordergate.core.timing import RESIZE_GAP_NS
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "leg")
+
+
+def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
+    """The order one row of the lifecycle table further."""
+    status = next_status(order.status, trigger)
+    assert status is not None, f"{trigger.value} on an order that is {order.status.value} was journaled"
+    return replace(order, status=status, updated_ns=at_ns or order.updated_ns)
+
+
+def complete_if_filled(order: Order, at_ns: int) -> Order:
+    """A live order whose size was settled at what has filled already is filled, and nothing of it is under way."""
+    if not order.live or order.filled_quantity < order.largest_quantity:
+        return order
+    return replace(step(order, Trigger.COMPLETE, at_ns), change=None)
+
+
+def put(account: Account, order: Order) -> Account:
+    """Store an order among those that can still act, or among the finished ones; with those its timers end."""
+    if order.live or order.open_quantity > 0 or order.unseen:
+        return replace(
+            account, orders=account.orders | {order.order_id: order}, done=account.done.delete(order.order_id)
+        )
+    over = {f"{kind}:{order.order_id}" for kind in _OF_AN_ORDER}
+    return replace(
+        account,
+        orders=without(account.orders, order.order_id),
+        done=account.done.set(order.order_id, order),
+        stop_failures=without(account.stop_failures, order.order_id),
+        timers={key: due_ns for key, due_ns in account.timers.items() if key not in over},
+    )
+
+
+def linked(account: Account, order: Order) -> Account:
+    """The broker's id now names the order."""
+    if order.broker_order_id is None:
+        return account
+    return replace(account, broker_ids=account.broker_ids.set(order.broker_order_id, order.order_id))
+
+
+def timer(account: Account, key: str, due_ns: int | None) -> Account:
+    """Set a timer, or end it with None."""
+    if due_ns is None:
+        return replace(account, timers=without(account.timers, key)) if key in account.timers else account
+    return replace(account, timers=account.timers | {key: due_ns})
+
+
+def ended(account: Account, order: Order) -> Account:
+    """Nothing of the order is under way at the broker any more."""
+    for kind in ("order", "cancel", "change"):
+        account = timer(account, f"{kind}:{order.order_id}", None)
+    return account
+
+
+def leg_timer(account: Account, leg: Order, at_ns: int, wait_ns: int = RESIZE_GAP_NS) -> Account:
+    """A leg was placed, changed or lost: its entry's bracket is looked at again after ``wait_ns``."""
+    if leg.is_leg and leg.parent_id in account.orders:
+        return timer(account, f"leg:{leg.parent_id}", at_ns + wait_ns)
+    return account
+
+
+def known(account: Account, order_id: str) -> Order:
+    """The order that a journaled event names."""
+    order = account.order(order_id)
+    assert order is not None, f"an event names order {order_id}, which is not in the book"
+    return order
+
+
+def without(mapping: Mapping[K, V], key: K) -> dict[K, V]:
+    """A copy without ``key``, which may be absent."""
+    return {k: v for k, v in mapping.items() if k != key}

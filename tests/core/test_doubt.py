@@ -1,0 +1,130 @@
+"""What is not known is asked for again, at a bounded pace, and after a restart too."""
+
+from __future__ import annotations
+
+from ordergate.core.commands import Leg
+from ordergate.core.decide import next_wake_ns
+from ordergate.core.effects import Cancel, LookUp, ReadSnapshot
+from ordergate.core.inputs import Started
+from ordergate.core.limits import Limits
+from ordergate.core.order import Side, Status
+from ordergate.core.reports import LinkReport, Outcome
+from tests.core.desk import ASK, BID, Desk, fill_row
+
+
+def restart(desk: Desk) -> None:
+    desk.forget()
+    desk.feed(Started("desk", "sim", "practice", desk.group.limits))
+
+
+def test_what_left_before_a_restart_and_was_not_answered_is_in_doubt() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.submit("b", limit=BID)
+    desk.accept("b")
+    restart(desk)
+    assert (desk.order("a").status, desk.order("b").status) == (Status.IN_DOUBT, Status.WORKING)
+    assert [search.order_tag for search in desk.asked(LookUp)] == [desk.order("a").tag]
+
+
+def test_a_modify_that_was_not_answered_before_a_restart_is_read_back() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.modify("a", limit_ticks=BID - 4)
+    restart(desk)
+    assert [search.order_tag for search in desk.asked(LookUp)] == [desk.order("a").tag]
+
+
+def test_after_a_restart_nothing_new_is_sent_before_the_books_have_been_compared() -> None:
+    desk = Desk()
+    restart(desk)
+    assert desk.codes("a") == ["BROKER_LINK_DOWN"]
+    desk.feed(LinkReport(up=True))
+    assert len(desk.asked(ReadSnapshot)) == 1
+    assert desk.codes("b") == ["UNEXPLAINED"]
+    desk.read_back()
+    assert desk.codes("c") == []
+
+
+def test_a_stop_in_doubt_after_a_restart_is_replaced_within_half_a_second_of_reads() -> None:
+    desk = Desk()
+    desk.enter("a")
+    stop = desk.stop("a").order_id
+    restart(desk)
+    desk.looked_up(stop)
+    desk.wait(500)
+    desk.looked_up(stop)
+    assert desk.stop("a").order_id != stop
+
+
+def test_a_restart_with_the_same_limits_says_nothing_new() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="x"))
+    before = desk.group
+    desk.feed(Started("desk", "sim", "practice", desk.group.limits))
+    assert desk.group == before
+
+
+def test_a_restart_with_other_limits_says_so_and_counts_their_version() -> None:
+    desk = Desk()
+    version = desk.group.limits_version
+    desk.feed(Started("desk", "sim", "practice", Limits(order_quantity_max=1)))
+    assert (desk.group.limits_version, desk.group.limits.order_quantity_max) == (version + 1, 1)
+
+
+def test_a_snapshot_that_was_not_answered_is_asked_for_every_fifteen_seconds() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="x"))
+    desk.feed(LinkReport(up=True))
+    desk.forget()
+    desk.wait(60_000)
+    assert len(desk.asked(ReadSnapshot)) == 4
+
+
+def test_a_held_fill_is_asked_about_for_ever_but_not_in_a_loop() -> None:
+    desk = Desk()
+    desk.forget()
+    desk.feed(fill_row(1, 77, Side.BUY, 1, ASK))
+    for _ in range(60):
+        desk.wait(1_000)
+        if desk.account.timers.get("snapshot"):
+            desk.snapshot()
+    assert 4 <= len(desk.asked(ReadSnapshot)) <= 12
+
+
+def test_a_wanted_cancel_waits_for_the_brokers_id_and_goes_out_once() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.cancel("a")
+    desk.cancel("a")
+    assert desk.asked(Cancel) == []
+    desk.placed("a", Outcome.UNKNOWN)
+    assert desk.asked(Cancel) == []
+    desk.show("a", broker_order_id=9_001)
+    assert [cancel.broker_order_id for cancel in desk.asked(Cancel)] == [9_001]
+
+
+def test_an_order_in_doubt_that_is_cancelled_is_cancelled_when_it_is_found() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID, stop=Leg.OFF, target=Leg.OFF)
+    desk.placed("a", Outcome.UNKNOWN)
+    assert desk.cancel("a").ok
+    desk.looked_up("a", desk.row("a", broker_order_id=9_001))
+    assert len(desk.asked(Cancel)) == 1
+
+
+def test_the_next_wake_is_the_nearest_timer_that_lies_ahead() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    due = next_wake_ns(desk.group, desk.now_ns)
+    assert due == desk.now_ns + 15_000_000_000
+    assert next_wake_ns(desk.group, 2**62) is None
+
+
+def test_nothing_due_means_nothing_decided() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.forget()
+    desk.wait(60_000)
+    assert desk.events == []

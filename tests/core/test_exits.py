@@ -1,0 +1,343 @@
+"""Close and flatten: out of the way, close at the proven size, read back; never through flat."""
+
+from __future__ import annotations
+
+import pytest
+
+from ordergate.core import events as e
+from ordergate.core.commands import Leg
+from ordergate.core.effects import Cancel, Place, ReadSnapshot
+from ordergate.core.order import OrderType, Role, Side, Status
+from ordergate.core.reports import OrderState, Outcome
+from tests.core.desk import ASK, BID, MES, MNQ, Desk, order_row, position
+
+
+def both_legs(desk: Desk, entry_id: str) -> tuple[str, str]:
+    return desk.stop(entry_id).order_id, desk.target(entry_id).order_id
+
+
+def finished(desk: Desk) -> list[bool]:
+    return [event.flat for event in desk.told(e.ExitFinished)]
+
+
+def test_a_close_waits_for_its_cancels_closes_and_reads_back() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    desk.forget()
+    assert desk.close().ok
+    assert len(desk.asked(Cancel)) == 2
+    assert desk.closes() == []
+    desk.cancelled(stop)
+    assert desk.closes() == []
+    desk.cancelled(target)
+    (close,) = desk.closes()
+    assert (close.terms.side, close.terms.quantity, close.terms.order_type) == (Side.SELL, 3, OrderType.MARKET)
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=BID)
+    assert len(desk.asked(ReadSnapshot)) == 1
+    assert finished(desk) == [], "not before it is read back"
+    desk.read_back()
+    assert finished(desk) == [True]
+    assert not desk.account.exits
+
+
+def test_a_close_of_a_short_buys() -> None:
+    desk = Desk()
+    desk.hold("a", Side.SELL, 2, stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    (close,) = desk.closes()
+    assert (close.terms.side, close.terms.quantity) == (Side.BUY, 2)
+
+
+def test_nothing_is_closed_while_a_cancel_is_not_acknowledged() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    stop, target = both_legs(desk, "a")
+    desk.close()
+    desk.wait(10_000)
+    assert desk.closes() == [], "the stop or the target may be filling"
+    desk.cancelled(target)
+    desk.wait(3_000)
+    assert desk.closes() == []
+    desk.read_back()  # the broker still shows the stop as open
+    desk.cancelled(stop)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 2
+
+
+def test_after_500_ms_what_is_surely_held_is_closed() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, stop=Leg.OFF, target=Leg.OFF)
+    desk.feed(order_row(77, Side.SELL, 1))
+    desk.close()
+    desk.wait(499)
+    assert desk.closes() == []
+    desk.wait(1)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 2, "one may still be sold by the order that is being cancelled"
+
+
+def test_flatten_with_a_target_filling_in_flight_does_not_reverse() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    desk.flatten()
+    desk.cancelled(stop)
+    desk.fill(target, 2, ASK + 80)
+    desk.cancelled(target)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 1
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=BID)
+    desk.read_back()
+    assert (desk.net(), finished(desk)) == (0, [True])
+
+
+def test_flatten_whose_target_fills_whole_closes_nothing_more() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    desk.flatten()
+    desk.fill(target, 3, ASK + 80)
+    desk.cancelled(stop)
+    desk.wait(600)
+    desk.read_back()
+    assert desk.closes() == []
+    assert finished(desk) == [True]
+
+
+def test_a_target_reported_as_filled_is_not_closed_again_before_its_fills_arrive() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    desk.flatten()
+    desk.cancelled(stop)
+    desk.show(target, OrderState.CANCELLED, filled_quantity=2)
+    assert [close.terms.quantity for close in desk.closes()] == [1]
+
+
+def test_a_rejected_close_is_tried_again_and_given_up_after_three_rounds() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    for number in (1, 2, 3):
+        assert len(desk.closes()) == number
+        desk.placed(desk.closes()[-1].order_id, Outcome.REFUSED, text="no")
+        desk.wait(600)
+        desk.read_back()
+    assert finished(desk) == [False]
+    assert len(desk.closes()) == 3
+    assert desk.close().ok, "and may be asked for again"
+
+
+def test_a_close_in_doubt_holds_the_exit_until_it_is_resolved() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    (close,) = desk.closes()
+    desk.placed(close.order_id, Outcome.UNKNOWN)
+    desk.wait(4_000)
+    assert len(desk.closes()) == 1, "it may have been sent: another would reverse the position"
+    for _ in range(3):
+        desk.looked_up(close.order_id)
+        desk.wait(5_000)
+    desk.read_back()
+    assert len(desk.closes()) == 2
+
+
+def test_a_residue_is_closed_in_the_next_round() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, limit=ASK, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 2)
+    desk.flatten()
+    desk.wait(500)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 2
+    desk.accept(close.order_id)
+    desk.fill("a", 1)  # crosses its cancel
+    desk.fill(close.order_id, 2, BID)
+    desk.read_back()
+    assert [order.terms.quantity for order in desk.closes()] == [2, 1]
+    desk.accept(desk.closes()[-1].order_id)
+    desk.fill(desk.closes()[-1].order_id, price=BID)
+    desk.read_back()
+    assert (desk.net(), finished(desk)) == (0, [True])
+
+
+def test_a_close_cancelled_after_a_part_is_finished_in_the_next_round() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, 1, BID)
+    desk.cancelled(close.order_id)
+    desk.read_back()
+    assert [order.terms.quantity for order in desk.closes()] == [3, 2]
+
+
+def test_a_partial_close_shrinks_the_legs_first_and_keeps_the_rest_protected() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    assert desk.close(1).ok
+    assert desk.closes() == []
+    changes = [desk.order(stop).change, desk.order(target).change]
+    assert [change and change.quantity for change in changes] == [2, 2]
+    desk.modified(stop)
+    assert desk.closes() == []
+    desk.modified(target)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 1
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=BID)
+    desk.wait(300)
+    desk.read_back()
+    assert finished(desk) == [True]
+    assert (desk.net(), desk.stop("a").leaves, desk.target("a").leaves) == (2, 2, 2)
+    assert desk.stop("a").change is None
+
+
+def test_a_partial_close_that_fills_in_parts_does_not_shrink_the_stop_twice() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=4, target=Leg.OFF)
+    desk.close(2)
+    desk.modified(desk.stop("a").order_id)
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, 1, BID)
+    desk.wait(400)
+    assert desk.stop("a").change is None
+    desk.fill(close.order_id, 1, BID)
+    desk.wait(400)
+    assert desk.stop("a").change is None
+    desk.read_back()
+    assert (desk.net(), desk.stop("a").leaves) == (2, 2)
+
+
+def test_a_second_partial_close_is_told_to_wait() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=4)
+    assert desk.close(1).ok
+    assert desk.close(1).code == "BUSY"
+    assert desk.close().ok, "all of it is another matter"
+    assert desk.account.exits[MES.contract_id].quantity is None
+
+
+@pytest.mark.parametrize(("quantity", "code"), [(4, "MORE_THAN_HELD"), (3, ""), (1, "")])
+def test_no_more_than_is_held_can_be_closed(quantity: int, code: str) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    assert desk.close(quantity).code == code
+
+
+def test_closing_what_is_not_held_is_an_unknown_position() -> None:
+    assert Desk().close().code == "UNKNOWN_POSITION"
+
+
+def test_flatten_is_larger_than_a_close_under_way() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    desk.close(1)
+    desk.flatten()
+    desk.cancelled(stop, target)
+    (close,) = desk.closes()
+    assert close.terms.quantity == 3
+
+
+def test_flatten_cancels_and_closes_every_contract() -> None:
+    desk = Desk(positions=[position(2, ASK, MNQ)])
+    desk.submit("a", limit=BID - 40)
+    desk.accept("a")
+    desk.flatten()
+    assert desk.order("a").cancel_wanted
+    desk.cancelled("a")
+    (close,) = desk.closes()
+    assert (close.terms.contract_id, close.terms.quantity) == (MNQ.contract_id, 2)
+
+
+def test_flatten_ten_times_is_one_flatten() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    stop, target = both_legs(desk, "a")
+    for _ in range(10):
+        assert desk.flatten().ok
+    desk.cancelled(stop, target)
+    for _ in range(10):
+        assert desk.flatten().ok
+    assert len(desk.closes()) == 1
+    assert desk.account.epoch == 20
+
+
+def test_flatten_raises_the_epoch_of_every_approval_after_it() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.flatten()
+    desk.accept("a")
+    desk.cancelled("a")
+    desk.wait(600)
+    desk.read_back()
+    desk.submit("b")
+    assert [place.grant.epoch for place in desk.asked(Place)] == [0, 1]
+
+
+def test_an_order_not_accepted_yet_is_cancelled_once_the_broker_has_named_it() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 40)
+    desk.flatten()
+    assert desk.asked(Cancel) == []
+    desk.accept("a")
+    assert len(desk.asked(Cancel)) == 1
+
+
+def test_a_cancel_that_changed_nothing_is_sent_again() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 40)
+    desk.accept("a")
+    desk.cancel("a")
+    desk.wait(6_000)
+    assert len(desk.asked(Cancel)) == 4
+
+
+def test_an_exit_that_is_given_up_leaves_the_position_protected() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    stop, target = both_legs(desk, "a")
+    desk.close()
+    desk.cancelled(stop, target)
+    for _ in range(3):
+        desk.placed(desk.closes()[-1].order_id, Outcome.REFUSED, text="no")
+        desk.wait(600)
+        desk.read_back()
+    assert finished(desk) == [False]
+    assert desk.stop("a").leaves == 2
+
+
+def test_a_partial_close_never_closes_more_than_was_asked_for() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=4, stop=Leg.OFF, target=Leg.OFF)
+    desk.close(2)
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.show(close.order_id, OrderState.CANCELLED, filled_quantity=1)
+    desk.wait(300)
+    desk.fill(close.order_id, 1, BID)
+    desk.read_back()
+    assert [order.terms.quantity for order in desk.closes()] == [2, 1]
+    desk.accept(desk.closes()[-1].order_id)
+    desk.fill(desk.closes()[-1].order_id, price=BID)
+    desk.read_back()
+    assert (desk.net(), finished(desk)) == (2, [True])
+
+
+def test_closing_orders_are_not_legs_and_carry_a_reducing_approval() -> None:
+    desk = Desk()
+    desk.hold("a", stop=Leg.OFF, target=Leg.OFF)
+    desk.forget()
+    desk.close()
+    (approved,) = desk.told(e.OrderApproved)
+    assert (approved.kind, approved.order.role) == (e.ApprovalKind.REDUCING, Role.CLOSE)
+    assert approved.order.status is Status.APPROVED

@@ -1,0 +1,267 @@
+"""The ends of our own requests; an order whose end is unknown, until evidence comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ordergate.core import events as e
+from ordergate.core.commands import Leg
+from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
+from ordergate.core.limits import Limits
+from ordergate.core.order import Side, Status
+from ordergate.core.reports import ModifyOutcome, OrderState, Outcome, PlaceOutcome
+from ordergate.core.sessions import day_open_ns
+from tests.core.desk import ACCOUNT, BID, SECOND_NS, Desk, instant
+
+
+def doubtful(desk: Desk, order_id: str = "a", **more: Any) -> None:
+    assert desk.submit(order_id, limit=BID, stop=Leg.OFF, target=Leg.OFF, **more).ok
+    desk.placed(order_id, Outcome.UNKNOWN, text="timed out")
+
+
+def test_accepted_without_an_order_id_is_in_doubt() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.DONE, None)
+    assert desk.order("a").status is Status.IN_DOUBT
+
+
+def test_an_order_in_doubt_is_never_sent_again() -> None:
+    desk = Desk()
+    doubtful(desk)
+    desk.wait(60_000)
+    assert len(desk.asked(Place)) == 1
+
+
+def test_an_order_in_doubt_counts_until_evidence_ends_it() -> None:
+    desk = Desk(Limits(position_quantity_max=3))
+    doubtful(desk, quantity=3)
+    desk.wait(600_000)
+    assert desk.codes("b") == ["MAX_POSITION_SIZE"]
+    for _ in range(3):
+        desk.looked_up("a")
+    assert desk.order("a").status is Status.NOT_SENT
+    assert desk.codes("c", quantity=3) == []
+
+
+def test_an_order_absent_in_three_reads_over_ten_seconds_was_not_sent() -> None:
+    desk = Desk()
+    doubtful(desk)
+    began = desk.now_ns
+    reads = 0
+    while desk.order("a").status is Status.IN_DOUBT:
+        assert len(desk.asked(LookUp)) == reads + 1
+        desk.looked_up("a")
+        reads += 1
+        if desk.order("a").status is Status.IN_DOUBT:
+            desk.wait(5_000)
+    assert (reads, desk.now_ns - began) == (3, 10 * SECOND_NS)
+    assert desk.order("a").status is Status.NOT_SENT
+    assert "absent" in desk.order("a").reason
+
+
+def test_a_read_that_failed_is_no_evidence() -> None:
+    desk = Desk()
+    doubtful(desk)
+    for _ in range(10):
+        desk.looked_up("a", outcome=Outcome.UNKNOWN)
+        desk.wait(5_000)
+    assert desk.order("a").status is Status.IN_DOUBT
+    assert len(desk.asked(LookUp)) == 11
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (OrderState.OPEN, Status.WORKING),
+        (OrderState.FILLED, Status.WORKING),
+        (OrderState.CANCELLED, Status.CANCELLED),
+        (OrderState.EXPIRED, Status.EXPIRED),
+        (OrderState.REJECTED, Status.REJECTED),
+    ],
+)
+def test_an_order_in_doubt_that_is_found_is_adopted(state: OrderState, status: Status) -> None:
+    desk = Desk()
+    doubtful(desk)
+    filled = 1 if state is OrderState.FILLED else 0
+    desk.looked_up("a", desk.row("a", state, broker_order_id=9_001, filled_quantity=filled))
+    assert desk.order("a").status is status
+    assert desk.order("a").unseen == filled, "a row never moves a position: the fills are asked for"
+
+
+def test_another_order_with_our_tag_is_refused_and_is_evidence_that_ours_is_not_there() -> None:
+    desk = Desk()
+    doubtful(desk)
+    for _ in range(3):
+        desk.looked_up("a", desk.row("a", broker_order_id=9_001, side=Side.SELL))
+    assert desk.order("a").status is Status.NOT_SENT
+    assert desk.order("external/9001").live
+
+
+def test_an_order_proven_absent_that_appears_after_all_is_adopted() -> None:
+    desk = Desk()
+    doubtful(desk)
+    for _ in range(3):
+        desk.looked_up("a")
+    desk.show("a", broker_order_id=9_001)
+    assert (desk.order("a").status, desk.order("a").leaves) == (Status.WORKING, 1)
+    desk.fill("a", price=BID)
+    assert desk.net() == 1
+
+
+def test_a_late_unknown_does_not_take_back_what_the_hub_has_proven() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.show("a", broker_order_id=9_001)
+    desk.placed("a", Outcome.UNKNOWN)
+    assert desk.order("a").status is Status.WORKING
+
+
+def test_without_any_answer_an_order_is_in_doubt_after_fifteen_seconds() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.wait(14_999)
+    assert desk.order("a").status is Status.APPROVED
+    desk.wait(1)
+    assert desk.order("a").status is Status.IN_DOUBT
+    assert len(desk.asked(LookUp)) == 1
+
+
+def test_certainly_not_sent_ends_an_order_at_once() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.NOT_SENT, text="the approval expired")
+    assert (desk.order("a").status, desk.order("a").reason) == (Status.NOT_SENT, "the approval expired")
+
+
+def test_an_outcome_for_a_tag_we_never_used_is_ignored() -> None:
+    desk = Desk()
+    before = desk.group
+    for outcome in Outcome:
+        desk.feed(PlaceOutcome(ACCOUNT, "og-other-101-1", outcome, 7))
+        desk.feed(PlaceOutcome(999, "og-desk-101-1", outcome, 7))
+    assert desk.group == before
+
+
+def test_a_lookup_reaches_back_to_the_day_its_order_was_sent() -> None:
+    desk = Desk(at_ns=instant("2026-11-23 16:59"))
+    sent_ns = desk.now_ns
+    doubtful(desk)
+    desk.looked_up("a", outcome=Outcome.UNKNOWN)
+    desk.wait(5 * 60_000)
+    assert day_open_ns(desk.now_ns) > sent_ns
+    assert desk.asked(LookUp)[-1].since_ns <= sent_ns
+
+
+# Modifies.
+def changing(desk: Desk, quantity: int = 3) -> int:
+    """A working order of 2 that is being made ``quantity``; the number of the change."""
+    assert desk.submit("a", quantity=2, limit=BID, stop=Leg.OFF, target=Leg.OFF).ok
+    desk.accept("a")
+    assert desk.modify("a", quantity=quantity).ok
+    change = desk.order("a").change
+    assert change is not None
+    return change.number
+
+
+def test_a_modify_holds_once_it_is_confirmed() -> None:
+    desk = Desk()
+    changing(desk)
+    assert desk.order("a").leaves == 3
+    desk.modified("a")
+    assert (desk.order("a").terms.quantity, desk.order("a").change) == (3, None)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.NOT_SENT])
+def test_a_modify_that_was_not_made_leaves_the_old_terms(outcome: Outcome) -> None:
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", outcome, "too late")
+    assert (desk.order("a").terms.quantity, desk.order("a").change, desk.order("a").leaves) == (2, None, 2)
+    assert desk.order("a").reason == "too late"
+
+
+def test_an_unknown_modify_counts_with_the_larger_size_until_it_is_read_back() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.UNKNOWN)
+    assert desk.order("a").leaves == 3
+    assert len(desk.asked(LookUp)) == 1
+    desk.wait(1_000)
+    assert len(desk.asked(LookUp)) == 2
+    desk.looked_up("a", desk.row("a", quantity=3))
+    assert (desk.order("a").terms.quantity, desk.order("a").change) == (3, None)
+
+
+def test_an_unknown_modify_that_the_broker_does_not_show_was_not_made() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.UNKNOWN)
+    desk.looked_up("a", desk.row("a"))
+    assert (desk.order("a").terms.quantity, desk.order("a").change) == (2, None)
+
+
+def test_the_answer_to_an_older_modify_says_nothing_of_a_newer_one() -> None:
+    desk = Desk()
+    number = changing(desk)
+    desk.modified("a", Outcome.REFUSED)
+    desk.modify("a", quantity=4)
+    desk.feed(ModifyOutcome(ACCOUNT, desk.order("a").tag, number, Outcome.DONE))
+    change = desk.order("a").change
+    assert change is not None
+    assert change.quantity == 4
+
+
+def test_a_modify_without_any_answer_is_read_back_after_fifteen_seconds() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.wait(14_999)
+    assert desk.asked(LookUp) == []
+    desk.wait(1)
+    assert len(desk.asked(LookUp)) == 1
+
+
+def test_a_modify_sends_the_whole_new_look_of_the_order() -> None:
+    desk = Desk()
+    changing(desk)
+    (change,) = desk.asked(Modify)
+    assert (change.terms.quantity, change.terms.limit_ticks) == (3, BID)
+    assert change.broker_order_id == desk.order("a").broker_order_id
+
+
+# Cancels.
+def test_a_cancel_is_done_when_the_row_says_so_not_when_the_request_was_taken() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.cancel("a")
+    desk.cancel_outcome("a", Outcome.DONE)
+    assert desk.order("a").status is Status.WORKING
+    desk.cancelled("a")
+    assert desk.order("a").status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.UNKNOWN, Outcome.NOT_SENT])
+def test_a_cancel_that_did_not_go_through_compares_the_books(outcome: Outcome) -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.cancel("a")
+    desk.forget()
+    desk.cancel_outcome("a", outcome)
+    assert len(desk.asked(ReadSnapshot)) == 1
+    assert bool(desk.told(e.CancelRefused)) is (outcome is Outcome.REFUSED)
+    assert desk.order("a").live
+
+
+def test_a_fill_that_crosses_its_cancel_counts() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=BID)
+    desk.accept("a")
+    desk.cancel("a")
+    desk.fill("a", 1, BID)
+    desk.cancel_outcome("a", Outcome.REFUSED)
+    desk.cancelled("a")
+    assert (desk.net(), desk.order("a").leaves, desk.stop("a").leaves) == (1, 0, 1)

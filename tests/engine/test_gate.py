@@ -1,0 +1,188 @@
+"""The spine: durable before anything leaves; what a broken journal and a crashed writer do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from ordergate.bus.port import Topic
+from ordergate.bus.topics import Happened
+from ordergate.core import events as e
+from ordergate.core.commands import CancelAll, CancelOrder, ClosePosition, Flatten
+from ordergate.core.effects import Place
+from ordergate.core.order import Side
+from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
+from ordergate.engine.inbox import Pending
+from ordergate.engine.recovery import recover
+from ordergate.engine.writer import Writer
+from ordergate.journal.chain import digest
+from ordergate.journal.memory import MemoryJournal
+from ordergate.journal.port import Entry
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, Notes, bench
+
+
+async def filled(desk: Bench, quantity: int, order_id: str) -> None:
+    """Buy, and have the broker accept and fill it."""
+    assert (await desk.buy(quantity, order_id)).ok
+    place = await sent(desk, Topic.COMMANDS)
+    number = 7_000 + len(desk.sent[Topic.COMMANDS])
+    await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, number))
+    fill = FillReport(
+        ACCOUNT, number, number, MES.contract_id, Side.BUY, quantity, 20_001, MES.fee_usd, None, False, desk.clock.now_ns()
+    )
+    await desk.report(fill)
+    await sent(desk, Topic.EXITS)
+
+
+async def sent(desk: Bench, topic: Topic) -> Place:
+    async with asyncio.timeout(5):
+        while not [effect for effect in desk.sent[topic] if isinstance(effect, Place)]:
+            await asyncio.sleep(0)
+    return next(effect for effect in reversed(desk.sent[topic]) if isinstance(effect, Place))
+
+
+async def test_events_are_numbered_without_a_gap_and_the_answer_comes_after_its_events() -> None:
+    async with bench(MemoryJournal()) as desk:
+        await desk.adopt()
+        await desk.buy(1, "one")
+        happened = [news for news in desk.told if isinstance(news, Happened)]
+        assert [news.number for news in happened] == list(range(1, len(happened) + 1))
+        kinds = [news.event for news in desk.told if isinstance(news, Happened)]
+        assert isinstance(kinds[-1], e.OrderApproved)
+        assert desk.told[-1] is desk.answers["ask-one"]
+
+
+async def test_nothing_leaves_before_its_events_are_durable() -> None:
+    class SlowDisk(MemoryJournal):
+        gate = asyncio.Event()
+
+        async def append(self, entries: Sequence[Entry], expected: Mapping[str, int]) -> None:
+            await self.gate.wait()
+            await super().append(entries, expected)
+
+    journal = SlowDisk()
+    journal.gate.set()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        await asyncio.sleep(0.05)
+        journal.gate.clear()
+        asking = asyncio.create_task(desk.buy(1, "one"))
+        await asyncio.sleep(0.05)
+        assert desk.sent[Topic.COMMANDS] == []
+        assert "ask-one" not in desk.answers
+        journal.gate.set()
+        assert (await asking).ok
+        await sent(desk, Topic.COMMANDS)
+
+
+async def test_a_restart_recovers_the_same_state_and_puts_what_was_unanswered_in_doubt() -> None:
+    journal = MemoryJournal()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        await desk.buy(1, "one")
+        before = desk.gate.group
+    assert (await recover(journal))[0] == before
+    async with bench(journal.reopened()) as desk:
+        async with asyncio.timeout(5):
+            while desk.gate.group.version == before.version:
+                await asyncio.sleep(0)
+        order = desk.gate.group.accounts[ACCOUNT].orders["one"]
+        assert order.status.value == "in doubt"
+        assert desk.sent[Topic.COMMANDS] == []
+
+
+async def test_with_the_journal_gone_new_risk_is_refused_and_getting_out_goes_on() -> None:
+    journal, notes = FullDisk(), Notes()
+    async with bench(journal, notes) as desk:
+        await desk.adopt()
+        await filled(desk, 2, "held")
+        recorded = await digest(journal)
+        journal.full = True
+        answer = await desk.buy(1, "more")
+        assert (answer.ok, answer.code) == (False, "JOURNAL_UNAVAILABLE")
+        assert not desk.gate.enforcing
+        # The stop's answer, a cancel, a close and a flatten are decided, carried out and noted.
+        await desk.gate.take(CancelOrder("cancel", "held"))
+        assert (await desk.answer("cancel")).code == "ALREADY_FINAL"
+        await desk.gate.take(ClosePosition("close", ACCOUNT, MES.contract_id))
+        assert (await desk.answer("close")).ok
+        await desk.gate.take(Flatten("flatten"))
+        assert (await desk.answer("flatten")).ok
+        assert {entry.kind for entry in notes.entries} >= {"exit-started", "epoch-raised"}
+        assert await digest(journal) == recorded
+        # The disk is there again, but a journal with a hole is not written on.
+        journal.full = False
+        assert (await desk.buy(1, "still")).code == "JOURNAL_UNAVAILABLE"
+
+
+async def test_the_stop_of_a_fill_that_the_journal_cannot_take_is_placed_all_the_same() -> None:
+    journal, notes = FullDisk(), Notes()
+    async with bench(journal, notes) as desk:
+        await desk.adopt()
+        assert (await desk.buy(2, "held")).ok
+        place = await sent(desk, Topic.COMMANDS)
+        journal.full = True
+        await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 7))
+        fill = FillReport(
+            ACCOUNT, 7, 7, MES.contract_id, Side.BUY, 2, 20_001, MES.fee_usd, None, False, desk.clock.now_ns()
+        )
+        await desk.report(fill)
+        stop = await sent(desk, Topic.EXITS)
+        assert (stop.terms.side, stop.terms.quantity, stop.terms.stop_ticks) == (Side.SELL, 2, 20_001 - 40)
+        assert "fill-applied" in {entry.kind for entry in notes.entries}
+
+
+async def test_a_full_queue_is_answered_at_once() -> None:
+    async with bench(MemoryJournal(), orders_max=0) as desk:
+        await desk.adopt()
+        assert (await desk.buy(1, "one")).code == "QUEUE_FULL"
+
+
+async def test_a_crashed_writer_recovers_once_and_the_second_crash_halts_the_gate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn, crashes = Writer.turn, 0
+
+    async def crashing(self: Writer, batch: list[Pending]) -> None:
+        nonlocal crashes
+        if any(isinstance(pending.input, CancelAll) for pending in batch):
+            crashes += 1
+            raise ZeroDivisionError("a programmer's error")
+        await turn(self, batch)
+
+    monkeypatch.setattr(Writer, "turn", crashing)
+    async with bench(MemoryJournal()) as desk:
+        await desk.adopt()
+        await desk.gate.take(CancelAll("first"))
+        await until(lambda: crashes == 1)
+        # Blind until the books have been compared again, and then as before.
+        assert (await desk.buy(1, "blind")).code == "UNEXPLAINED"
+        await desk.adopt()
+        assert (await desk.buy(1, "after")).ok
+        await desk.gate.take(CancelAll("second"))
+        await until(lambda: desk.gate.halted)
+        assert not desk.gate.enforcing
+        assert (await desk.buy(1, "halted")).code == "HALTED"
+
+
+async def test_a_second_writer_in_the_books_halts_the_first() -> None:
+    journal = MemoryJournal()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        await desk.buy(1, "mine")
+        async with bench(journal.reopened()) as rival:
+            async with asyncio.timeout(5):
+                while "mine" not in rival.gate.group.accounts[ACCOUNT].orders:
+                    await asyncio.sleep(0)
+            await rival.gate.take(CancelAll("theirs"))
+            await rival.answer("theirs")
+        await desk.gate.take(CancelAll("mine"))
+        await until(lambda: desk.gate.halted)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not done():
+            await asyncio.sleep(0)

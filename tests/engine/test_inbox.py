@@ -1,0 +1,84 @@
+"""The inbox: who goes first, who waits, who is refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ordergate.core.commands import CancelAll, CancelOrder, Flatten, SubmitOrder
+from ordergate.core.inputs import Mark
+from ordergate.core.order import OrderType, Side
+from ordergate.core.reports import LinkReport
+from ordergate.engine.inbox import FACTS_MAX, Inbox
+
+
+def order(order_id: str, account_id: int = 1) -> SubmitOrder:
+    return SubmitOrder(order_id, account_id, order_id, "MES", Side.BUY, 1, OrderType.MARKET)
+
+
+async def test_facts_go_before_closing_commands_before_orders_before_marks_and_first_in_first_out_inside() -> None:
+    inbox = Inbox(10)
+    inbox.put_mark(Mark(), 0)
+    inbox.put_command(order("a"), 0)
+    inbox.put_command(order("b"), 0)
+    inbox.put_command(CancelOrder("c", "a"), 0)
+    await inbox.put_fact(LinkReport(up=True), 0)
+    taken = [type(pending.input).__name__ for pending in await inbox.take(10, None)]
+    assert taken == ["LinkReport", "CancelOrder", "SubmitOrder", "SubmitOrder", "Mark"]
+
+
+async def test_orders_fill_only_their_share_and_closing_commands_still_get_in() -> None:
+    inbox = Inbox(2)
+    assert [inbox.put_command(order(str(number)), 0) for number in range(3)] == [True, True, False]
+    assert inbox.put_command(Flatten("f"), 0)
+    await inbox.take(10, None)
+    assert inbox.put_command(order("later"), 0)
+
+
+async def test_a_fact_is_never_dropped_its_reader_waits() -> None:
+    inbox = Inbox(1)
+    for _ in range(FACTS_MAX):
+        await inbox.put_fact(LinkReport(up=True), 0)
+    waiting = asyncio.create_task(inbox.put_fact(LinkReport(up=False), 0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    taken = await inbox.take(FACTS_MAX, None)
+    await waiting
+    last = await inbox.take(10, None)
+    assert (len(taken), [pending.input for pending in last]) == (FACTS_MAX, [LinkReport(up=False)])
+
+
+async def test_an_order_that_a_flatten_of_its_account_overtook_is_superseded_and_a_later_one_is_not() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("old", 1), 0)
+    inbox.put_command(order("other", 2), 0)
+    inbox.put_command(Flatten("f", 1), 0)
+    inbox.put_command(order("new", 1), 0)
+    stamped = {p.input.order_id: inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder)}
+    assert stamped == {"old": True, "other": False, "new": False}
+
+
+async def test_a_cancel_all_of_all_accounts_supersedes_everywhere() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("one", 1), 0)
+    inbox.put_command(order("two", 2), 0)
+    inbox.put_command(CancelAll("c"), 0)
+    assert all(inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder))
+
+
+async def test_a_waiting_order_is_known_by_its_account_until_it_is_taken() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("a", 7), 0)
+    assert inbox.order_account("a") == 7
+    await inbox.take(10, None)
+    assert inbox.order_account("a") is None
+
+
+async def test_one_waiting_mark_stands_for_all() -> None:
+    inbox = Inbox(10)
+    inbox.put_mark(Mark(), 0)
+    inbox.put_mark(Mark(), 0)
+    assert len(await inbox.take(10, None)) == 1
+
+
+async def test_taking_from_an_empty_inbox_ends_when_its_time_is_over() -> None:
+    assert await Inbox(1).take(1, 0.01) == []

@@ -1,0 +1,70 @@
+"""What a trader is told at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from ordergate.core import events as e
+from ordergate.core.commands import UpdateProtection
+from ordergate.core.order import Side
+from ordergate.core.reports import LinkReport, Outcome, PlaceOutcome
+from ordergate.web.alarms import alarm
+from tests.web.history import MES, MES_TICKS, A, History
+
+AT_NS = 1_795_446_000_000_000_000
+
+
+def history() -> History:
+    """A history in which a good deal goes wrong."""
+    bad = History().open()
+    bad.submit("held", Side.BUY, 2)
+    bad.submit("denied", quantity=11)
+    bad.put(UpdateProtection("u", A, MES, MES_TICKS - 2_000))
+    bad.hold = True
+    for name, outcome in (("doubted", Outcome.UNKNOWN), ("refused", Outcome.REFUSED), ("unsent", Outcome.NOT_SENT)):
+        bad.submit(name)
+        bad.put(PlaceOutcome(A, bad.account().orders[name].tag, outcome, code=2, text="a test"))
+    bad.put(LinkReport(up=False, reason="gone"))
+    return bad
+
+
+def test_each_alarm_says_what_it_is_about() -> None:
+    bad = history()
+    raised = [alarm(bad.group, event, AT_NS) for _, event in bad.happened]
+    found = {one.code: one for one in raised if one is not None}
+    assert {code: (one.account_id, one.order_id, one.instrument) for code, one in found.items()} == {
+        "ORDER_DENIED": (A, "denied", "MES"),
+        "MODIFY_DENIED": (A, "held", "MES"),
+        "ORDER_IN_DOUBT": (A, "doubted", "MES"),
+        "ORDER_REJECTED": (A, "refused", "MES"),
+        "ORDER_NOT_SENT": (A, "unsent", "MES"),
+        "LINK_DOWN": (None, None, None),
+    }
+    assert all(one.message and one.at == "2026-11-23T15:00:00.000Z" for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "instrument"),
+    [
+        (e.ProtectionFailed(A, "held", 1, "refused", AT_NS), "PROTECTION_FAILED", "MES"),
+        (e.ExitFinished(A, MES, flat=False, at_ns=AT_NS), "EXIT_NOT_FLAT", "MES"),
+        (e.TradingStateChanged(A, e.TradingState.REDUCING, "DAILY_LOSS_LIMIT", "lost"), "TRADING_STATE_CHANGED", None),
+        (e.UnexpectedBrokerFact(A, "an odd row", AT_NS), "UNEXPECTED_BROKER_FACT", None),
+        (e.PositionCorrected(A, MES, 3, 3 * MES_TICKS), "POSITION_CORRECTED", "MES"),
+    ],
+)
+def test_what_the_broker_or_the_rules_do_to_an_account_is_an_alarm(
+    event: e.Event, code: str, instrument: str | None
+) -> None:
+    raised = alarm(history().group, event, AT_NS)
+    assert raised is not None
+    assert (raised.code, raised.account_id, raised.instrument) == (code, A, instrument)
+
+
+def test_good_news_is_no_alarm() -> None:
+    group = history().group
+    assert alarm(group, e.ExitFinished(A, MES, flat=True, at_ns=AT_NS), AT_NS) is None
+    assert alarm(group, e.LinkChanged(0, up=True, reason=""), AT_NS) is None
+    good = History().open()
+    good.submit("o1", Side.BUY, 2)
+    assert [event for _, event in good.happened if alarm(good.group, event, AT_NS) is not None] == []
