@@ -14,7 +14,7 @@ from ordergate.core import rules
 from ordergate.core.commands import Leg
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
-from ordergate.core.reports import AccountReport, LinkReport, Unreadable
+from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, OLD_MES, Desk, fill_row, order_row, position
 
@@ -398,8 +398,6 @@ def test_working_orders_use_up_the_room_of_the_day() -> None:
 
 
 def test_an_order_in_doubt_uses_up_the_room_of_the_day() -> None:
-    from ordergate.core.reports import Outcome  # noqa: PLC0415
-
     desk = Desk(DLL)
     assert desk.submit("a", quantity=8, stop=Exit(40)).ok  # 405.76
     desk.placed("a", Outcome.UNKNOWN)
@@ -423,8 +421,6 @@ def test_what_no_stop_covers_is_counted_a_stress_move_beyond_the_mark() -> None:
 
 
 def test_a_stop_that_is_in_doubt_covers_nothing() -> None:
-    from ordergate.core.reports import Outcome  # noqa: PLC0415
-
     desk = Desk(DLL)
     desk.enter("a", quantity=2, stop=Exit(40), target=Leg.OFF)  # 100 at its stop, 402.50 without
     assert breaches(proposal(desk)) == ()
@@ -495,46 +491,3 @@ def test_a_reducing_order_whose_position_is_gone_is_new_risk() -> None:
     desk.fill(desk.stop("a").order_id, price=ASK - 4)
     assert desk.net() == 0
     assert desk.codes("c", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]  # 402.88 + 20 + 101.44
-
-
-# widening
-def test_a_stop_moved_with_the_market_needs_no_room() -> None:
-    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal(60)))
-    desk.hold("a", stop=Exit(40))
-    desk.mark(BID - 12)
-    assert desk.protect(stop=ASK - 30).ok
-
-
-@pytest.mark.parametrize(("stop", "ok"), [(ASK - 79, True), (ASK - 80, False)])
-def test_a_stop_moved_away_is_new_risk_equal_to_the_added_dollars(stop: int, ok: bool) -> None:  # noqa: FBT001
-    # 50.36 at the stop and out; each tick further is 1.25.
-    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal("100.36")))
-    desk.hold("a", stop=Exit(40), target=Leg.OFF)
-    answer = desk.protect(stop=stop)
-    assert answer.ok is ok
-    assert [breach.code for breach in answer.breaches] == ([] if ok else ["DAILY_LOSS_LIMIT"])
-    assert bool(desk.told(e.ModifyDenied)) is not ok
-
-
-def test_the_stops_of_several_entries_moved_together_are_judged_together() -> None:
-    desk = Desk(replace(DLL, daily_loss_usd_max=Decimal(200)))
-    for name in ("a", "b"):
-        desk.hold(name, stop=Exit(40), target=Leg.OFF)  # 102 for both
-    assert not desk.protect(stop=ASK - 100).ok, "75 more for each: either alone would do"
-    assert desk.protect(stop=ASK - 60).ok
-
-
-def test_a_stop_moved_away_is_judged_per_trade_by_its_whole_distance() -> None:
-    desk = Desk(Limits(risk_percent_max=Decimal("0.2"), daily_loss_usd_max=Decimal(5_000)))  # 100 USD: 80 ticks
-    desk.hold("a", stop=Exit(40), target=Leg.OFF)
-    assert desk.protect(stop=ASK - 81).code == "EXCESSIVE_RISK"
-    assert desk.protect(stop=ASK - 80).ok
-
-
-def test_a_stop_is_not_moved_away_while_locked_out() -> None:
-    desk = Desk(replace(DLL, on_daily_loss=Limits().on_daily_loss.KEEP))
-    desk.hold("a", stop=Exit(40), target=Leg.OFF)
-    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("49000"), can_trade=True))
-    assert desk.account.trading_state is e.TradingState.REDUCING
-    assert desk.protect(stop=ASK - 50).code == "REDUCE_ONLY"
-    assert desk.protect(stop=ASK - 30).ok

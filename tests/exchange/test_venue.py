@@ -192,6 +192,14 @@ def test_a_stop_beyond_the_last_trade_is_rejected_even_when_the_quotes_have_come
     assert (answer.code, answer.text) == (2, "Invalid price. Price is outside allowed range.")
 
 
+def test_trades_inside_a_step_reach_orders_even_when_the_quotes_come_back() -> None:
+    desk = Desk()
+    stop, limit = desk.place(BUY, 1, stop=1_010), desk.place(BUY, 1, limit=990)
+    desk.market(1_000, 1_001, [1_010, 989, 1_000])
+    assert desk.statuses(stop, limit) == [OrderStatus.FILLED, OrderStatus.FILLED]
+    assert desk.fill_prices() == [1_001, 990]
+
+
 def test_no_order_is_filled_by_trades_from_before_it_was_placed() -> None:
     desk = Desk()
     desk.market(1_000, 1_001, [1_020, 980, 1_000])
@@ -512,6 +520,19 @@ def test_what_was_taken_from_a_quote_is_not_there_again_after_a_restart() -> Non
     assert again.place(request(size=60)).code == 0
     quantities = [(fill.quantity, fill.price_ticks) for fill in desk.store.fills(ACCOUNT, 0, EVER_NS)]
     assert quantities == [(20, 1_002), (40, 1_001), (60, 1_001)]
+
+
+def test_orders_and_positions_stand_in_the_order_of_their_ids_before_and_after_a_restart() -> None:
+    desk = Desk()
+    for contract_id in (MNQ, MES):
+        desk.place(BUY, 1, contract_id=contract_id)
+    desk.place(SELL, 1, contract_id=MNQ)
+    desk.place(BUY, 1, contract_id=MNQ)
+    desk.place(BUY, 1, limit=990, loss=-8, profit=8)
+    again = Venue(desk.settings, desk.store, desk.clock, desk.script, desk.published.extend)
+    for venue in (desk.venue, again):
+        assert list(venue.book.orders) == sorted(venue.book.orders)
+        assert list(venue.book.positions) == [(ACCOUNT, MES), (ACCOUNT, MNQ)]
 
 
 def test_a_second_exchange_on_the_same_file_is_refused(tmp_path: Path) -> None:

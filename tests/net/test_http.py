@@ -418,3 +418,11 @@ async def test_the_url_of_an_ipv6_server_has_brackets(network: HttpNetwork) -> N
         assert (await network.request("GET", server.url, timeout_s=LONG_S)).status == 200
     finally:
         await server.close()
+
+
+async def test_a_client_that_sends_ten_megabytes_before_it_reads_gets_its_413(network: HttpNetwork) -> None:
+    async with running(network, answer_ok) as server, raw_client(server) as (reader, writer):
+        body = bytes(10_000_000)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413 ")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ordergate.core import reports as r
 from ordergate.core.account import Group
-from ordergate.core.commands import CancelAll, CancelOrder, ClosePosition, Flatten, ModifyOrder, UpdateProtection
+from ordergate.core.commands import CancelAll, CancelOrder, ClosePosition, Flatten, Leg, ModifyOrder, UpdateProtection
 from ordergate.core.events import TradingDayOpened
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Mark
@@ -19,7 +19,7 @@ from ordergate.web import views
 from ordergate.web.board import Board
 from ordergate.web.stream import Stream
 from tests.simulation.virtual_time import run
-from tests.web.history import MES, MES_TICKS, MNQ, A, B, History
+from tests.web.history import MES, MES_TICKS, MNQ, SECOND_NS, A, B, History
 from tests.web.page import heard, page
 
 STEPS = (
@@ -156,6 +156,43 @@ def test_a_state_that_is_shown_twice_tells_nothing_the_second_time() -> None:
     assert stream.number == number
 
 
+def follow(board: Board, history: History, group: Group) -> None:
+    """Show what happened since ``group``."""
+    for _, event in history.happened[group.version :]:
+        group = evolve(group, event)
+        board.follow(group, event, history.at_ns)
+
+
+def test_legs_that_were_there_when_the_whole_state_was_shown_are_not_forgotten() -> None:
+    history = History().open()
+    history.submit("o1")
+    (board, _), group = shown(history), history.group
+    history.at_ns += SECOND_NS
+    history.put(UpdateProtection("u", A, MES, MES_TICKS - 20))
+    follow(board, history, group)
+    (row,) = board.orders()
+    assert row.stop_loss is not None
+    assert row.stop_loss.price == Decimal(4995)
+    assert row.take_profit is not None
+
+
+def test_a_fill_that_is_taken_back_from_a_finished_order_is_shown() -> None:
+    history = History().open()
+    history.hold = True  # fills come without the order's own row, so that nothing else is left to do for the order
+    for name, side in (("in", Side.BUY), ("out", Side.SELL)):
+        history.submit(name, side, stop=Leg.OFF, target=Leg.OFF)
+        tag = history.account().orders[name].tag
+        number = 1 if name == "in" else 2
+        history.put(r.PlaceOutcome(A, tag, r.Outcome.DONE, number))
+        fill = r.FillReport(A, number, number, MES, side, 1, MES_TICKS, Decimal(0), None, False, history.at_ns)  # noqa: FBT003
+        history.put(fill)
+    assert history.account().orders == {}
+    (board, _), group = shown(history), history.group
+    history.put(r.FillReport(A, 1, 1, MES, Side.BUY, 1, MES_TICKS, Decimal(0), None, True, history.at_ns))  # noqa: FBT003
+    follow(board, history, group)
+    assert [(row.order_id, row.filled_quantity) for row in board.orders()] == [("out", 1), ("in", 0)]
+
+
 def test_the_newest_order_comes_first() -> None:
     history = History().open()
     for number in range(3):
@@ -171,12 +208,9 @@ def test_a_position_that_became_flat_is_told_once_and_listed_no_more() -> None:
         history.submit("o1", Side.BUY, 2)
         board, stream = shown(history)
         client, number = stream.listen(), stream.number
-        seen = len(history.happened)
         group = history.group
         history.put(ClosePosition("c", A, MES))
-        for _, event in history.happened[seen:]:
-            group = evolve(group, event)
-            board.follow(group, event, history.at_ns)
+        follow(board, history, group)
         told = [row for _, name, row in await heard(client, stream, number) if name == "position"]
         assert [(row["side"], row["quantity"], row["netPosition"]) for row in told][-1] == ("FLAT", 0, 0)
         assert board.positions() == []

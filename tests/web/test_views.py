@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import reports as r
 from ordergate.core.commands import CancelOrder, Leg
@@ -110,6 +111,20 @@ def test_a_leg_that_works_is_shown_and_else_the_last_that_did() -> None:
     assert row.stop_loss is not None
     assert row.take_profit is not None
     assert (row.stop_loss.status, row.take_profit.status) == ("CANCELLED", "FILLED")
+
+
+def test_a_leg_that_was_refused_does_not_hide_the_one_that_works() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2)
+    entry, stop = history.account().orders["o1"], history.account().orders["o1/stop/2"]
+    refused = replace(stop, order_id="o1/stop/10", status=Status.REJECTED)
+    row = views.order_row(history.group, entry, (refused, stop))
+    assert row.stop_loss is not None
+    assert row.stop_loss.order_id == "o1/stop/2"
+    gone = replace(stop, status=Status.CANCELLED)
+    row = views.order_row(history.group, entry, (refused, gone))
+    assert row.stop_loss is not None
+    assert row.stop_loss.order_id == "o1/stop/10"
 
 
 def test_legs_that_are_switched_off_are_null() -> None:

@@ -103,6 +103,7 @@ class Account(msgspec.Struct, frozen=True):
     cancels_remembered: tuple[str, ...] = ()
     stop_failures: dict[str, int] = {}
     unexplained: str = ""
+    snapshot_since_ns: int = 0
     reconciled_ns: int = 0
     timers: dict[str, int] = {}
 

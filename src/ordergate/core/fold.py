@@ -65,6 +65,7 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.UnexpectedBrokerFact():
             return replace(account, unexplained=event.what)
         case e.SnapshotRequested():
+            account = replace(account, snapshot_since_ns=event.at_ns)
             return timer(account, "snapshot", event.at_ns + SNAPSHOT_WAIT_NS)
         case e.PositionDoubted():
             doubting = account.doubting | {event.contract_id: (event.net_quantity, event.cost_ticks)}
@@ -231,7 +232,8 @@ def _reconciled(account: Account, event: e.Reconciled) -> Account:
         for key, due_ns in account.timers.items()
         if key not in ("snapshot", "books")
     }
-    account = replace(account, doubted=account.doubting, doubting={}, reconciled_ns=event.started_ns, timers=timers)
+    account = replace(account, snapshot_since_ns=0, reconciled_ns=event.started_ns, timers=timers)
+    account = replace(account, doubted=account.doubting, doubting={})
     if event.agreed:
         return replace(account, unexplained="")
     return timer(account, "books", again_ns)

@@ -37,11 +37,15 @@ class Tokens:
     def __init__(self, seed: int, lifetime_s: int) -> None:
         self._secret = hashlib.sha256(f"ordergate exchange token secret {seed}".encode()).digest()
         self._lifetime_s = lifetime_s
+        self._issued_total = 0
 
     def issue(self, user_name: str, now_ns: int) -> str:
-        """A token for ``user_name``, valid from now on."""
+        """A token for ``user_name``, valid from now on, and like no other even at the same instant."""
+        self._issued_total += 1
         now_s = now_ns // 1_000_000_000
-        claims = Claims(sub=user_name, iat=now_s, nbf=now_s, exp=now_s + self._lifetime_s, jti=str(now_ns))
+        claims = Claims(
+            sub=user_name, iat=now_s, nbf=now_s, exp=now_s + self._lifetime_s, jti=f"{now_ns}-{self._issued_total}"
+        )
         signed = f"{_text(msgspec.json.encode(_HEADER))}.{_text(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
 

@@ -31,8 +31,9 @@ FRAME_BYTES_MAX = 4 * 1_048_576
 KEEPALIVE_S = 75.0
 # How long a closing WebSocket waits for the peer to agree. Less than the grace that ``Serving.close`` has.
 SOCKET_CLOSE_S = 0.5
-# How long a refused upload may go on sending before it is cut: cut at once, the peer would see a reset and no 413.
+# How long, and how much, a refused upload may go on sending before it is cut: cut at once, the peer sees a reset, no 413.
 LINGER_S = 0.5
+LINGER_BYTES_MAX = 16 * 1_048_576
 
 
 class HttpNetwork:
@@ -329,5 +330,10 @@ async def _refuse_upload(request: web.Request) -> web.StreamResponse:
     response.force_close()
     await response.prepare(request)
     await response.write_eof()
-    await asyncio.sleep(LINGER_S)
+    # Many clients read the answer only when all is sent: what still comes is thrown away, within bounds.
+    thrown = 0
+    with suppress(TimeoutError, aiohttp.ClientPayloadError, ConnectionError):
+        async with asyncio.timeout(LINGER_S):
+            while thrown < LINGER_BYTES_MAX and (part := await request.content.readany()):
+                thrown += len(part)
     return response

@@ -234,10 +234,7 @@ class Asking:
         async def send() -> None:
             await self._bus.send(Topic.ORDERS, topics.encode(command))
 
-        answer = await self._mirror.ask(command.request_id, send, deadline or _deadline())
-        if answer.code == "UNDECIDED":
-            return msgspec.structs.replace(answer, order_id=getattr(command, "order_id", None))
-        return answer
+        return await self._mirror.ask(command.request_id, send, deadline or _deadline())
 
     async def _publish(self, payload: messages.PlaceOrderPayload) -> None:
         self._trace("asked", payload.order_id)

@@ -70,13 +70,12 @@ class Board:
 
     def follow(self, group: Group, event: e.Event, now_ns: int) -> None:
         """Show the state after ``event``, which is the one after the state that is shown."""
-        before, account = self._group.accounts.get(event.account_id), group.accounts.get(event.account_id)
-        if before is None or account is None or isinstance(event, e.TradingDayOpened):
+        account = group.accounts.get(event.account_id)
+        if account is None or isinstance(event, e.TradingDayOpened):
             self.show(group, now_ns)
             return
         self._group = group
-        for order_id in _touched(before, account, event):
-            self._show_order(account, order_id)
+        self._show_order(account, _named(account, event))
         self._show_positions([account], now_ns)
         self._show_accounts([account], now_ns)
 
@@ -105,11 +104,11 @@ class Board:
     def snapshot(self, now_ns: int) -> Snapshot:
         return Snapshot(self._stream.number, self.accounts(), self.positions(), self.orders(), self.prices(now_ns))
 
-    def _show_order(self, account: Account, order_id: str) -> None:
+    def _show_order(self, account: Account, order_id: str | None) -> None:
         """An order, or the entry of a leg."""
         order = account.order(order_id)
         if order is not None and order.is_leg and order.parent_id is not None:
-            self._legs.setdefault((account.account_id, order.parent_id), {})[order_id] = None
+            self._legs.setdefault((account.account_id, order.parent_id), {})[order.order_id] = None
             order = account.order(order.parent_id)
         if order is None or not views.is_listed(order):
             return
@@ -152,18 +151,12 @@ class Board:
         return fresh_quotes(self._quotes, self._group.limits.quote_age_ms_max, now_ns)
 
 
-def _touched(before: Account, after: Account, event: e.Event) -> Iterable[str]:
-    """The orders ``event`` may have changed: the one it names, and of the others only those that can still act."""
+def _named(account: Account, event: e.Event) -> str | None:
+    """The order that ``event`` is about. No event changes what a row shows of any other order."""
     match event:
         case e.OrderApproved() | e.OrderDenied() | e.OrderWithdrawn() | e.ExternalOrderSeen():
-            named = event.order.order_id
+            return event.order.order_id
         case e.FillBusted():
-            named = after.fills[event.fill_id].order_id
+            return account.fills[event.fill_id].order_id
         case _:
-            named = getattr(event, "order_id", "")
-    moved = (
-        order_id
-        for order_id in (*before.orders, *after.orders)
-        if before.orders.get(order_id) is not after.orders.get(order_id)
-    )
-    return dict.fromkeys((named, *moved))
+            return getattr(event, "order_id", None)

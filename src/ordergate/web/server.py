@@ -90,7 +90,6 @@ class WebServer:
 
     async def close(self) -> None:
         """Stop listening, end all streams and tasks."""
-        self._mirror.stream.close()
         await self._server.close()
         self._following.cancel()
         await asyncio.wait({self._following})
