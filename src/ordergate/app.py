@@ -29,7 +29,7 @@ from ordergate.engine.writer import EmergencyNotes
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
-from ordergate.errors import StartRefused
+from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.integration import Interception
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
@@ -158,7 +158,11 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             step=ports.step,
         )
         web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step)
-        await gate.open()
+        try:
+            await gate.open()
+        except JournalDamaged as error:
+            what_to_do = "nothing is sent; restore the state directory from a backup, or move it away to start empty"
+            raise StartRefused(f"the journal cannot be trusted: {error}; {what_to_do}") from error
 
         async def aggregator(request: Request) -> Response:
             return endpoints.answer(request, gate)

@@ -50,7 +50,13 @@ def until(what: Callable[[], Any], within_s: float = 10.0) -> Any:
 class Desk:
     """``crash``: the step at which the process is to kill itself, and at which call of it."""
 
-    def __init__(self, folder: Path, *flags: str, crash: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        crash: tuple[str, int] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.ready_file = folder / "ready.json"
         common = ["--state-dir", str(folder / "state"), "--ready-file", str(self.ready_file), "--no-browser"]
@@ -59,7 +65,7 @@ class Desk:
         program = ["-m", "ordergate"] if crash is None else ["-m", "tests.end_to_end.crash_at", crash[0], str(crash[1])]
         with (folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *program, "demo", *common, *flags], stdout=log, stderr=log, env=clean_environment()
+                [sys.executable, *program, "demo", *common, *flags], stdout=log, stderr=log, env=clean_environment() | (environment or {})
             )
         self.at: dict[str, Any] = {}
         self.token: str | None = None

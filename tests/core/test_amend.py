@@ -1,0 +1,206 @@
+"""What people ask to change: orders, legs, the stop and target of a position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ordergate.core import events as e
+from ordergate.core.commands import Leg
+from ordergate.core.effects import Modify
+from ordergate.core.limits import Limits
+from ordergate.core.order import Exit, Role, Side
+from ordergate.core.reports import AccountReport, LinkReport
+from tests.core.desk import ACCOUNT, ASK, BID, MNQ, Desk, position
+
+
+def working(desk: Desk, quantity: int = 2, side: Side = Side.BUY) -> None:
+    assert desk.submit("a", side, quantity, limit=BID - 8 if side is Side.BUY else ASK + 8, stop=Exit(40)).ok
+    desk.accept("a")
+
+
+def test_price_and_size_can_be_changed_together() -> None:
+    desk = Desk()
+    working(desk)
+    assert desk.modify("a", quantity=3, limit_ticks=BID - 4).ok
+    (change,) = desk.asked(Modify)
+    assert (change.terms.quantity, change.terms.limit_ticks, change.grant.kind) == (
+        3,
+        BID - 4,
+        e.ApprovalKind.APPROVED,
+    )
+    desk.modified("a")
+    assert (desk.order("a").terms.quantity, desk.order("a").terms.limit_ticks) == (3, BID - 4)
+
+
+def test_changing_nothing_sends_nothing() -> None:
+    desk = Desk()
+    working(desk)
+    assert desk.modify("a", quantity=2, limit_ticks=BID - 8).ok
+    assert desk.asked(Modify) == []
+
+
+@pytest.mark.parametrize(("quantity", "codes"), [(5, []), (6, ["MAX_POSITION_SIZE"]), (11, ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"])])
+def test_a_larger_size_is_judged_like_a_new_order_that_replaces_the_old_one(quantity: int, codes: list[str]) -> None:
+    desk = Desk(Limits(position_quantity_max=5))
+    working(desk)
+    answer = desk.modify("a", quantity=quantity)
+    assert [breach.code for breach in answer.breaches] == codes
+    assert bool(desk.told(e.ModifyDenied)) is bool(codes)
+    assert desk.order("a").terms.quantity == 2
+
+
+def test_a_larger_size_is_judged_together_with_the_others() -> None:
+    desk = Desk(Limits(position_quantity_max=5))
+    working(desk)
+    desk.submit("b", quantity=2, limit=BID - 8)
+    assert desk.modify("a", quantity=4).code == "MAX_POSITION_SIZE"
+    assert desk.modify("a", quantity=3).ok
+
+
+def test_making_an_order_smaller_is_never_denied() -> None:
+    desk = Desk()
+    working(desk, 4)
+    desk.feed(LinkReport(up=False, reason="x"))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(1_000), can_trade=False))
+    assert desk.modify("a", quantity=5).code != ""
+    assert desk.modify("a", quantity=1).ok
+    (change,) = desk.asked(Modify)
+    assert change.grant.kind is e.ApprovalKind.REDUCING
+
+
+def test_an_order_made_smaller_keeps_its_risk() -> None:
+    desk = Desk(Limits(daily_loss_usd_max=Decimal(300)))
+    working(desk, 4)
+    desk.modify("a", quantity=3)
+    desk.modified("a")
+    assert desk.order("a").risk_ticks == 40
+    assert desk.codes("b", quantity=3, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"], "152.16 twice"
+
+
+def test_an_order_that_only_closes_may_be_changed_within_what_it_closes() -> None:
+    desk = Desk(Limits(order_quantity_max=0), positions=[position(5, ASK)])
+    working(desk, 2, Side.SELL)
+    assert desk.modify("a", quantity=5, limit_ticks=ASK + 4).ok
+    desk.modified("a")
+    assert desk.modify("a", quantity=6).code == "MAX_ORDER_SIZE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"stop_ticks": 5}, "NO_STOP_PRICE", "stopPrice"),
+        ({"quantity": 1}, "QUANTITY_FILLED", "quantity"),
+    ],
+)
+def test_what_a_limit_order_does_not_have_cannot_be_changed(changes: dict[str, int], code: str, field: str) -> None:
+    desk = Desk()
+    working(desk)
+    desk.fill("a", 1, BID - 8)
+    answer = desk.modify("a", **changes)
+    assert (answer.code, answer.field) == (code, field)
+
+
+def test_a_stop_order_has_no_limit_price() -> None:
+    desk = Desk()
+    desk.submit("a", trigger=ASK + 40)
+    desk.accept("a")
+    assert desk.modify("a", limit_ticks=5).code == "NO_LIMIT_PRICE"
+    assert desk.modify("a", stop_ticks=ASK + 50).ok
+
+
+def test_an_order_with_a_request_under_way_is_busy() -> None:
+    desk = Desk()
+    assert desk.submit("a", limit=BID).ok
+    assert desk.modify("a", quantity=2).code == "BUSY", "not accepted yet"
+    desk.accept("a")
+    desk.modify("a", quantity=2)
+    assert desk.modify("a", quantity=3).code == "BUSY"
+    desk.modified("a")
+    desk.cancel("a")
+    assert desk.modify("a", quantity=3).code == "BUSY"
+
+
+def test_unknown_and_final_orders_cannot_be_changed() -> None:
+    desk = Desk()
+    assert desk.modify("a", quantity=2).code == "UNKNOWN_ORDER"
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.cancelled("a")
+    assert desk.modify("a", quantity=2).code == "ALREADY_FINAL"
+
+
+def test_moving_a_leg_moves_the_promise() -> None:
+    desk = Desk()
+    desk.hold("a")
+    stop, target = desk.stop("a").order_id, desk.target("a").order_id
+    assert desk.modify(stop, stop_ticks=ASK - 20).ok
+    assert desk.modify(target, limit_ticks=ASK + 30).ok
+    assert desk.order("a").protection.stop == Exit(20, ASK - 20)
+    assert desk.order("a").protection.target == Exit(30, ASK + 30)
+    assert {change.terms.stop_ticks or change.terms.limit_ticks for change in desk.asked(Modify)} == {
+        ASK - 20,
+        ASK + 30,
+    }
+    assert {change.grant.kind for change in desk.asked(Modify)} == {e.ApprovalKind.LEG}
+
+
+@pytest.mark.parametrize("changes", [{"quantity": 1}, {"limit_ticks": 5}, {"quantity": 1, "stop_ticks": ASK - 20}])
+def test_a_legs_size_follows_its_entry(changes: dict[str, int]) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    assert desk.modify(desk.stop("a").order_id, **changes).code == "NOTHING_TO_CHANGE"
+
+
+def test_a_leg_whose_position_is_gone_cannot_be_moved() -> None:
+    desk = Desk()
+    desk.hold("a")
+    stop = desk.stop("a").order_id
+    desk.fill(desk.target("a").order_id, price=ASK + 80)
+    assert desk.modify(stop, stop_ticks=ASK - 20).code == "NOTHING_TO_CHANGE"
+
+
+def test_a_stop_price_never_moves_by_itself() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=ASK)
+    desk.accept("a")
+    desk.fill("a", 1, ASK)
+    desk.accept(desk.stop("a").order_id)
+    desk.protect(stop=ASK - 20)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id)
+    desk.fill("a", 1, ASK - 8)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id)
+    assert (desk.stop("a").terms.stop_ticks, desk.stop("a").leaves) == (ASK - 20, 2)
+
+
+def test_protection_moves_every_entry_of_the_position_and_leaves_null_as_it_is() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.hold("b", price=ASK + 4)
+    assert desk.protect(target=ASK + 30).ok
+    assert [desk.order(name).protection.target for name in "ab"] == [Exit(30, ASK + 30), Exit(26, ASK + 30)]
+    assert [desk.order(name).protection.stop for name in "ab"] == [Exit(40), Exit(40)]
+
+
+def test_a_target_can_be_given_to_a_position_without_one() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    desk.protect(target=ASK + 30)
+    assert desk.legs("a", Role.TARGET)[0].terms.limit_ticks == ASK + 30
+
+
+@pytest.mark.parametrize("level", [BID, BID + 1, ASK + 40])
+def test_a_stop_that_would_trigger_at_once_is_refused(level: int) -> None:
+    desk = Desk()
+    desk.hold("a")
+    assert desk.protect(stop=level).code == "STOP_THROUGH_MARKET"
+    assert desk.protect(stop=BID - 1).ok
+
+
+def test_what_was_not_opened_here_has_no_bracket_to_move() -> None:
+    assert Desk(positions=[position(1, ASK)]).protect(stop=5).code == "NOT_OURS"
+    assert Desk().protect(stop=5).code == "UNKNOWN_POSITION"
+    assert Desk(positions=[position(1, ASK)]).protect(stop=5, instrument=MNQ).code == "UNKNOWN_POSITION"
