@@ -174,7 +174,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
         await web.start(settings.web_port)
         running.push_async_callback(web.close)
-        while not gate.ready:
+        while not (gate.ready and web.ready):
             await asyncio.sleep(_READY_LOOK_S)
         yield Ready(
             web=web.url,

@@ -48,6 +48,7 @@ from ordergate.core.reports import (
     PositionReport,
     Quote,
 )
+from ordergate.core.sessions import CHICAGO
 
 T = TypeVar("T")
 
@@ -64,11 +65,18 @@ OLD_MES = Instrument(
 )
 BID, ASK = 19_999, 20_000
 
+# Limits that nothing here reaches.
+WIDE = Limits(
+    order_quantity_max=1_000,
+    position_quantity_max=1_000,
+    open_orders_max=1_000,
+    daily_loss_usd_max=Decimal(10**9),
+    risk_percent_max=Decimal(10**6),
+)
+
 
 def instant(text: str) -> int:
     """Nanoseconds of a Chicago wall time: ``2026-11-23 09:00``."""
-    from ordergate.core.sessions import CHICAGO  # noqa: PLC0415 - only tests that name a wall time need it
-
     local = datetime.datetime.fromisoformat(text).replace(tzinfo=CHICAGO)
     return int(local.timestamp()) * SECOND_NS
 

@@ -63,7 +63,7 @@ def test_making_an_order_smaller_is_never_denied() -> None:
     desk = Desk()
     working(desk, 4)
     desk.feed(LinkReport(up=False, reason="x"))
-    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(1_000), can_trade=False))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=False))
     assert desk.modify("a", quantity=5).code != ""
     assert desk.modify("a", quantity=1).ok
     (change,) = desk.asked(Modify)

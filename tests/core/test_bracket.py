@@ -12,10 +12,7 @@ from ordergate.core.effects import Cancel, Modify, Place
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Role, Side, Status
 from ordergate.core.reports import OrderState, Outcome
-from tests.core.desk import ASK, BID, MES, Desk, fill_row, order_row
-
-ROOM = Limits(daily_loss_usd_max=Decimal(100_000), risk_percent_max=Decimal(100))
-
+from tests.core.desk import ASK, BID, MES, WIDE, Desk, fill_row, order_row
 
 def test_a_fill_places_the_stop_first_and_the_target_once_the_stop_rests() -> None:
     desk = Desk()
@@ -90,7 +87,7 @@ def test_legs_switched_off_are_not_placed() -> None:
 def test_the_stop_rounds_toward_the_entry_and_the_target_away(
     side: Side, prices: list[int], stop: int, target: int
 ) -> None:
-    desk = Desk(ROOM)
+    desk = Desk(WIDE)
     desk.quote(MES, prices[0], prices[0])
     desk.submit("a", side, len(prices), stop=Exit(40), target=Exit(80))
     desk.accept("a")
@@ -464,3 +461,11 @@ def test_an_order_that_only_closes_places_no_legs() -> None:
     desk.fill("out")
     assert desk.asked(Place) == []
     assert list(desk.account.legs("out")) == []
+
+
+def test_a_stop_refused_because_the_market_is_through_it_is_not_tried_again() -> None:
+    desk = Desk()
+    desk.enter("a")
+    desk.quote(MES, ASK - 45, ASK - 44)
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text="invalid price")
+    assert len(desk.closes()) == 1, "at once"

@@ -341,3 +341,41 @@ def test_closing_orders_are_not_legs_and_carry_a_reducing_approval() -> None:
     (approved,) = desk.told(e.OrderApproved)
     assert (approved.kind, approved.order.role) == (e.ApprovalKind.REDUCING, Role.CLOSE)
     assert approved.order.status is Status.APPROVED
+
+
+def test_a_partial_close_cancels_other_closing_orders_as_far_as_they_stand_in_its_way() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=4, stop=Leg.OFF, target=Leg.OFF)
+    for name, quantity in (("b", 2), ("c", 1), ("d", 1)):
+        assert desk.submit(name, Side.SELL, quantity, limit=ASK + 40).ok
+        desk.accept(name)
+    desk.close(2)
+    assert [name for name in "bcd" if desk.order(name).cancel_wanted] == ["c", "d"], "the newest give way"
+    assert desk.closes() == []
+    desk.cancelled("c")
+    desk.cancelled("d")
+    assert [close.terms.quantity for close in desk.closes()] == [2]
+
+
+def test_a_partial_close_cancels_no_stop() -> None:
+    desk = Desk(positions=[position(2, ASK)])
+    desk.feed(order_row(77, Side.SELL, 2, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=BID - 40))
+    desk.close(1)
+    assert not desk.order("external/77").cancel_wanted
+
+
+def test_an_exit_of_our_own_that_was_given_up_is_begun_again_but_not_in_a_loop() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.accept("a")
+    desk.quote(MES, ASK - 60, ASK - 59)
+    desk.fill("a")
+    for _ in range(3):
+        desk.placed(desk.closes()[-1].order_id, Outcome.REFUSED, text="closed")
+        desk.read_back()
+    assert finished(desk) == [False]
+    assert len(desk.closes()) == 3
+    desk.wait(4_999)
+    assert len(desk.closes()) == 3
+    desk.wait(1)
+    assert len(desk.closes()) == 4

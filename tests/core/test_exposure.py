@@ -8,19 +8,9 @@ import pytest
 
 from ordergate.core.commands import Leg
 from ordergate.core.exposure import closable, leaves, money, open_orders, order_risk_usd, worst_position
-from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport, OrderState, Outcome
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row, position
-
-WIDE = Limits(
-    order_quantity_max=100,
-    position_quantity_max=100,
-    open_orders_max=100,
-    daily_loss_usd_max=Decimal(1_000_000),
-    risk_percent_max=Decimal(10_000),
-)
-
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row, position
 
 def plain(desk: Desk, order_id: str, side: Side, quantity: int) -> None:
     price = BID - 100 if side is Side.BUY else ASK + 100

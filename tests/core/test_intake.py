@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.commands import CancelAll, CancelOrder, Flatten, SubmitOrder
 from ordergate.core.effects import Place, RaiseEpoch
-from ordergate.core.limits import Limits
+from ordergate.core.limits import Limits, OnDailyLoss
 from ordergate.core.order import OrderType, Side, Status
 from ordergate.core.reports import AccountReport, BrokerSnapshot, LinkReport, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, Desk, order_row, position
@@ -78,6 +78,7 @@ def test_an_order_that_only_closes_is_asked_about_no_limit(side: Side) -> None:
         open_orders_max=0,
         daily_loss_usd_max=Decimal(1),
         risk_percent_max=Decimal(0),
+        on_daily_loss=OnDailyLoss.KEEP,
     )
     desk = Desk(limits, balance="0", positions=[position(-2 * side.sign, ASK)])
     desk.quotes.clear()

@@ -175,6 +175,43 @@ def test_a_difference_that_was_gone_in_between_must_be_seen_twice_anew() -> None
     assert desk.net() == 0, "seen once, gone while something else differed, seen once more"
 
 
+def test_a_difference_between_whose_readings_something_filled_must_be_seen_again() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=BID, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    desk.snapshot([position(1, BID)], [desk.row("a")])  # a fill is on its way
+    desk.fill("a", 2, BID)
+    desk.snapshot([position(1, BID)], [desk.row("a", OrderState.FILLED)])  # so is another, closing one
+    assert desk.net() == 2
+    desk.snapshot([position(1, BID)])
+    assert desk.net() == 1
+
+
+def test_a_reading_begun_before_the_doubt_is_no_second_look() -> None:
+    desk = Desk()
+    began = desk.now_ns
+    desk.wait(10)
+    desk.snapshot([position(3, ASK)], started_ns=began)
+    desk.wait(10)
+    desk.snapshot([position(3, ASK)], started_ns=began + 5 * MS_NS)
+    assert desk.net() == 0, "both may have been overtaken by the same fill"
+    desk.wait(10)
+    desk.snapshot([position(3, ASK)])
+    assert desk.net() == 3
+
+
+def test_a_reading_begun_before_the_link_came_back_does_not_agree() -> None:
+    desk = Desk()
+    began = desk.now_ns
+    desk.wait(10)
+    desk.feed(LinkReport(up=False, reason="lost"))
+    desk.feed(LinkReport(up=True))
+    desk.snapshot(started_ns=began)
+    assert desk.codes("a") == ["UNEXPLAINED"]
+    desk.snapshot()
+    assert desk.codes("b") == []
+
+
 def test_a_fill_that_explains_a_difference_leaves_nothing_to_correct() -> None:
     desk = Desk()
     desk.submit("a", quantity=2)

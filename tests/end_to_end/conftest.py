@@ -1,4 +1,4 @@
-"""One desk for the tests of a module that leave it as they found it."""
+"""Desks as processes. One for each test, but for tests that only ask: the broker allows 200 requests a minute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.process import Desk, running, until
+from tests.end_to_end.process import Desk, running
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +17,9 @@ def shared_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def desk(shared_desk: Desk) -> Iterator[Desk]:
-    """Flat and without orders, before and after; with a token of its own at the exchange."""
-    shared_desk.token = None
-    yield shared_desk
-    shared_desk.post("/api/flatten", {"accountId": "all"})
-    until(shared_desk.flat_and_empty)
+def desk(folder: Path) -> Iterator[Desk]:
+    with running(folder) as desk:
+        yield desk
 
 
 @pytest.fixture

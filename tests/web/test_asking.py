@@ -56,7 +56,7 @@ async def test_an_order_travels_as_the_documented_message_and_says_nothing_it_do
     payload = sent.pop("payload")
     assert sent == {}
     assert payload.pop("requestId").startswith("web-")
-    assert payload.pop("timestamp") == 1_795_446_000_310
+    assert payload.pop("timestamp") == 1_795_446_000_010
     assert payload == {
         "instanceId": "MANUAL_TRADING_V2",
         "orderId": "o1",
@@ -75,7 +75,7 @@ async def test_an_order_without_an_id_is_given_one_of_the_documented_form(at: De
     _, first = await at.order()
     _, second = await at.order()
     kind, ms, chance = first["orderId"].split("-")
-    assert (kind, ms, len(chance)) == ("manual", "1795446000310", 9)
+    assert (kind, ms, len(chance)) == ("manual", "1795446000010", 9)
     assert first["orderId"] != second["orderId"]
 
 

@@ -19,7 +19,7 @@ from ordergate.net.port import Request, Response
 from ordergate.web.server import BODY_BYTES_MAX, WebServer
 from tests.simulation.virtual_time import VirtualClock, run
 from tests.web.desk import Desk, desk
-from tests.web.history import MES, MES_TICKS, A, B, History
+from tests.web.history import MES, MES_TICKS, A, B, History, instrument
 from tests.web.page import Page, events
 from tests.web.test_asking import at_a_desk
 
@@ -172,6 +172,16 @@ async def test_a_price_is_told_at_most_four_times_a_second(at: Desk) -> None:
 
 
 @at_a_desk
+async def test_the_first_price_of_a_symbol_is_shown_at_once(at: Desk) -> None:
+    await at.gate.put(r.InstrumentsReport((instrument("CON.F.US.MYM.Z26", "MYM"),)))
+    at.gate.quote("CON.F.US.MYM.Z26", 45_000)
+    at.gate.quote(MES, MES_TICKS + 9)
+    await asyncio.sleep(0.001)
+    prices = await at.get("/api/prices")
+    assert (prices["MYM"]["bid"], prices["MES"]["bid"]) == (45_000, 5_000)
+
+
+@at_a_desk
 async def test_figures_go_when_prices_have_grown_old_and_the_stream_says_so(at: Desk) -> None:
     await at.order(orderId="o1")
     told = listened(at)
@@ -248,7 +258,7 @@ async def read_stream(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWri
 
 
 async def test_on_real_sockets_the_stream_beats_and_tells_and_ends_with_the_server() -> None:
-    async with asyncio.timeout(20), desk(network=HttpNetwork(), clock=SystemClock()) as at:
+    async with desk(network=HttpNetwork(), clock=SystemClock()) as at:
         assert urlsplit(at.web.url).hostname == "127.0.0.1"
         reader, writer = await read_stream(at.web.url)
         assert await reader.readline() == b":\n"
@@ -265,7 +275,7 @@ async def test_on_real_sockets_the_stream_beats_and_tells_and_ends_with_the_serv
 
 
 async def test_on_real_sockets_a_body_that_is_too_large_is_refused_before_it_is_sent() -> None:
-    async with asyncio.timeout(20), desk(network=HttpNetwork(), clock=SystemClock()) as at:
+    async with desk(network=HttpNetwork(), clock=SystemClock()) as at:
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(at.web.url).port)
         head = f"POST /api/order HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BODY_BYTES_MAX + 1}\r\n\r\n"
         writer.write(head.encode())
@@ -275,7 +285,7 @@ async def test_on_real_sockets_a_body_that_is_too_large_is_refused_before_it_is_
 
 
 async def test_on_real_sockets_a_foreign_host_is_refused() -> None:
-    async with asyncio.timeout(20), desk(network=HttpNetwork(), clock=SystemClock()) as at:
+    async with desk(network=HttpNetwork(), clock=SystemClock()) as at:
         for headers in ({"Host": "evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"}):
             assert (await at.call("GET", "/api/accounts", headers=headers))[0] == 403
         assert (await at.call("GET", "/api/accounts", headers={"Origin": at.web.url}))[0] == 200

@@ -17,6 +17,7 @@ from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.web import views
 from ordergate.web.replies import encode
+from ordergate.web.rows import OrderRow, Rows, TradingStatus
 from tests.web.history import MES, MES_TICKS, OLD, SECOND_NS, A, B, History, instrument
 from tests.web.page import exact
 
@@ -27,11 +28,11 @@ ORDER_FIELDS = {
 }  # fmt: skip
 
 
-def rows(history: History) -> views.Rows:
+def rows(history: History) -> Rows:
     return views.rows(history.group, history.quotes, history.at_ns)
 
 
-def order(history: History, order_id: str, account_id: int = A) -> views.OrderRow:
+def order(history: History, order_id: str, account_id: int = A) -> OrderRow:
     return rows(history).orders[account_id, order_id]
 
 
@@ -278,13 +279,13 @@ def test_instruments_are_the_active_contracts_with_their_point_values() -> None:
 
 def test_trading_status_tells_the_exit_under_way_and_whether_new_risk_is_possible() -> None:
     history = History().open()
-    assert views.trading_status(history.group) == views.TradingStatus(False, None, True)  # noqa: FBT003
+    assert views.trading_status(history.group) == TradingStatus(False, None, True)  # noqa: FBT003
     history.submit("o1")
     history.hold = True
     history.put(r.LinkReport(up=False, reason="gone"))
     history.quote(MES, MES_TICKS - 3_300)
     history.wait(0)
-    assert views.trading_status(history.group) == views.TradingStatus(True, "daily loss limit", False)  # noqa: FBT003
+    assert views.trading_status(history.group) == TradingStatus(True, "daily loss limit", False)  # noqa: FBT003
 
 
 def test_an_external_order_that_was_filled_before_we_knew_it_has_no_average() -> None:

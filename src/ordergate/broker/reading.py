@@ -29,7 +29,7 @@ from ordergate.errors import InputRefused
 _CLOCK_SKEW_NS = 60_000_000_000
 
 # Long enough for a full window of the request limit to pass; whoever asks for a reading asks again if it fails.
-_SNAPSHOT = Passage(exits=False, wait_s=60.0)
+_SNAPSHOT = Passage(exits=True, wait_s=60.0)
 # In doubt counts against the trader until it is resolved, so these may use the reserve.
 _LOOKUP = Passage(exits=True, wait_s=10.0)
 

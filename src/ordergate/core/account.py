@@ -56,6 +56,20 @@ class RunningExit(msgspec.Struct, frozen=True):
         return max(0, self.quantity - order.filled_quantity)
 
 
+class Doubt(msgspec.Struct, frozen=True):
+    """A position that the broker shows and we do not have, since ``since_ns``; ``fills`` were counted by then."""
+
+    net_quantity: int
+    cost_ticks: int
+    fills: int
+    since_ns: int
+
+    def is_seen_again(self, net_quantity: int, cost_ticks: int, fills: int, started_ns: int) -> bool:
+        """Whether a reading that began at ``started_ns`` shows the same, and nothing has filled since."""
+        same = (self.net_quantity, self.cost_ticks, self.fills) == (net_quantity, cost_ticks, fills)
+        return same and started_ns >= self.since_ns
+
+
 class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
@@ -74,9 +88,9 @@ class Account(msgspec.Struct, frozen=True):
     """One account: one book.
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
-    today. ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is
-    when the last compared snapshot was begun. ``doubted`` are the broker's net and cost of the positions that differed
-    in it, ``doubting`` those of the comparison under way.
+    today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees. ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is
+    when the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of
+    the comparison under way.
     """
 
     account_id: int
@@ -97,12 +111,13 @@ class Account(msgspec.Struct, frozen=True):
     fills: Map[int, AppliedFill] = Map()
     held: dict[int, FillReport] = {}
     positions: dict[str, Position] = {}
-    doubted: dict[str, tuple[int, int]] = {}
-    doubting: dict[str, tuple[int, int]] = {}
+    doubted: dict[str, Doubt] = {}
+    doubting: dict[str, Doubt] = {}
     exits: dict[str, RunningExit] = {}
     cancels_remembered: tuple[str, ...] = ()
     stop_failures: dict[str, int] = {}
     unexplained: str = ""
+    unexplained_ns: int = 0
     snapshot_since_ns: int = 0
     reconciled_ns: int = 0
     timers: dict[str, int] = {}

@@ -107,18 +107,17 @@ def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
 
 
 def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
-    account = draft.account(entry.terms.account_id)
+    account, contract_id = draft.account(entry.terms.account_id), entry.terms.contract_id
     failures = account.stop_failures.get(entry.order_id, 0)
-    if failures and account.timers.get(f"leg:{entry.order_id}", 0) > draft.at_ns and failures < STOP_ATTEMPTS:
-        return
-    quote = fresh(draft.quotes.get(entry.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    quote = fresh(draft.quotes.get(contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
     through = quote is not None and is_through(entry.terms.side, level, quote)
     if not through and failures < STOP_ATTEMPTS:
-        draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
-    elif entry.terms.contract_id not in account.exits:
+        if failures == 0 or account.timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns:
+            draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
+    elif contract_id not in account.exits and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
         cause = "the market is through the stop" if through else "the stop was refused"
         exit_id = f"{entry.order_id}/unprotected"
-        draft.add(e.ExitStarted(account.account_id, entry.terms.contract_id, exit_id, held, cause, draft.at_ns))
+        draft.add(e.ExitStarted(account.account_id, contract_id, exit_id, held, cause, draft.at_ns))
 
 
 def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int, *, due: bool) -> None:

@@ -97,7 +97,7 @@ def _start(draft: Draft, started: Started) -> None:
     if group.limits_version == 0 or group.limits != started.limits:
         draft.add(e.LimitsChanged(0, group.limits_version + 1, started.limits))
     if group.link_up:
-        draft.add(e.LinkChanged(0, up=False, reason="starting"))
+        draft.add(e.LinkChanged(0, up=False, reason="starting", at_ns=draft.at_ns))
     for account in list(group.accounts.values()):
         for order in list(account.live_orders()):
             if order.status is Status.APPROVED:
@@ -147,7 +147,7 @@ def _is_adopted(draft: Draft, account_id: int) -> bool:
 def _link(draft: Draft, report: LinkReport) -> None:
     if (draft.group.link_up, draft.group.link_reason) == (report.up, report.reason):
         return
-    draft.add(e.LinkChanged(0, report.up, report.reason))
+    draft.add(e.LinkChanged(0, report.up, report.reason, draft.at_ns))
     if report.up:
         for account in list(draft.group.accounts.values()):
             draft.request_snapshot(account, "the link is up", anew=True)

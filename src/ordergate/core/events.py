@@ -65,6 +65,7 @@ class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
     account_id: int
     up: bool
     reason: str
+    at_ns: int = 0
 
 
 class AccountAdopted(msgspec.Struct, frozen=True, tag="account-adopted"):
@@ -326,12 +327,13 @@ class SnapshotRequested(msgspec.Struct, frozen=True, tag="snapshot-requested"):
 
 
 class PositionDoubted(msgspec.Struct, frozen=True, tag="position-doubted"):
-    """One read in which the broker's position differs from ours; a second equal one decides."""
+    """One read in which the broker's position differs from ours; a second equal one, begun after it, decides."""
 
     account_id: int
     contract_id: str
     net_quantity: int
     cost_ticks: int
+    at_ns: int
 
 
 class PositionCorrected(msgspec.Struct, frozen=True, tag="position-corrected"):

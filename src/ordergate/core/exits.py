@@ -2,7 +2,8 @@
 
 Invariants:
 1. A closing order is never larger than what is surely held once every other exit still out there has filled.
-2. It is not sent before those exits have been cancelled or shrunk, or 500 ms have passed.
+2. It is not sent before those exits have been cancelled or shrunk, or 500 ms have passed. A part of a position is closed
+   without touching the protection of the rest.
 3. Done means read back from the broker, not remembered by us.
 """
 
@@ -41,6 +42,8 @@ def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
     if running.quantity is None:
         for order in list(draft.account(account_id).live_orders(running.contract_id)):
             draft.want_cancel(order, running.cause)
+    else:
+        _make_room(draft, account_id, running, running.quantity)
     account = draft.account(account_id)
     due = account.timers.get(f"exit:{running.contract_id}", 0) <= draft.at_ns
     if not (_cleared(account, running) or due):
@@ -56,6 +59,19 @@ def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
     elif due or net == 0:
         # Nothing can be closed surely: the reading tells what became of the cancels, and ends this round.
         _advance(draft, account_id, running, e.Phase.READING)
+
+
+def _make_room(draft: Draft, account_id: int, running: RunningExit, quantity: int) -> None:
+    """The legs of what is closed shrink by themselves; other closing orders give way, the newest first, but no stop."""
+    account = draft.account(account_id)
+    net = account.position(running.contract_id).net
+    closing = Side.SELL if net > 0 else Side.BUY
+    short = quantity - abs(net) + leaves(account, running.contract_id, closing).plain
+    for order in reversed(list(account.live_orders(running.contract_id))):
+        plain = order.role in (Role.ENTRY, Role.EXTERNAL) and order.terms.stop_ticks is None
+        if short > 0 and plain and order.terms.side is closing:
+            draft.want_cancel(order, running.cause)
+            short -= order.leaves
 
 
 def _cleared(account: Account, running: RunningExit) -> bool:

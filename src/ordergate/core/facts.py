@@ -88,18 +88,30 @@ def is_ours(order: Order, report: OrderReport) -> bool:
 
 
 def _show(draft: Draft, order: Order, report: OrderReport, read_ns: int | None) -> None:
-    """The terms of an order that is open, or was filled. A row read before our own last word of it says nothing."""
-    if not order.live or (read_ns is not None and order.updated_ns >= read_ns):
+    """The terms of an order that is open, or was filled. What was said before our own last word of it says nothing."""
+    older = report.filled_quantity < order.filled_quantity or (read_ns is not None and order.updated_ns >= read_ns)
+    if not order.live or older:
         return
     account_id = order.terms.account_id
     shown = (report.quantity, report.limit_ticks, report.stop_ticks)
     known = (order.terms.quantity, order.terms.limit_ticks, order.terms.stop_ticks)
     if shown != known and report.order_type is order.terms.order_type:
+        if order.changed and read_ns is None:
+            _verify(draft, order)
+            return
         draft.add(e.OrderModified(account_id, order.order_id, *shown, draft.at_ns))
     order = now(draft, order)
     if report.state is OrderState.FILLED and order.live and order.change is not None:
         text = "the order filled first"
         draft.add(e.ModifyRefused(account_id, order.order_id, order.change.number, text, draft.at_ns))
+
+
+def _verify(draft: Draft, order: Order) -> None:
+    """The hub's row may be older than our change, or newer: REST tells, unless it has been asked or is about to tell."""
+    account_id = order.terms.account_id
+    asked = draft.account(account_id).timers.get(f"order:{order.order_id}", 0) > draft.at_ns
+    if order.change is None and not asked:
+        draft.add(e.LookupSent(account_id, order.order_id, order.tag, draft.at_ns))
 
 
 def _ended(draft: Draft, order: Order, state: OrderState) -> None:

@@ -24,7 +24,8 @@ def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
     """The order one row of the lifecycle table further."""
     status = next_status(order.status, trigger)
     assert status is not None, f"{trigger.value} on an order that is {order.status.value} was journaled"
-    return replace(order, status=status, updated_ns=at_ns or order.updated_ns)
+    # A fill brings the exchange's time, which may be before what we have learned since.
+    return replace(order, status=status, updated_ns=max(at_ns, order.updated_ns))
 
 
 def complete_if_filled(order: Order, at_ns: int) -> Order:

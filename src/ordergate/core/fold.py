@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, Group, RunningExit
+from ordergate.core.account import Account, Doubt, Group, RunningExit
 from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Trigger
@@ -22,6 +22,7 @@ from ordergate.core.timing import (
     CHANGE_READ_NS,
     CLEARING_NS,
     DOUBT_READ_NS,
+    EXIT_RETRY_NS,
     FILL_WAIT_NS,
     REFUSALS_DOUBLED_MAX,
     RESIZE_GAP_NS,
@@ -63,15 +64,12 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.CancelRemembered():
             return replace(account, cancels_remembered=(*account.cancels_remembered, event.order_id))
         case e.UnexpectedBrokerFact():
-            return replace(account, unexplained=event.what)
+            return replace(account, unexplained=event.what, unexplained_ns=event.at_ns)
         case e.SnapshotRequested():
             account = replace(account, snapshot_since_ns=event.at_ns)
             return timer(account, "snapshot", event.at_ns + SNAPSHOT_WAIT_NS)
         case e.PositionDoubted():
-            doubting = account.doubting | {event.contract_id: (event.net_quantity, event.cost_ticks)}
-            return replace(
-                account, doubting=doubting, unexplained=f"position of {event.contract_id} differs from the broker's"
-            )
+            return _doubted(account, event)
         case e.PositionCorrected():
             return corrected(account, event)
         case e.Reconciled():
@@ -124,7 +122,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:  # noqa: C9
         case e.ModifyApproved():
             account = replace(account, number=event.change.number)
             account = timer(account, f"change:{order.order_id}", event.issued_ns + ANSWER_WAIT_NS)
-            return put(account, replace(order, change=event.change, risk_ticks=event.risk_ticks))
+            order = replace(order, change=event.change, change_unknown=False, risk_ticks=event.risk_ticks)
+            return put(account, order)
         case e.OrderModified():
             return _modified(account, order, event)
         case e.ModifyRefused():
@@ -140,6 +139,7 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:  # noqa: C9
         case e.LookupSent():
             wait_ns = STOP_DOUBT_READ_NS if order.role is Role.STOP else DOUBT_READ_NS
             account = timer(account, f"change:{order.order_id}", event.at_ns + CHANGE_READ_NS if order.change else None)
+            account = put(account, replace(order, change_unknown=order.change is not None))
             return timer(account, key, event.at_ns + wait_ns)
         case e.LookupMissed():
             return put(account, replace(order, doubt_reads=order.doubt_reads + 1))
@@ -179,10 +179,9 @@ def _modified(account: Account, order: Order, event: e.OrderModified) -> Account
         and replace(change, quantity=event.quantity, limit_ticks=event.limit_ticks, stop_ticks=event.stop_ticks)
         == change
     ):
-        change = None
+        order = replace(order, change=None, changed=True)
         account = timer(account, f"change:{order.order_id}", None)
-    updated_ns = event.at_ns or order.updated_ns
-    order = replace(order, terms=terms, change=change, changes_refused=0, updated_ns=updated_ns)
+    order = replace(order, terms=terms, changes_refused=0, updated_ns=event.at_ns)
     return settled(account, order, event.at_ns)
 
 
@@ -219,7 +218,7 @@ def _exit(account: Account, event: e.ExitStarted | e.ExitAdvanced | e.ExitFinish
             )
         case e.ExitFinished():
             account = replace(account, exits=without(account.exits, event.contract_id))
-            return timer(account, key, None)
+            return timer(account, key, None if event.flat else event.at_ns + EXIT_RETRY_NS)
     account = replace(account, exits=account.exits | {event.contract_id: running})
     return timer(account, key, event.at_ns + CLEARING_NS)
 
@@ -234,19 +233,33 @@ def _reconciled(account: Account, event: e.Reconciled) -> Account:
     }
     account = replace(account, snapshot_since_ns=0, reconciled_ns=event.started_ns, timers=timers)
     account = replace(account, doubted=account.doubting, doubting={})
-    if event.agreed:
-        return replace(account, unexplained="")
+    if event.agreed and event.started_ns >= account.unexplained_ns:
+        return replace(account, unexplained="", unexplained_ns=0)
     return timer(account, "books", again_ns)
+
+
+def _doubted(account: Account, event: e.PositionDoubted) -> Account:
+    """The same doubt as in the reading before keeps its beginning."""
+    fills = len(account.fills)
+    doubt = Doubt(event.net_quantity, event.cost_ticks, fills, event.at_ns)
+    before = account.doubted.get(event.contract_id)
+    if before is not None and before.is_seen_again(event.net_quantity, event.cost_ticks, fills, before.since_ns):
+        doubt = before
+    return replace(
+        account,
+        doubting=account.doubting | {event.contract_id: doubt},
+        unexplained=f"position of {event.contract_id} differs from the broker's",
+        unexplained_ns=event.at_ns,
+    )
 
 
 def _link_changed(group: Group, event: e.LinkChanged) -> Group:
     """What happened while we could not see is unexplained until the books have been compared."""
     group = replace(group, link_up=event.up, link_reason=event.reason)
-    if event.up:
-        return group
     what = f"not compared since the link was lost: {event.reason}"
-    accounts = {
-        account_id: replace(account, unexplained=account.unexplained or what) if account.adopted else account
-        for account_id, account in group.accounts.items()
-    }
+    accounts = dict(group.accounts)
+    for account_id, account in group.accounts.items():
+        if account.adopted and (account.unexplained or not event.up):
+            unexplained = account.unexplained or what
+            accounts[account_id] = replace(account, unexplained=unexplained, unexplained_ns=event.at_ns)
     return replace(group, accounts=accounts)

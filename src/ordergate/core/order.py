@@ -219,7 +219,8 @@ class Order(msgspec.Struct, frozen=True):
     ``opened_quantity`` is the part of the fills that opened or added to a position, at ``opened_ticks`` (sum of ticks x
     quantity); ``exited_quantity`` is how much of that has been closed again. ``risk_ticks`` is the distance from entry
     to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
-    themselves are counted only with a fill id. ``fingerprint`` tells the same request from another with its id.
+    themselves are counted only with a fill id. ``change_unknown``: how ``change`` ended is being looked up.
+    ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells the same request from another with its id.
     """
 
     order_id: str
@@ -240,6 +241,8 @@ class Order(msgspec.Struct, frozen=True):
     risk_ticks: int = 0
     protection: Protection = Protection()
     change: Change | None = None
+    change_unknown: bool = False
+    changed: bool = False
     changes_refused: int = 0
     cancel_wanted: bool = False
     cancel_sent: int = 0

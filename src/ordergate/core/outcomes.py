@@ -75,11 +75,15 @@ def apply_cancel(draft: Draft, outcome: CancelOutcome) -> None:
 def apply_lookup(draft: Draft, outcome: LookupOutcome) -> None:
     """A search by tag: evidence for or against an order that is in doubt."""
     order = _by_tag(draft, outcome.account_id, outcome.order_tag)
-    if order is None or outcome.outcome is not Outcome.DONE:
+    if order is None:
+        return
+    if outcome.outcome is not Outcome.DONE:
+        if order.status is Status.WORKING and order.change is None:
+            draft.request_snapshot(draft.account(outcome.account_id), "a look-up failed")
         return
     if outcome.found is not None:
         ours = is_ours(order, outcome.found)
-        apply_order(draft, outcome.found)
+        apply_order(draft, outcome.found, draft.at_ns)
         if ours:
             _unconfirmed_change(draft, now(draft, order))
             return
@@ -100,7 +104,7 @@ def _missed(draft: Draft, order: Order) -> None:
 
 
 def _unconfirmed_change(draft: Draft, order: Order) -> None:
-    if order.change is not None and order.live:
+    if order.change is not None and order.change_unknown and order.live:
         text = "the broker still shows the old terms"
         event = e.ModifyRefused(order.terms.account_id, order.order_id, order.change.number, text, draft.at_ns)
         draft.add(event)

@@ -3,8 +3,8 @@
 Invariants:
 1. Reading the same snapshot twice changes nothing the second time.
 2. Orders and fills are applied first; only what they cannot explain is corrected.
-3. A position is corrected only after two snapshots in a row show the same difference, because one may have been
-   overtaken by a fill on its way.
+3. A position is corrected only after two snapshots in a row, the second begun after the first was compared, show the
+   same difference and nothing has filled between them: one alone may have been overtaken by a fill on its way.
 4. An empty or failed read is never a flat position: a failed read makes no snapshot at all.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ordergate.core import events as e
+from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.facts import adopt_order, apply_account, apply_fill, apply_order, unexpected
 from ordergate.core.order import Status
@@ -85,12 +86,19 @@ def _positions_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) ->
             agreed = False
         elif broker.net_quantity == account.position(contract_id).net:
             continue
-        elif account.doubted.get(contract_id) == (broker.net_quantity, broker.cost_ticks):
+        elif _seen_twice(account, broker, snapshot.started_ns):
             draft.add(e.PositionCorrected(account_id, contract_id, broker.net_quantity, broker.cost_ticks))
         else:
-            draft.add(e.PositionDoubted(account_id, contract_id, broker.net_quantity, broker.cost_ticks))
+            draft.add(e.PositionDoubted(account_id, contract_id, broker.net_quantity, broker.cost_ticks, draft.at_ns))
             agreed = False
     return agreed
+
+
+def _seen_twice(account: Account, shown: PositionReport, started_ns: int) -> bool:
+    doubt = account.doubted.get(shown.contract_id)
+    return doubt is not None and doubt.is_seen_again(
+        shown.net_quantity, shown.cost_ticks, len(account.fills), started_ns
+    )
 
 
 def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bool:
@@ -104,7 +112,11 @@ def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bo
             return False
     for row in snapshot.orders:
         ended = account.order(account.broker_ids.get(row.broker_order_id)) if row.state is OrderState.OPEN else None
-        if ended is not None and not ended.live and ended.updated_ns < snapshot.started_ns:
+        if ended is None or ended.live or row.filled_quantity < ended.filled_quantity:
+            continue
+        if ended.updated_ns < snapshot.started_ns:
+            # It counts again from here on, as if somebody else had made it.
             unexpected(draft, account_id, f"{ended.order_id} is {ended.status.value}, and open at the broker")
+            adopt_order(draft, row, [])
             return False
     return True

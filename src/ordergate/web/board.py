@@ -18,8 +18,8 @@ from ordergate.core.account import Account, Group
 from ordergate.core.reports import Quote
 from ordergate.core.rules import fresh_quotes
 from ordergate.web import views
+from ordergate.web.rows import AccountRow, OrderRow, PositionRow, PriceRow
 from ordergate.web.stream import Stream
-from ordergate.web.views import AccountRow, OrderRow, PositionRow, PriceRow
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R", bound=msgspec.Struct)

@@ -26,7 +26,7 @@ from ordergate.web.alarms import alarm
 from ordergate.web.board import Board
 from ordergate.web.stream import Stream
 
-# Prices are shown at most four times a second (design, section 3: the rate at which they are marked).
+# A price is shown at most four times a second (design, section 3: the rate at which they are marked).
 MARK_GAP_S = 0.25
 # The gate may start after us; what was sent before it listens is lost.
 ASK_AGAIN_S = 1.0
@@ -42,6 +42,7 @@ class Mirror:
         self._clock = clock
         self._follower = Follower(bus)
         self._latest: dict[str, Quote] = {}
+        self._shown: dict[str, Quote] = {}
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._moved = asyncio.Event()
         self.stream = Stream()
@@ -62,7 +63,7 @@ class Mirror:
                 tasks.create_task(self._follow(told), name="web: events")
                 tasks.create_task(self._read_quotes(quotes), name="web: quotes")
                 tasks.create_task(self._ask(), name="web: state")
-                tasks.create_task(self._mark(), name="web: marks")
+                tasks.create_task(self._mark_regularly(), name="web: marks")
         finally:
             told.close()
             quotes.close()
@@ -110,6 +111,7 @@ class Mirror:
         assert group is not None, "it was just followed"
         if isinstance(told, State):
             self.board.show(group, now_ns)
+            self._mark()
             return
         self.board.follow(group, told.event, now_ns)
         raised = alarm(group, told.event, now_ns)
@@ -120,6 +122,9 @@ class Mirror:
         async for message in messages:
             quote = _quote.decode(message)
             self._latest[quote.contract_id] = quote
+            if quote.contract_id not in self._shown:
+                self._shown[quote.contract_id] = quote
+                self._mark()
 
     async def _ask(self) -> None:
         while True:
@@ -127,8 +132,12 @@ class Mirror:
                 await self._follower.ask()
             await asyncio.sleep(ASK_AGAIN_S)
 
-    async def _mark(self) -> None:
+    async def _mark_regularly(self) -> None:
         while True:
-            if self.group is not None:
-                self.board.mark(self._latest, self._clock.now_ns())
+            self._shown = dict(self._latest)
+            self._mark()
             await asyncio.sleep(MARK_GAP_S)
+
+    def _mark(self) -> None:
+        if self.group is not None:
+            self.board.mark(self._shown, self._clock.now_ns())

@@ -14,7 +14,8 @@ from ordergate.core import answers
 from ordergate.core.commands import Answer
 from ordergate.errors import InputRefused
 from ordergate.net.port import Response
-from ordergate.web.views import BreachRow, breach_row
+from ordergate.web.rows import BreachRow
+from ordergate.web.views import breach_row
 
 _HEADERS = {
     "content-type": "application/json",

@@ -1,7 +1,8 @@
 """The HTTP API of port 3003. It listens on the loopback only and never on anything else.
 
 Reading: bare arrays of accounts, positions and orders, prices by symbol, and the event stream with its snapshot.
-Asking: see ``asking``. Every failure, of every route, has the shape ``replies.Failure``.
+Asking: see ``asking``. Every failure has the shape ``replies.Failure``; only a body that is too large is turned away
+with 413 by the network, before it is read.
 
 Invariants:
 1. Every request passes ``guard`` first.
@@ -28,6 +29,7 @@ from ordergate.web import guard, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
 from ordergate.web.replies import refused, reply
+from ordergate.web.rows import PriceRow
 
 _log = logger("web")
 HOST = "127.0.0.1"
@@ -82,6 +84,12 @@ class WebServer:
         """The origin, with the port really bound."""
         return self._server.url
 
+    @property
+    def ready(self) -> bool:
+        """Whether the gate's state and a price of every allowed product are here to be shown."""
+        group = self._mirror.group
+        return group is not None and set(group.limits.allowed_symbols) <= set(self._prices())
+
     async def start(self, port: int) -> None:
         """Listen on ``port`` (0 = any free one) and follow the gate. Raises ``PortInUse``."""
         self._server = await self._network.serve(self.answer, host=HOST, port=port, body_bytes_max=BODY_BYTES_MAX)
@@ -126,10 +134,10 @@ class WebServer:
             return reply(self._price(symbol))
         return reply(self._reading[path](group))
 
-    def _prices(self) -> dict[str, views.PriceRow]:
+    def _prices(self) -> dict[str, PriceRow]:
         return self._mirror.board.prices(self._clock.now_ns())
 
-    def _price(self, symbol: str) -> views.PriceRow:
+    def _price(self, symbol: str) -> PriceRow:
         row = self._prices().get(symbol)
         if row is None:
             raise InputRefused("NO_PRICE", f"no price of {symbol[:64]!r} is known")

@@ -1,11 +1,8 @@
-"""The read models: rows of accounts, positions, orders and prices, as the HTTP API shows them.
+"""The read models: how the rows that the HTTP API shows follow from the state.
 
-Pure functions of (state, quotes, now); nothing here is kept. Money is US dollars and prices are the instrument's own,
-both exact decimals that leave as JSON numbers. Instants are ISO 8601 in UTC, or milliseconds where documented so.
+Pure functions of (state, quotes, now); nothing here is kept.
 
-Invariants:
-1. Every key a row has, it always has: what is not known is null, never left out and never made up.
-2. A figure that needs a price uses a fresh two-sided quote (``rules.fresh``) or is null.
+Invariant: a figure that needs a price uses a fresh two-sided quote (``rules.fresh``) or is null.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
-import msgspec
+from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
 from ordergate.core.events import TradingState
@@ -27,9 +24,20 @@ from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.rules import fresh_quotes
 from ordergate.core.sessions import utc_text
+from ordergate.web.rows import (
+    AccountRow,
+    BreachRow,
+    InstrumentRow,
+    LegRow,
+    OrderRow,
+    PositionRow,
+    PriceRow,
+    Rows,
+    Timestamps,
+    TradingStatus,
+)
 
 EXTERNAL = "EXTERNAL"
-_LISTED = (Role.ENTRY, Role.EXTERNAL)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
 # Digits of an average price that lies between two ticks: the finest listed tick, 0.0000005, and three digits more.
@@ -48,157 +56,12 @@ STATUS = {
 }
 
 
-class BreachRow(msgspec.Struct, frozen=True):
-    """``limit`` and ``actual`` are numbers where the rule measures in numbers, else its words."""
-
-    code: str
-    limit: Decimal | str
-    actual: Decimal | str
-    message: str
-
-
-class LegRow(msgspec.Struct, frozen=True, rename="camel"):
-    order_id: str
-    price: Decimal
-    quantity: int
-    status: str
-
-
-class Timestamps(msgspec.Struct, frozen=True):
-    received: str | None
-    decided: str | None
-    updated: str | None
-
-
-class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
-    """An entry, or an order of somebody else (``source`` EXTERNAL). ``instrument`` is the symbol.
-
-    ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
-    ``reason`` says why it was rejected, cancelled or is in doubt.
-    """
-
-    order_id: str
-    account_id: int
-    instrument: str
-    contract_id: str
-    side: str
-    quantity: int
-    filled_quantity: int
-    order_type: str
-    limit_price: Decimal | None
-    stop_price: Decimal | None
-    status: str
-    average_fill_price: Decimal | None
-    stop_loss: LegRow | None
-    take_profit: LegRow | None
-    broker_order_id: int | None
-    breaches: tuple[BreachRow, ...]
-    source: str
-    timestamps: Timestamps
-    reason: str
-
-
-class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
-    """A net position. Some names stand twice because both are documented.
-
-    ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
-    that price, so the exit's fees are not in it (they are in the account's ``equity`` and ``day_pnl``). ``stop_loss``
-    and ``take_profit`` are the orders that would fill first. ``protected``: stops that rest at the broker cover all of
-    it. A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
-    """
-
-    position_id: str
-    account_id: int
-    instrument: str
-    symbol: str
-    contract_id: str
-    side: str
-    quantity: int
-    net_position: int
-    average_price: Decimal | None
-    avg_price: Decimal | None
-    current_price: Decimal | None
-    unrealized_pnl: Decimal | None = msgspec.field(name="unrealizedPnL")
-    stop_loss: LegRow | None
-    take_profit: LegRow | None
-    protected: bool
-
-
-class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
-    """An account. ``equity`` is the balance and the open P&L less the fees of closing.
-
-    ``day_pnl`` is the figure the daily loss limit judges, net of fees; it and ``equity`` are null while a price they
-    need is missing. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
-    """
-
-    id: int
-    account_id: int
-    name: str
-    balance: Decimal
-    can_trade: bool
-    equity: Decimal | None
-    day_pnl: Decimal | None
-    daily_loss_limit: Decimal
-    trading_state: str
-    reason: str
-    trading_day: str
-    link_up: bool
-
-
-class PriceRow(msgspec.Struct, frozen=True, rename="camel"):
-    """The latest quote of a symbol's active contract. ``timestamp`` is when we last heard of it."""
-
-    symbol: str
-    contract_id: str
-    bid: Decimal | None
-    ask: Decimal | None
-    last: Decimal | None
-    timestamp: int
-    age_ms: int
-
-
-class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
-    """A contract that can be traded now. ``allowed``: the limits let orders in it through."""
-
-    symbol: str
-    contract_id: str
-    name: str
-    tick_size: Decimal
-    tick_value: Decimal
-    point_value: Decimal
-    is_active: bool
-    allowed: bool
-
-
-class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """The documented three. ``current_operation`` is the exit under way, ``locked`` whether there is one.
-
-    ``can_trade``: at least one account could take new risk now.
-    """
-
-    locked: bool
-    current_operation: str | None
-    can_trade: bool
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """All rows. Orders are the oldest first; prices are by symbol, and their age is 0."""
-
-    accounts: dict[int, AccountRow]
-    positions: dict[tuple[int, str], PositionRow]
-    orders: dict[tuple[int, str], OrderRow]
-    prices: dict[str, PriceRow]
-
-
 def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
     """Everything there is to show."""
     market = fresh_quotes(quotes, group.limits.quote_age_ms_max, now_ns)
     adopted = [account for account in group.accounts.values() if account.adopted]
     listed = [
-        order
-        for account in adopted
-        for order in (*account.orders.values(), *account.done.values())
-        if order.role in _LISTED
+        order for account in adopted for order in (*account.orders.values(), *account.done.values()) if is_listed(order)
     ]
     legs = legs_of(group)
     return Rows(
@@ -239,7 +102,7 @@ def active(group: Group) -> dict[str, Instrument]:
 
 def is_listed(order: Order) -> bool:
     """Whether an order has a row of its own: legs are told with their entry, closing orders with their position."""
-    return order.role in _LISTED
+    return order.role in (Role.ENTRY, Role.EXTERNAL)
 
 
 def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
@@ -357,7 +220,7 @@ def price_row(instrument: Instrument, quote: Quote) -> PriceRow:
 
 def aged(row: PriceRow, now_ns: int) -> PriceRow:
     """``row`` with its age at ``now_ns``."""
-    return msgspec.structs.replace(row, age_ms=max(0, now_ns // _MS_NS - row.timestamp))
+    return replace(row, age_ms=max(0, now_ns // _MS_NS - row.timestamp))
 
 
 def instrument_rows(group: Group) -> list[InstrumentRow]:

@@ -1,0 +1,155 @@
+"""The shapes of what the HTTP API shows: rows of accounts, positions, orders, prices and instruments.
+
+Money is US dollars and prices are the instrument's own, both exact decimals that leave as JSON numbers. Instants are
+ISO 8601 in UTC, or milliseconds where documented so.
+
+Invariant: every key a row has, it always has. What is not known is null, never left out and never made up.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+
+class BreachRow(msgspec.Struct, frozen=True):
+    """``limit`` and ``actual`` are numbers where the rule measures in numbers, else its words."""
+
+    code: str
+    limit: Decimal | str
+    actual: Decimal | str
+    message: str
+
+
+class LegRow(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: str
+    price: Decimal
+    quantity: int
+    status: str
+
+
+class Timestamps(msgspec.Struct, frozen=True):
+    received: str | None
+    decided: str | None
+    updated: str | None
+
+
+class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
+    """An entry, or an order of somebody else (``source`` EXTERNAL). ``instrument`` is the symbol.
+
+    ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
+    ``reason`` says why it was rejected, cancelled or is in doubt.
+    """
+
+    order_id: str
+    account_id: int
+    instrument: str
+    contract_id: str
+    side: str
+    quantity: int
+    filled_quantity: int
+    order_type: str
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    status: str
+    average_fill_price: Decimal | None
+    stop_loss: LegRow | None
+    take_profit: LegRow | None
+    broker_order_id: int | None
+    breaches: tuple[BreachRow, ...]
+    source: str
+    timestamps: Timestamps
+    reason: str
+
+
+class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A net position. Some names stand twice because both are documented.
+
+    ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
+    that price, so the exit's fees are not in it (they are in the account's ``equity`` and ``day_pnl``). ``stop_loss``
+    and ``take_profit`` are the orders that would fill first. ``protected``: stops that rest at the broker cover all of
+    it. A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    """
+
+    position_id: str
+    account_id: int
+    instrument: str
+    symbol: str
+    contract_id: str
+    side: str
+    quantity: int
+    net_position: int
+    average_price: Decimal | None
+    avg_price: Decimal | None
+    current_price: Decimal | None
+    unrealized_pnl: Decimal | None = msgspec.field(name="unrealizedPnL")
+    stop_loss: LegRow | None
+    take_profit: LegRow | None
+    protected: bool
+
+
+class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
+    """An account. ``equity`` is the balance and the open P&L less the fees of closing.
+
+    ``day_pnl`` is the figure the daily loss limit judges, net of fees; it and ``equity`` are null while a price they
+    need is missing. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
+    """
+
+    id: int
+    account_id: int
+    name: str
+    balance: Decimal
+    can_trade: bool
+    equity: Decimal | None
+    day_pnl: Decimal | None
+    daily_loss_limit: Decimal
+    trading_state: str
+    reason: str
+    trading_day: str
+    link_up: bool
+
+
+class PriceRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The latest quote of a symbol's active contract. ``timestamp`` is when we last heard of it."""
+
+    symbol: str
+    contract_id: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    timestamp: int
+    age_ms: int
+
+
+class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
+    """A contract that can be traded now. ``allowed``: the limits let orders in it through."""
+
+    symbol: str
+    contract_id: str
+    name: str
+    tick_size: Decimal
+    tick_value: Decimal
+    point_value: Decimal
+    is_active: bool
+    allowed: bool
+
+
+class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The documented three. ``current_operation`` is the exit under way, ``locked`` whether there is one.
+
+    ``can_trade``: at least one account could take new risk now.
+    """
+
+    locked: bool
+    current_operation: str | None
+    can_trade: bool
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """All rows. Orders are the oldest first; prices are by symbol, and their age is 0."""
+
+    accounts: dict[int, AccountRow]
+    positions: dict[tuple[int, str], PositionRow]
+    orders: dict[tuple[int, str], OrderRow]
+    prices: dict[str, PriceRow]

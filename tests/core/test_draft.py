@@ -1,0 +1,68 @@
+"""A decision in the making: every event is folded at once, every approval has a number and a tag of its own."""
+
+from __future__ import annotations
+
+from ordergate.core import events as e
+from ordergate.core.draft import Draft
+from ordergate.core.order import Order, OrderType, Protection, Role, Side, Status, Terms
+from tests.core.desk import ACCOUNT, ASK, MES, Desk
+
+TERMS = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
+
+
+def draft(desk: Desk) -> Draft:
+    return Draft(desk.group, desk.now_ns, desk.quotes)
+
+
+def test_what_is_added_is_seen_at_once_and_the_group_it_began_with_is_untouched() -> None:
+    desk = Desk()
+    begun = draft(desk)
+    begun.add(e.EpochRaised(ACCOUNT, 7, "test"))
+    assert begun.account(ACCOUNT).epoch == 7
+    assert desk.account.epoch == 0
+    assert len(begun.events) == 1
+
+
+def test_approvals_are_numbered_and_tagged_one_by_one() -> None:
+    begun = draft(Desk())
+    for name in ("a", "b"):
+        begun.approve(Order(name, TERMS, Role.ENTRY, Status.APPROVED), e.ApprovalKind.APPROVED)
+    begun.approve_close("x", TERMS)
+    approved = [event for event in begun.events if isinstance(event, e.OrderApproved)]
+    assert [event.number for event in approved] == [1, 2, 3]
+    assert [event.order.tag for event in approved] == [f"og-desk-{ACCOUNT}-{n}" for n in (1, 2, 3)]
+    assert [event.order.order_id for event in approved] == ["a", "b", "x/close/3"]
+    assert approved[0].quote == begun.quotes[MES.contract_id]
+
+
+def test_a_cancel_is_wanted_once_and_only_of_what_is_live() -> None:
+    begun = draft(Desk())
+    begun.approve(Order("a", TERMS, Role.ENTRY, Status.APPROVED), e.ApprovalKind.APPROVED)
+    for _ in range(2):
+        begun.want_cancel(begun.account(ACCOUNT).orders["a"], "test")
+    begun.want_cancel(Order("b", TERMS, Role.ENTRY, Status.FILLED), "test")
+    assert len([event for event in begun.events if isinstance(event, e.CancelWanted)]) == 1
+
+
+def test_a_promise_that_stays_as_it_is_is_no_event() -> None:
+    desk = Desk()
+    desk.hold("a")
+    begun = draft(desk)
+    begun.set_protection(desk.order("a"), desk.order("a").protection)
+    assert begun.events == []
+    begun.set_protection(desk.order("a"), Protection())
+    assert len(begun.events) == 1
+
+
+def test_a_snapshot_under_way_is_not_asked_for_again_unless_it_must_be_newer() -> None:
+    begun = draft(Desk())
+    for anew, asked in ((False, 1), (False, 1), (True, 2)):
+        begun.request_snapshot(begun.account(ACCOUNT), "test", anew=anew)
+        assert len(begun.events) == asked
+
+
+def test_the_price_of_a_decision_is_the_one_it_was_given() -> None:
+    desk = Desk()
+    desk.quote(MES, ASK - 5, ASK - 4)
+    desk.submit("a")
+    assert desk.told(e.OrderApproved)[0].quote == desk.quotes[MES.contract_id]

@@ -1,0 +1,81 @@
+"""What an event calls for: one effect or none, and never one that adds risk without an approval."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
+from ordergate.core.reports import LinkReport, Outcome
+from tests.core.desk import ACCOUNT, ASK, BID, Desk
+
+CALLS = {
+    e.OrderApproved: Place,
+    e.ModifyApproved: Modify,
+    e.CancelSent: Cancel,
+    e.LookupSent: LookUp,
+    e.SnapshotRequested: ReadSnapshot,
+    e.EpochRaised: RaiseEpoch,
+}
+
+
+def eventful() -> Desk:
+    """A desk to which nearly everything has happened."""
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.protect(stop=ASK - 20)
+    desk.submit("b", quantity=11)
+    desk.submit("c", limit=BID)
+    desk.placed("c", Outcome.UNKNOWN)
+    desk.feed(LinkReport(up=False, reason="x"))
+    desk.feed(LinkReport(up=True))
+    desk.flatten()
+    return desk
+
+
+def test_every_effect_has_exactly_one_kind_of_event_that_calls_for_it() -> None:
+    assert set(CALLS.values()) == set(get_args(Effect))
+    desk = eventful()
+    for event in desk.events:
+        found = effects(desk.group, event) if type(event) not in CALLS else ()
+        assert found == ()
+    assert {type(effect) for effect in desk.effects} == set(get_args(Effect))
+
+
+@pytest.mark.parametrize("kind", CALLS, ids=lambda kind: kind.__name__)
+def test_an_event_that_calls_for_an_effect_calls_for_one(kind: type[e.Event]) -> None:
+    desk = eventful()
+    event = desk.told(kind)[-1]
+    (effect,) = effects(desk.group, event)
+    assert isinstance(effect, CALLS[kind])
+
+
+def test_an_order_leaves_only_by_an_approval_and_carries_its_ground() -> None:
+    desk = eventful()
+    approved = desk.told(e.OrderApproved)
+    places = desk.asked(Place)
+    assert [place.order_tag for place in places] == [event.order.tag for event in approved]
+    assert [place.terms for place in places] == [event.order.terms for event in approved]
+    numbers = [place.grant.number for place in places] + [change.grant.number for change in desk.asked(Modify)]
+    assert len(set(numbers)) == len(numbers), "an approval's number is used once"
+
+
+def test_a_modify_tells_the_whole_new_look() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.protect(stop=ASK - 20)
+    (change,) = desk.asked(Modify)
+    stop = desk.stop("a")
+    assert change.terms == replace(stop.terms, stop_ticks=ASK - 20)
+    assert change.broker_order_id == stop.broker_order_id
+
+
+def test_a_lookup_names_the_tag() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.UNKNOWN)
+    (search,) = desk.asked(LookUp)
+    assert (search.account_id, search.order_tag) == (ACCOUNT, desk.order("a").tag)

@@ -1,0 +1,165 @@
+"""An honest broker with a bad line: it does what it is asked, and what it says may come late, twice, or not at all.
+
+It keeps no secrets from the test: ``orders`` and ``net`` are the truth that the gate only hears about. It matches no
+prices; the test decides which order fills, so that every order of fills can happen.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place
+from ordergate.core.order import OrderType, Side, Terms
+from ordergate.core.reports import (
+    AccountReport,
+    CancelOutcome,
+    FillReport,
+    LookupOutcome,
+    ModifyOutcome,
+    OrderReport,
+    OrderState,
+    Outcome,
+    PlaceOutcome,
+    PositionReport,
+    Report,
+)
+from tests.core.desk import ACCOUNT, ASK, MES
+
+PRICE = ASK
+
+
+class Broker:
+    """``rows`` and ``fills`` are the two streams of the user hub, each in its order; ``answers`` come over REST."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, OrderReport] = {}
+        self.executions: list[FillReport] = []
+        self.net = 0
+        self.rows: deque[OrderReport] = deque()
+        self.fills: deque[FillReport] = deque()
+        self.answers: list[Report] = []
+        self.now_ns = 0
+        self._next_id = 1_000
+
+    @property
+    def open_orders(self) -> list[OrderReport]:
+        return [row for row in self.orders.values() if row.state is OrderState.OPEN]
+
+    @property
+    def account(self) -> AccountReport:
+        return AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_000), can_trade=True)
+
+    @property
+    def position(self) -> tuple[PositionReport, ...]:
+        return (PositionReport(ACCOUNT, MES.contract_id, self.net, self.net * PRICE),) if self.net else ()
+
+    def leaves(self, side: Side) -> int:
+        """What is open on one side, in contracts."""
+        return sum(row.quantity - row.filled_quantity for row in self.open_orders if row.side is side)
+
+    def perform(self, effect: Effect, outcome: Outcome, *, made: bool) -> None:
+        """Do what is asked if ``made``, and answer ``outcome``; an answer of DONE or REFUSED is always the true one."""
+        match effect:
+            case Place():
+                self._place(effect, outcome, made=made)
+            case Modify():
+                self._modify(effect, outcome, made=made)
+            case Cancel():
+                self._cancel(effect, outcome, made=made)
+            case LookUp():
+                found = next((row for row in self.orders.values() if row.order_tag == effect.order_tag), None)
+                done = outcome is not Outcome.UNKNOWN
+                self.answers.append(
+                    LookupOutcome(ACCOUNT, effect.order_tag, Outcome.DONE if done else outcome, found if done else None)
+                )
+            case _:
+                raise AssertionError(f"{effect} is not a request")
+
+    def _place(self, effect: Place, outcome: Outcome, *, made: bool) -> None:
+        row = self.make(effect.terms, effect.order_tag, OrderState.OPEN if made else OrderState.REJECTED, tell=False)
+        if not made and outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
+            del self.orders[row.broker_order_id]
+        else:
+            self.rows.append(row)
+        number = row.broker_order_id if outcome in (Outcome.DONE, Outcome.REFUSED) else None
+        self.answers.append(PlaceOutcome(ACCOUNT, effect.order_tag, outcome, number, 0, outcome.value))
+
+    def make(self, terms: Terms, tag: str | None, state: OrderState = OrderState.OPEN, *, tell: bool = True) -> OrderReport:
+        """An order comes into being."""
+        self._next_id += 1
+        row = OrderReport(
+            account_id=ACCOUNT,
+            broker_order_id=self._next_id,
+            order_tag=tag,
+            contract_id=terms.contract_id,
+            side=terms.side,
+            order_type=terms.order_type,
+            quantity=terms.quantity,
+            limit_ticks=terms.limit_ticks,
+            stop_ticks=terms.stop_ticks,
+            state=state,
+            filled_quantity=0,
+            created_ns=self.now_ns,
+        )
+        self.orders[row.broker_order_id] = row
+        if tell:
+            self.rows.append(row)
+        return row
+
+    def _modify(self, effect: Modify, outcome: Outcome, *, made: bool) -> None:
+        row, terms = self.orders[effect.broker_order_id], effect.terms
+        able = row.state is OrderState.OPEN and terms.quantity > row.filled_quantity
+        if made and able:
+            self.change(row, quantity=terms.quantity, limit_ticks=terms.limit_ticks, stop_ticks=terms.stop_ticks)
+        if outcome is Outcome.DONE and not able:
+            outcome = Outcome.REFUSED
+        self.answers.append(ModifyOutcome(ACCOUNT, effect.order_tag, effect.grant.number, outcome, 0, outcome.value))
+
+    def _cancel(self, effect: Cancel, outcome: Outcome, *, made: bool) -> None:
+        row = self.orders[effect.broker_order_id]
+        able = row.state is OrderState.OPEN
+        if made and able:
+            self.change(row, state=OrderState.CANCELLED)
+        if outcome is Outcome.DONE and not able:
+            outcome = Outcome.REFUSED
+        self.answers.append(CancelOutcome(ACCOUNT, effect.broker_order_id, outcome))
+
+    def change(self, row: OrderReport, **changed: object) -> None:
+        """An order changes, whoever asked for it."""
+        row = replace(row, **changed)
+        self.orders[row.broker_order_id] = row
+        self.rows.append(row)
+
+    def fill(self, row: OrderReport, quantity: int) -> None:
+        """``quantity`` of an open order fills."""
+        filled = row.filled_quantity + quantity
+        assert filled <= row.quantity
+        self.net += row.side.sign * quantity
+        fill = FillReport(
+            account_id=ACCOUNT,
+            fill_id=len(self.executions) + 1,
+            broker_order_id=row.broker_order_id,
+            contract_id=row.contract_id,
+            side=row.side,
+            quantity=quantity,
+            price_ticks=_price(row),
+            fee_usd=Decimal(0),
+            pnl_usd=None,
+            voided=False,
+            at_ns=self.now_ns,
+        )
+        self.executions.append(fill)
+        self.fills.append(fill)
+        state = OrderState.FILLED if filled == row.quantity else OrderState.OPEN
+        self.change(row, filled_quantity=filled, state=state)
+
+
+def _price(row: OrderReport) -> int:
+    if row.order_type is OrderType.LIMIT and row.limit_ticks is not None:
+        return row.limit_ticks
+    if row.order_type is OrderType.STOP and row.stop_ticks is not None:
+        return row.stop_ticks
+    return PRICE

@@ -1,0 +1,324 @@
+"""A gate and a broker with a bad line between them, driven by choices that hypothesis makes.
+
+Whatever is under way between the two is in this module's hands: a request may be made or lost, its answer may be lost, a
+report may come late, twice or never, and in any order, but for the rows of one order, which the hub tells in theirs.
+Requests older than five seconds are not sent, as the connection manager refuses their approvals.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from ordergate.core import events as e
+from ordergate.core.account import Group
+from ordergate.core.commands import Leg
+from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
+from ordergate.core.fold import evolve
+from ordergate.core.inputs import Input
+from ordergate.core.limits import Limits
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.reports import BrokerSnapshot, FillReport, LinkReport, OrderReport, OrderState, Outcome, PositionReport
+from ordergate.journal.codec import decode, encode
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk
+from tests.properties.broker import Broker
+
+APPROVAL_NS = 5 * SECOND_NS
+
+
+class Choices:
+    """Numbers that hypothesis has chosen, taken one after the other; 0 when they are used up."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = deque(data)
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def below(self, count: int) -> int:
+        """0 to ``count`` - 1."""
+        return self._left.popleft() % count if self._left else 0
+
+    def chance(self, one_in: int) -> bool:
+        """Rarely true; never when used up."""
+        return self.below(one_in) == one_in - 1
+
+
+class Request(msgspec.Struct, frozen=True):
+    """An effect on its way to the broker."""
+
+    effect: Effect
+    since_ns: int
+
+
+class Reading(msgspec.Struct):
+    """A snapshot in the making: positions first, then orders, fills last."""
+
+    started_ns: int
+    positions: tuple[PositionReport, ...] | None = None
+    orders: tuple[OrderReport, ...] | None = None
+
+
+class World:
+    """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too."""
+
+    def __init__(self, choices: Choices, limits: Limits, *, legs: bool, strangers: bool = False, faults: bool = True) -> None:
+        self.choices = choices
+        self.legs = legs
+        self.strangers = strangers
+        self.faults = faults
+        self.broker = Broker()
+        self.desk = Desk(limits)
+        self.history = list(self.desk.events)
+        self.desk.forget()
+        self.requests: list[Request] = []
+        self.readings: list[Reading] = []
+        self.names = 0
+        self.after: Callable[[], None] = lambda: None
+
+    # What is between the two.
+
+    def feed(self, given: Input) -> None:
+        """The gate takes an input; what it asks for is on its way. No two things happen at the same instant."""
+        self.desk.now_ns += 1
+        self.desk.feed(given)
+        self._collect()
+
+    def _collect(self) -> None:
+        desk = self.desk
+        self.history += desk.events
+        for effect in desk.effects:
+            if isinstance(effect, ReadSnapshot):
+                self.readings.append(Reading(0))
+            elif not isinstance(effect, RaiseEpoch):
+                self.requests.append(Request(effect, desk.now_ns))
+        desk.forget()
+        self.after()
+
+    def carry(self, index: int, *, honest: bool = False) -> None:
+        """One request reaches the broker, or does not."""
+        request = self.requests.pop(index)
+        self.broker.now_ns = self.desk.now_ns
+        if self.desk.now_ns - request.since_ns > APPROVAL_NS and isinstance(request.effect, Place | Modify):
+            self.broker.perform(request.effect, Outcome.NOT_SENT, made=False)
+            return
+        outcome, made = (Outcome.DONE, True) if honest else self._fate(request.effect)
+        self.broker.perform(request.effect, outcome, made=made)
+
+    def _fate(self, effect: Effect) -> tuple[Outcome, bool]:
+        fates = [(Outcome.DONE, True)] * 4
+        if self.faults:
+            fates += [(Outcome.UNKNOWN, True), (Outcome.UNKNOWN, False), (Outcome.NOT_SENT, False)]
+            fates += [(Outcome.REFUSED, False)]
+        outcome, made = fates[self.choices.below(len(fates))]
+        if isinstance(effect, Cancel | LookUp) and outcome is Outcome.REFUSED:
+            return Outcome.UNKNOWN, False
+        return outcome, made
+
+    def read_on(self, index: int) -> None:
+        """A snapshot under way gets one list further."""
+        reading = self.readings[index]
+        broker = self.broker
+        if reading.positions is None:
+            self.desk.now_ns += 1
+            reading.started_ns = self.desk.now_ns
+            reading.positions = broker.position
+        elif reading.orders is None:
+            reading.orders = tuple(broker.orders.values())
+        else:
+            self.readings.pop(index)
+            snapshot = BrokerSnapshot(
+                broker.account, 0, reading.started_ns, reading.positions, reading.orders, tuple(broker.executions)
+            )
+            self.feed(snapshot)
+
+    def hear(self) -> None:
+        """One report arrives: an answer, a row or a fill."""
+        streams = [name for name in ("answers", "rows", "fills") if getattr(self.broker, name)]
+        if not streams:
+            return
+        match streams[self.choices.below(len(streams))]:
+            case "answers":
+                self.feed(self.broker.answers.pop(self.choices.below(len(self.broker.answers))))
+            case "rows":
+                self._heard(self.broker.rows.popleft())
+            case _:
+                fills = self.broker.fills
+                fills.rotate(-self.choices.below(len(fills)))
+                self._heard(fills.popleft())
+
+    def _heard(self, report: OrderReport | FillReport) -> None:
+        if self.faults and self.choices.chance(12):
+            return
+        self.feed(report)
+        if self.faults and self.choices.chance(12):
+            self.feed(report)
+
+    # What happens.
+
+    def step(self) -> None:
+        """One thing happens, chosen by the choices."""
+        kinds = [self.carry_one, self.hear, self.fill_one, self.submit, self.pass_time, self.ask]
+        weights = [4, 5, 4, 3, 1, 2]
+        if self.strangers:
+            kinds.append(self.meddle)
+            weights.append(1)
+        if self.faults:
+            kinds.append(self.flap)
+            weights.append(1)
+        lots = [kind for kind, weight in zip(kinds, weights, strict=True) for _ in range(weight)]
+        lots[self.choices.below(len(lots))]()
+
+    def carry_one(self) -> None:
+        if self.readings and (not self.requests or self.choices.chance(3)):
+            self.read_on(self.choices.below(len(self.readings)))
+        elif self.requests:
+            self.carry(self.choices.below(len(self.requests)))
+
+    def fill_one(self) -> None:
+        rows = self.broker.open_orders
+        if rows:
+            row = rows[self.choices.below(len(rows))]
+            left = row.quantity - row.filled_quantity
+            self.broker.now_ns = self.desk.now_ns
+            self.broker.fill(row, left if self.choices.below(2) else 1 + self.choices.below(left))
+
+    def submit(self) -> None:
+        self.names += 1
+        side = (Side.BUY, Side.SELL)[self.choices.below(2)]
+        quantity = 1 + self.choices.below(6)
+        limit = (None, BID - 8 if side is Side.BUY else ASK + 8)[self.choices.below(2)]
+        stop: Exit | Leg = Leg.OFF
+        target: Exit | Leg = Leg.OFF
+        if self.legs:
+            stop = (Exit(40), Exit(8), Exit(40), Leg.OFF)[self.choices.below(4)]
+            target = (Exit(80), Leg.OFF, Exit(16))[self.choices.below(3)]
+        self.desk.submit(f"o{self.names}", side, quantity, limit=limit, stop=stop, target=target)
+        self._collect()
+
+    def pass_time(self) -> None:
+        until = self.desk.now_ns + (50, 250, 500, 1_000, 2_500, 5_000)[self.choices.below(6)] * MS_NS
+        self.desk.wait((until - self.desk.now_ns) // MS_NS)
+        self._collect()
+
+    def ask(self) -> None:
+        """Somebody cancels, changes, closes, flattens or moves a stop."""
+        desk, live = self.desk, list(self.desk.account.live_orders())
+        match self.choices.below(8):
+            case 0 | 1 if live:
+                desk.cancel(live[self.choices.below(len(live))].order_id)
+            case 2 | 3 if live:
+                order = live[self.choices.below(len(live))]
+                desk.modify(order.order_id, quantity=1 + self.choices.below(6))
+            case 4:
+                desk.close()
+            case 5:
+                desk.close(1 + self.choices.below(3))
+            case 6:
+                (desk.flatten, desk.cancel_all)[self.choices.below(2)]()
+            case 7 if self.legs:
+                desk.protect(stop=BID - 4 - self.choices.below(30), target=ASK + 4 + self.choices.below(30))
+        self._collect()
+
+    def flap(self) -> None:
+        """The link goes and comes back; what the hub would have said is lost."""
+        self.feed(LinkReport(up=False, reason="lost"))
+        if self.choices.chance(2):
+            self.broker.rows.clear()
+            self.broker.fills.clear()
+        self.feed(LinkReport(up=True))
+
+    def meddle(self) -> None:
+        """Somebody trades on the broker's own page."""
+        rows = self.broker.open_orders
+        self.broker.now_ns = self.desk.now_ns
+        what = self.choices.below(4)
+        if what == 0:
+            side = (Side.BUY, Side.SELL)[self.choices.below(2)]
+            self.broker.make(Terms(ACCOUNT, MES.contract_id, side, 1 + self.choices.below(3), OrderType.MARKET), None)
+        elif rows:
+            row = rows[self.choices.below(len(rows))]
+            if what == 1:
+                self.broker.change(row, state=OrderState.CANCELLED)
+            elif row.stop_ticks is not None:
+                self.broker.change(row, stop_ticks=row.stop_ticks - 20 + self.choices.below(40))
+
+    # The end.
+
+    def come_to_rest(self) -> None:
+        """The line is good again, nothing fills any more, and the books are compared."""
+        self.faults = False
+        for _ in range(2):
+            self.feed(LinkReport(up=False, reason="lost"))
+            self.feed(LinkReport(up=True))
+            self._deliver_all()
+        quiet = 0
+        for _ in range(2_000):
+            before = len(self.history)
+            self._deliver_all()
+            self.desk.wait(300)
+            self._collect()
+            quiet = quiet + 1 if len(self.history) == before else 0
+            if quiet * 300 > 16_000:  # longer than any timer but the day's
+                return
+        raise AssertionError("it does not come to rest")
+
+    def _deliver_all(self) -> None:
+        while self.requests or self.readings or self.broker.answers or self.broker.rows or self.broker.fills:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        while self.broker.answers:
+            self.feed(self.broker.answers.pop(0))
+        while self.broker.rows:
+            self.feed(self.broker.rows.popleft())
+        while self.broker.fills:
+            self.feed(self.broker.fills.popleft())
+        if self.requests:
+            self.carry(0, honest=True)
+        elif self.readings:
+            self.read_on(0)
+        self.broker.now_ns = self.desk.now_ns
+        for row in self.broker.open_orders:  # a market order does not rest
+            if row.order_type is OrderType.MARKET:
+                self.broker.fill(row, row.quantity - row.filled_quantity)
+
+    # What must hold.
+
+    def check_replay(self) -> None:
+        """The journal, written and read again, gives the state that is live."""
+        folded = Group()
+        for event in self.history:
+            folded = evolve(folded, decode(*encode(event)))
+        assert folded == self.desk.group
+
+    def check_agreement(self) -> None:
+        """At rest the books are the broker's, and nothing is left to explain."""
+        account = self.desk.account
+        assert self.desk.net() == self.broker.net
+        assert {order.broker_order_id for order in account.live_orders()} == {
+            row.broker_order_id for row in self.broker.open_orders
+        }
+        assert all(order.status is Status.WORKING for order in account.live_orders())
+        assert (account.unexplained, account.exits, account.held) == ("", {}, {})
+
+    def check_coverage(self) -> None:
+        """At rest every contract that is held under a promise is covered by a stop at its level, exactly."""
+        account = self.desk.account
+        for entry in self.entries():
+            for role, promise in ((Role.STOP, entry.protection.stop), (Role.TARGET, entry.protection.target)):
+                legs = [leg for leg in account.legs(entry.order_id) if leg.role is role]
+                covered = sum(leg.leaves for leg in legs)
+                assert covered == (entry.open_quantity if promise is not None else 0), (entry, legs)
+        for leg in account.live_orders():
+            assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
+
+    def entries(self) -> list[Order]:
+        return [order for order in self.desk.account.orders.values() if order.role is Role.ENTRY and order.open_quantity]
+
+
+def approvals(history: list[e.Event], role: Role) -> list[e.OrderApproved]:
+    """The approvals of one role."""
+    return [event for event in history if isinstance(event, e.OrderApproved) and event.order.role is role]
