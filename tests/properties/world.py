@@ -160,15 +160,17 @@ class World:
 
     def step(self) -> None:
         """One thing happens, chosen by the choices."""
-        kinds = [self.carry_one, self.hear, self.fill_one, self.submit, self.pass_time, self.ask]
-        weights = [4, 5, 4, 3, 1, 2]
-        if self.strangers:
-            kinds.append(self.meddle)
-            weights.append(1)
-        if self.faults:
-            kinds.append(self.flap)
-            weights.append(1)
-        lots = [kind for kind, weight in zip(kinds, weights, strict=True) for _ in range(weight)]
+        weights = {
+            self.hear: 14,
+            self.carry_one: 12,
+            self.fill_one: 8,
+            self.submit: 7,
+            self.ask: 7,
+            self.pass_time: 3,
+            self.meddle: 3 if self.strangers else 0,
+            self.flap: 1 if self.faults else 0,
+        }
+        lots = [kind for kind, weight in weights.items() for _ in range(weight)]
         lots[self.choices.below(len(lots))]()
 
     def carry_one(self) -> None:
@@ -206,19 +208,19 @@ class World:
     def ask(self) -> None:
         """Somebody cancels, changes, closes, flattens or moves a stop."""
         desk, live = self.desk, list(self.desk.account.live_orders())
-        match self.choices.below(8):
+        match self.choices.below(12):
             case 0 | 1 if live:
                 desk.cancel(live[self.choices.below(len(live))].order_id)
-            case 2 | 3 if live:
+            case 2 | 3 | 4 | 5 | 6 if live:
                 order = live[self.choices.below(len(live))]
                 desk.modify(order.order_id, quantity=1 + self.choices.below(6))
-            case 4:
+            case 7:
                 desk.close()
-            case 5:
+            case 8:
                 desk.close(1 + self.choices.below(3))
-            case 6:
+            case 9:
                 (desk.flatten, desk.cancel_all)[self.choices.below(2)]()
-            case 7 if self.legs:
+            case 10 | 11 if self.legs:
                 desk.protect(stop=BID - 4 - self.choices.below(30), target=ASK + 4 + self.choices.below(30))
         self._collect()
 

@@ -59,7 +59,7 @@ class SimulatedDesk:
 async def simulated(seed: int, **exchange: Any) -> AsyncIterator[SimulatedDesk]:
     """A ready desk. Everything that is random follows from ``seed``."""
     network, journal, clock = MemoryNetwork(), MemoryJournal(), VirtualClock(asyncio.get_running_loop())
-    venue = ExchangeSettings(seed=seed, symbols=MICROS, **exchange)
+    venue = ExchangeSettings(seed=seed, symbols=MICROS, quote_interval_ms=1_000, **exchange)
     settings = Settings(web_port=0, connection_manager_port=0, aggregator_port=0, gateway_port=0, exchange=venue)
     ports = app.Ports(
         network=network,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from tests.simulation.virtual_time import run
 
 HOUR_S = 3_600
 LIMIT = 10
+CENT = Decimal("0.01")
 
 
 async def trade(desk: SimulatedDesk, rng: random.Random, seconds: float) -> int:
@@ -72,34 +77,51 @@ def uncovered(account: Account) -> list[str]:
     return found
 
 
-async def one_hour(seed: int) -> tuple[str, int]:
+async def session(seed: int, seconds: float) -> tuple[str, int]:
+    """A session from ready to flat; the journal's digest and the number of accepted orders."""
     async with simulated(seed) as desk:
-        accepted = await trade(desk, random.Random(seed), HOUR_S)
+        accepted = await trade(desk, random.Random(seed), seconds)
         await asyncio.sleep(15)
-        state = await desk.state()
-        for account in state.accounts.values():
+        for account in (await desk.state()).accounts.values():
             assert uncovered(account) == []
-            assert account.unexplained == ""
-            assert not account.held
+            assert (account.unexplained, len(account.held)) == ("", 0)
         await desk.post("/api/flatten", {"accountId": "all"})
         await asyncio.sleep(15)
         assert await desk.get("/api/positions") == []
-        state = await desk.state()
-        for account in state.accounts.values():
-            assert [o for o in account.orders.values() if o.live] == []
-            # Our own books and the broker's balance are the same money.
-            assert account.day.balance_usd + account.day.realized_usd == account.balance_usd
+        for account in (await desk.state()).accounts.values():
+            assert not [order.order_id for order in account.orders.values() if order.live]
+            # Our own books and the broker's balance are the same money, but for what the broker rounds off a close.
+            assert abs(account.day.balance_usd + account.day.realized_usd - account.balance_usd) < CENT
         return await digest(desk.journal), accepted
 
 
 @pytest.mark.timeout(100)
-def test_an_hour_of_trading_keeps_its_invariants_and_the_same_seed_gives_the_same_journal() -> None:
-    first, accepted = run(one_hour(1))
-    assert accepted > 50
-    assert run(one_hour(1)) == (first, accepted)
+def test_an_hour_of_trading_keeps_its_invariants() -> None:
+    assert run(session(1, HOUR_S))[1] > 50
 
 
-@pytest.mark.timeout(100)
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("seed", range(2, 22))
 def test_another_seed_is_another_hour_with_the_same_invariants(seed: int) -> None:
-    run(one_hour(seed))
+    run(session(seed, HOUR_S))
+
+
+def test_the_same_seed_gives_the_same_journal_in_another_process() -> None:
+    """With another hash seed, so that nothing can follow from the order of a set or of a hash map."""
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.simulation.test_desk"],
+            env=os.environ | {"PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in ("1", "2")
+    ]
+    said = [process.communicate(timeout=50)[0].splitlines()[-1] for process in runs]
+    assert said[0] == said[1]
+    assert len(said[0]) > 64
+
+
+if __name__ == "__main__":
+    print(*run(session(7, 600)))

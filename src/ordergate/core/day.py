@@ -8,7 +8,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
-from ordergate.core.exposure import money
+from ordergate.core.exposure import day_pnl
 from ordergate.core.limits import OnDailyLoss
 from ordergate.core.order import Role
 from ordergate.core.pnl import mark_ticks, open_usd
@@ -54,7 +54,7 @@ def _trip(draft: Draft, account_id: int) -> None:
     if account.trading_state is not e.TradingState.ACTIVE:
         return
     quotes = fresh_quotes(draft.quotes, limits.quote_age_ms_max, draft.at_ns)
-    pnl = money(draft.group, account, quotes).day_pnl
+    pnl = day_pnl(draft.group, account, quotes)
     if pnl is None or -pnl < limits.daily_loss_usd_max:
         return
     used = tuple(quotes[name] for name in account.positions if name in quotes)

@@ -154,12 +154,15 @@ def _link(draft: Draft, report: LinkReport) -> None:
 
 
 def _settle(draft: Draft) -> None:
+    moving = list(draft.group.accounts)
     for _ in range(_ROUNDS_MAX):
-        version = draft.group.version
-        for account_id in list(draft.group.accounts):
+        before = draft.group.accounts
+        for account_id in moving:
             for react in REACTIONS:
                 react(draft, account_id)
-        if draft.group.version == version:
+        # A reaction looks at its own account only, so one that nothing changed has nothing to add.
+        moving = [name for name, account in draft.group.accounts.items() if account is not before.get(name)]
+        if not moving:
             return
     raise AssertionError(f"the reactions did not settle in {_ROUNDS_MAX} rounds")
 

@@ -105,20 +105,30 @@ class Money(msgspec.Struct, frozen=True):
 
 def money(group: Group, account: Account, quotes: dict[str, Quote], without: str | None = None) -> Money:
     """See ``Money``. Leaves out the order ``without``."""
-    realized = governing_realized(account)
-    now: Decimal | None = realized - account.day.carried_usd
-    at_stops: Decimal | None = now
+    at_stops: Decimal | None = governing_realized(account) - account.day.carried_usd
     for position in account.positions.values():
         instrument = group.instruments[position.contract_id]
-        fees = instrument.fee_usd * abs(position.net)
         quote = quotes.get(position.contract_id)
         mark = mark_ticks(quote, position.net) if quote is not None else None
-        now = None if now is None or mark is None else now + open_usd(instrument, position, mark) - fees
         stopped = stopped_usd(account, instrument, position, mark)
+        fees = instrument.fee_usd * abs(position.net)
         at_stops = None if at_stops is None or stopped is None else at_stops + stopped - fees
     if at_stops is not None:
         at_stops -= _new_risk_usd(group, account, without)
-    return Money(now, at_stops)
+    return Money(day_pnl(group, account, quotes), at_stops)
+
+
+def day_pnl(group: Group, account: Account, quotes: dict[str, Quote]) -> Decimal | None:
+    """The ``day_pnl`` of ``Money``."""
+    pnl = governing_realized(account) - account.day.carried_usd
+    for position in account.positions.values():
+        instrument = group.instruments[position.contract_id]
+        quote = quotes.get(position.contract_id)
+        mark = mark_ticks(quote, position.net) if quote is not None else None
+        if mark is None:
+            return None
+        pnl += open_usd(instrument, position, mark) - instrument.fee_usd * abs(position.net)
+    return pnl
 
 
 def _new_risk_usd(group: Group, account: Account, without: str | None) -> Decimal:

@@ -34,8 +34,15 @@ class Position(msgspec.Struct, frozen=True):
 
 def usd(instrument: Instrument, ticks: Fraction) -> Decimal:
     """Dollars of ``ticks`` (ticks x contracts, signed)."""
-    numerator, denominator = instrument.tick_value_usd.as_integer_ratio()
-    return Decimal(round(ticks * Fraction(numerator, denominator) * 10_000)).scaleb(-4)
+    return _usd(instrument, ticks.numerator, ticks.denominator)
+
+
+def _usd(instrument: Instrument, numerator: int, denominator: int) -> Decimal:
+    # Whole numbers throughout: this is worked out for every position at every price, and a Fraction costs ten times as much.
+    value, per = instrument.tick_value_usd.as_integer_ratio()
+    whole, rest = divmod(numerator * value * 10_000, denominator * per)
+    twice = 2 * rest - denominator * per
+    return Decimal(whole + (twice > 0 or (twice == 0 and whole % 2 == 1))).scaleb(-4)
 
 
 def after_fill(
@@ -65,4 +72,5 @@ def mark_ticks(quote: Quote, net: int) -> int | None:
 
 def open_usd(instrument: Instrument, position: Position, mark: int) -> Decimal:
     """Open P&L of ``position`` at ``mark`` ticks, gross."""
-    return usd(instrument, (mark - position.average) * position.net)
+    moved = (mark * position.average_den - position.average_num) * position.net
+    return _usd(instrument, moved, position.average_den)
