@@ -22,7 +22,7 @@ run: .venv/stamp
 	@.venv/bin/ordergate demo $(ARGS)
 
 test: .venv/stamp-dev
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/stamp-dev
 	.venv/bin/ruff format --check

@@ -26,10 +26,10 @@ from ordergate.core.inputs import Started
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
 from ordergate.engine.writer import EmergencyNotes
+from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
-from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.integration import Interception
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
@@ -73,7 +73,9 @@ class Ready(msgspec.Struct, frozen=True, rename="camel"):
     pid: int
 
 
-async def demo(settings: Settings, approval_key: str | None, ready: Callable[[Ready], None], step: Step = log_step) -> None:
+async def demo(
+    settings: Settings, approval_key: str | None, ready: Callable[[Ready], None], step: Step = log_step
+) -> None:
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
     path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / "demo"
     with _announced(settings.ready_file):
@@ -117,9 +119,7 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
         venue = Exchange(settings.exchange, store, SystemClock())
         try:
             await venue.start(network, HOST, settings.gateway_port)
-            at = Ready(
-                None, None, None, venue.url, venue.user_name, venue.api_key, venue.account_ids, os.getpid()
-            )
+            at = Ready(None, None, None, venue.url, venue.user_name, venue.api_key, venue.account_ids, os.getpid())
             write_ready(settings.ready_file, at)
             ready(at)
             await venue.wait()

@@ -20,7 +20,7 @@ import msgspec
 from ordergate.bus import messages
 from ordergate.bus.follower import Follower
 from ordergate.bus.port import Bus, Channel, Topic
-from ordergate.bus.topics import Happened, State, news
+from ordergate.bus.topics import Happened, news
 from ordergate.bus.translate import submit_order
 from ordergate.clock import Clock
 from ordergate.core import commands
@@ -42,7 +42,7 @@ _MS_NS = 1_000_000
 class Interception:
     """``take`` queues a command at the gate, ``refuse`` answers what never became one."""
 
-    def __init__(  # noqa: PLR0913 - both of its sides
+    def __init__(
         self,
         *,
         bus: Bus,
@@ -175,9 +175,7 @@ class Interception:
 
     async def _respond(self, instance_id: str, order_id: str, error: str | None, broker_order_id: int | None) -> None:
         now_ms = self._clock.now_ns() // _MS_NS
-        payload = messages.OrderResponsePayload(
-            instance_id, order_id, error is None, error, broker_order_id, now_ms
-        )
+        payload = messages.OrderResponsePayload(instance_id, order_id, error is None, error, broker_order_id, now_ms)
         await self._publish(Channel.ORDER_MANAGEMENT, messages.OrderResponse(payload, now_ms))
         self._step("answered", order_id)
 

@@ -41,7 +41,9 @@ def test_changing_nothing_sends_nothing() -> None:
     assert desk.asked(Modify) == []
 
 
-@pytest.mark.parametrize(("quantity", "codes"), [(5, []), (6, ["MAX_POSITION_SIZE"]), (11, ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"])])
+@pytest.mark.parametrize(
+    ("quantity", "codes"), [(5, []), (6, ["MAX_POSITION_SIZE"]), (11, ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"])]
+)
 def test_a_larger_size_is_judged_like_a_new_order_that_replaces_the_old_one(quantity: int, codes: list[str]) -> None:
     desk = Desk(Limits(position_quantity_max=5))
     working(desk)

@@ -14,6 +14,7 @@ from ordergate.core.order import Exit, OrderType, Role, Side, Status
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ASK, BID, MES, WIDE, Desk, fill_row, order_row
 
+
 def test_a_fill_places_the_stop_first_and_the_target_once_the_stop_rests() -> None:
     desk = Desk()
     desk.enter("a", quantity=2, stop=Exit(40), target=Exit(80))

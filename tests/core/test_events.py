@@ -20,7 +20,9 @@ def test_every_event_has_a_tag_of_its_own() -> None:
 
 def test_every_event_of_the_module_is_in_the_union() -> None:
     written = {
-        kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == e.__name__
+        kind
+        for kind in vars(e).values()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == e.__name__
     }
     assert written == set(KINDS)
 

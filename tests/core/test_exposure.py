@@ -12,6 +12,7 @@ from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport, OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row, position
 
+
 def plain(desk: Desk, order_id: str, side: Side, quantity: int) -> None:
     price = BID - 100 if side is Side.BUY else ASK + 100
     assert desk.submit(order_id, side, quantity, limit=price, stop=Leg.OFF, target=Leg.OFF).ok
@@ -81,7 +82,9 @@ def test_legs_count_nothing_up_to_what_they_close_and_once_beyond_it() -> None:
     plain(desk, "out", Side.SELL, 3)
     desk.accept("out")
     desk.fill("out", 3)
-    assert (desk.net(), worst(desk, Side.SELL)) == (1, 1 - 3), "3 of the legs stand beyond the position until they shrink"
+    assert (desk.net(), worst(desk, Side.SELL)) == (1, 1 - 3), (
+        "3 of the legs stand beyond the position until they shrink"
+    )
 
 
 def test_a_leg_in_doubt_may_have_closed_already() -> None:

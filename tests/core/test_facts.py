@@ -16,7 +16,6 @@ from ordergate.core.order import Role, Side, Status
 from ordergate.core.reports import AccountReport, BrokerSnapshot, OrderState, Outcome, PositionReport, Unreadable
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row, position
 
-
 FIVE = Limits(position_quantity_max=5, daily_loss_usd_max=Decimal(10_000))
 
 
@@ -359,9 +358,7 @@ def test_a_busted_exit_holds_the_position_again_and_protects_it(by: str) -> None
     desk.read_back()
     assert desk.net() == 0
     assert desk.account.day.realized_usd == Decimal(-100)
-    desk.feed(
-        fill_row(fill.fill_id, fill.broker_order_id, Side.SELL, 2, ASK - 40, voided=True, at_ns=desk.now_ns)
-    )
+    desk.feed(fill_row(fill.fill_id, fill.broker_order_id, Side.SELL, 2, ASK - 40, voided=True, at_ns=desk.now_ns))
     assert (desk.net(), desk.order("a").open_quantity) == (2, 2)
     assert desk.stop("a").leaves == 2
     mark = desk.account.positions[MES.contract_id].average

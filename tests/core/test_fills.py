@@ -39,9 +39,7 @@ def test_only_what_opens_is_held_by_an_entry() -> None:
     assert opened(desk) == [3]
 
 
-@pytest.mark.parametrize(
-    ("closing", "left"), [(1, [1, 2, 2]), (2, [2, 2]), (3, [1, 2]), (4, [2]), (6, [])]
-)
+@pytest.mark.parametrize(("closing", "left"), [(1, [1, 2, 2]), (2, [2, 2]), (3, [1, 2]), (4, [2]), (6, [])])
 def test_what_closes_without_a_leg_shrinks_the_oldest_entry_first(closing: int, left: list[int]) -> None:
     desk = Desk(WIDE)
     for name in "abc":

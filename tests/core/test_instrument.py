@@ -49,7 +49,9 @@ def test_the_largest_price_fits_the_finest_grid() -> None:
     assert FINE.ticks(Decimal(10_000_000), "price") == 20_000_000_000_000
 
 
-@pytest.mark.parametrize(("points", "code"), [("0", "DISTANCE_NOT_POSITIVE"), ("-1", "DISTANCE_NOT_POSITIVE"), ("0.1", "OFF_TICK")])
+@pytest.mark.parametrize(
+    ("points", "code"), [("0", "DISTANCE_NOT_POSITIVE"), ("-1", "DISTANCE_NOT_POSITIVE"), ("0.1", "OFF_TICK")]
+)
 def test_a_distance_is_above_zero_and_on_the_grid(points: str, code: str) -> None:
     with pytest.raises(InputRefused) as refused:
         MES.distance_ticks(Decimal(points), "stopLoss.points")

@@ -72,7 +72,9 @@ def test_whatever_is_not_denied_takes_a_fill() -> None:
 
 
 def test_whatever_can_hold_a_fill_takes_its_bust() -> None:
-    held = {TRANSITIONS[status, trigger] for status, trigger in TRANSITIONS if trigger in (Trigger.FILL, Trigger.COMPLETE)}
+    held = {
+        TRANSITIONS[status, trigger] for status, trigger in TRANSITIONS if trigger in (Trigger.FILL, Trigger.COMPLETE)
+    }
     assert {status for status, trigger in TRANSITIONS if trigger is Trigger.BUST} == held
 
 

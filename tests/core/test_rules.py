@@ -452,7 +452,7 @@ def test_a_voided_fill_of_today_counts_nothing() -> None:
 
 def test_the_worse_of_our_figure_and_the_brokers_governs() -> None:
     worse_there = Desk(DLL)
-    worse_there.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("49540"), can_trade=True))
+    worse_there.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49540), can_trade=True))
     assert worse_there.codes("a", stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]
     worse_here = Desk(DLL)
     worse_here.hold("a", stop=Exit(40), target=Leg.OFF)
@@ -465,7 +465,7 @@ def test_a_profit_of_the_day_gives_room() -> None:
     desk = Desk(DLL)
     desk.hold("a", quantity=4, stop=Exit(40), target=Exit(100))
     desk.fill(desk.target("a").order_id, price=ASK + 100)
-    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("50500"), can_trade=True))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50500), can_trade=True))
     assert desk.codes("b", quantity=10, stop=Exit(70)) == []  # 882.20 against 500 and 500 of profit
     assert desk.codes("c", quantity=1, stop=Exit(160)) == ["MAX_POSITION_SIZE", "DAILY_LOSS_LIMIT"]
 

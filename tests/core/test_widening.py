@@ -53,7 +53,7 @@ def test_a_stop_moved_away_is_judged_per_trade_by_its_whole_distance() -> None:
 def test_a_stop_is_not_moved_away_while_locked_out() -> None:
     desk = Desk(replace(DLL, on_daily_loss=OnDailyLoss.KEEP))
     desk.hold("a", stop=Exit(40), target=Leg.OFF)
-    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("49000"), can_trade=True))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49000), can_trade=True))
     assert desk.account.trading_state is e.TradingState.REDUCING
     assert desk.protect(stop=ASK - 50).code == "REDUCE_ONLY"
     assert desk.protect(stop=ASK - 30).ok

@@ -65,7 +65,10 @@ class Desk:
         program = ["-m", "ordergate"] if crash is None else ["-m", "tests.end_to_end.crash_at", crash[0], str(crash[1])]
         with (folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *program, "demo", *common, *flags], stdout=log, stderr=log, env=clean_environment() | (environment or {})
+                [sys.executable, *program, "demo", *common, *flags],
+                stdout=log,
+                stderr=log,
+                env=clean_environment() | (environment or {}),
             )
         self.at: dict[str, Any] = {}
         self.token: str | None = None

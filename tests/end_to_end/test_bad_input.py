@@ -24,7 +24,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("change", "code", "field"), BAD, ids=lambda value: str(value)[:40])
-def test_bad_input_is_named_and_goes_nowhere(shared_desk: Desk, change: dict[str, object], code: str, field: str) -> None:
+def test_bad_input_is_named_and_goes_nowhere(
+    shared_desk: Desk, change: dict[str, object], code: str, field: str
+) -> None:
     orders, sent = len(shared_desk.get("/api/orders")), len(shared_desk.venue_orders())
     body = {"instrument": "MES", "side": "BUY", "quantity": 1, "accountId": shared_desk.account} | change
     status, answer = shared_desk.post("/api/order", body)
@@ -76,5 +78,7 @@ def test_a_foreign_host_or_origin_is_refused(shared_desk: Desk, header: dict[str
 
 
 def test_the_desk_listens_on_loopback_only(shared_desk: Desk) -> None:
-    assert {urlsplit(shared_desk.at[part]).hostname for part in ("web", "connectionManager", "aggregator", "gateway")} == {"127.0.0.1"}
+    assert {
+        urlsplit(shared_desk.at[part]).hostname for part in ("web", "connectionManager", "aggregator", "gateway")
+    } == {"127.0.0.1"}
     assert call(shared_desk.at["web"], "GET", "/health")[0] == 200

@@ -31,7 +31,9 @@ def killed_and_restarted(folder: Path, step: str, count: int) -> dict[str, Any]:
     try:
         crashing.wait_ready()
         with contextlib.suppress(OSError, ValueError):
-            crashing.buy(2, "crash-1", stopLoss={"enabled": True, "points": 50}, takeProfit={"enabled": True, "points": 50})
+            crashing.buy(
+                2, "crash-1", stopLoss={"enabled": True, "points": 50}, takeProfit={"enabled": True, "points": 50}
+            )
         died = crashing.process.wait(20)
     finally:
         if crashing.process.poll() is None:

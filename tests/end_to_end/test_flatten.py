@@ -11,7 +11,12 @@ from tests.end_to_end.process import Desk, running, until
 def test_flatten_with_a_target_filling_in_flight_ends_flat_and_never_reversed(folder: Path) -> None:
     with running(folder, "--latency-ms", "60") as desk:
         for attempt in range(3):
-            desk.buy(3, f"race-{attempt}", stopLoss={"enabled": True, "points": 40}, takeProfit={"enabled": True, "points": 40})
+            desk.buy(
+                3,
+                f"race-{attempt}",
+                stopLoss={"enabled": True, "points": 40},
+                takeProfit={"enabled": True, "points": 40},
+            )
             until(lambda name=f"race-{attempt}": (desk.order(name) or {}).get("takeProfit"))
             until(lambda: len(desk.resting()) == 2)
             lowest = watch(desk)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.process import Desk, Events, call, until
 
 STOP, LIMIT = 4, 1
@@ -25,7 +23,9 @@ def protected(desk: Desk, quantity: int) -> Any:
 
 
 def test_a_buy_is_filled_and_its_legs_rest_at_the_exchange_computed_from_the_fill(desk: Desk) -> None:
-    status, answer = desk.buy(2, "buy-1", stopLoss={"enabled": True, "points": 5}, takeProfit={"enabled": True, "points": 10})
+    status, answer = desk.buy(
+        2, "buy-1", stopLoss={"enabled": True, "points": 5}, takeProfit={"enabled": True, "points": 10}
+    )
     assert (status, answer["success"], answer["orderId"]) == (200, True, "buy-1")
     legs = protected(desk, 2)
     order = desk.order("buy-1")
@@ -158,7 +158,9 @@ def test_stop_and_target_of_a_position_are_moved(desk: Desk) -> None:
         return (prices[STOP]["stopPrice"], prices[LIMIT]["limitPrice"]) == (stop, target)
 
     until(moved)
-    status, answer = desk.post("/api/update-sl-tp", {"positionId": position["positionId"], "stopLoss": stop - 400, "takeProfit": None})
+    status, answer = desk.post(
+        "/api/update-sl-tp", {"positionId": position["positionId"], "stopLoss": stop - 400, "takeProfit": None}
+    )
     assert status == 422, answer
     assert {row["code"] for row in answer["breaches"]} & {"EXCESSIVE_RISK", "DAILY_LOSS_LIMIT"}
     stop_id = desk.order("move-1")["stopLoss"]["orderId"]
@@ -191,7 +193,9 @@ def test_the_event_stream_tells_the_story_without_a_gap_and_the_snapshot_says_wh
 
 
 def test_every_role_answers_for_its_health(desk: Desk) -> None:
-    assert [call(desk.at[role], "GET", "/health")[0] for role in ("web", "connectionManager", "aggregator")] == [200] * 3
+    assert [call(desk.at[role], "GET", "/health")[0] for role in ("web", "connectionManager", "aggregator")] == [
+        200
+    ] * 3
 
 
 def test_an_order_and_a_fill_of_another_client_show_up_as_external_and_count(desk: Desk) -> None:
@@ -200,7 +204,9 @@ def test_an_order_and_a_fill_of_another_client_show_up_as_external_and_count(des
     assert placed["success"]
     until(lambda: desk.position() and desk.position()["netPosition"] == 8)
     price = desk.get("/api/prices")["MES"]["bid"] - 100
-    working = desk.venue("/api/Order/place", {"contractId": contract, "type": 1, "side": 0, "size": 1, "limitPrice": price})
+    working = desk.venue(
+        "/api/Order/place", {"contractId": contract, "type": 1, "side": 0, "size": 1, "limitPrice": price}
+    )
     rows = until(lambda: [row for row in desk.get("/api/orders") if row["brokerOrderId"] == working["orderId"]])
     assert (rows[0]["source"], rows[0]["status"]) == ("EXTERNAL", "WORKING")
     status, answer = desk.buy(2, "on-top")

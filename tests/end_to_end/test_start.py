@@ -144,7 +144,9 @@ def test_after_a_restart_everything_is_where_it_was_and_nothing_moved_meanwhile(
 def test_the_exchange_alone_answers_and_forgets_unless_it_has_a_state_directory(folder: Path) -> None:
     ready = folder / "ready.json"
     words = ["exchange", "--gateway-port", "0", "--ready-file", str(ready)]
-    process = subprocess.Popen([sys.executable, "-m", "ordergate", *words], stdout=subprocess.DEVNULL, env=clean_environment())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ordergate", *words], stdout=subprocess.DEVNULL, env=clean_environment()
+    )
     try:
         until(ready.exists, 30)
         at = json.loads(ready.read_text())

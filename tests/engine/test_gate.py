@@ -30,7 +30,17 @@ async def filled(desk: Bench, quantity: int, order_id: str) -> None:
     number = 7_000 + len(desk.sent[Topic.COMMANDS])
     await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, number))
     fill = FillReport(
-        ACCOUNT, number, number, MES.contract_id, Side.BUY, quantity, 20_001, MES.fee_usd, None, False, desk.clock.now_ns()
+        ACCOUNT,
+        number,
+        number,
+        MES.contract_id,
+        Side.BUY,
+        quantity,
+        20_001,
+        MES.fee_usd,
+        None,
+        False,
+        desk.clock.now_ns(),
     )
     await desk.report(fill)
     await sent(desk, Topic.EXITS)

@@ -53,7 +53,9 @@ async def test_an_order_that_a_flatten_of_its_account_overtook_is_superseded_and
     inbox.put_command(order("other", 2), 0)
     inbox.put_command(Flatten("f", 1), 0)
     inbox.put_command(order("new", 1), 0)
-    stamped = {p.input.order_id: inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder)}
+    stamped = {
+        p.input.order_id: inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder)
+    }
     assert stamped == {"old": True, "other": False, "new": False}
 
 

@@ -87,7 +87,9 @@ class Broker:
         number = row.broker_order_id if outcome in (Outcome.DONE, Outcome.REFUSED) else None
         self.answers.append(PlaceOutcome(ACCOUNT, effect.order_tag, outcome, number, 0, outcome.value))
 
-    def make(self, terms: Terms, tag: str | None, state: OrderState = OrderState.OPEN, *, tell: bool = True) -> OrderReport:
+    def make(
+        self, terms: Terms, tag: str | None, state: OrderState = OrderState.OPEN, *, tell: bool = True
+    ) -> OrderReport:
         """An order comes into being."""
         self._next_id += 1
         row = OrderReport(

@@ -20,7 +20,15 @@ from ordergate.core.fold import evolve
 from ordergate.core.inputs import Input
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
-from ordergate.core.reports import BrokerSnapshot, FillReport, LinkReport, OrderReport, OrderState, Outcome, PositionReport
+from ordergate.core.reports import (
+    BrokerSnapshot,
+    FillReport,
+    LinkReport,
+    OrderReport,
+    OrderState,
+    Outcome,
+    PositionReport,
+)
 from ordergate.journal.codec import decode, encode
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk
 from tests.properties.broker import Broker
@@ -64,7 +72,9 @@ class Reading(msgspec.Struct):
 class World:
     """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too."""
 
-    def __init__(self, choices: Choices, limits: Limits, *, legs: bool, strangers: bool = False, faults: bool = True) -> None:
+    def __init__(
+        self, choices: Choices, limits: Limits, *, legs: bool, strangers: bool = False, faults: bool = True
+    ) -> None:
         self.choices = choices
         self.legs = legs
         self.strangers = strangers
@@ -318,7 +328,9 @@ class World:
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
 
     def entries(self) -> list[Order]:
-        return [order for order in self.desk.account.orders.values() if order.role is Role.ENTRY and order.open_quantity]
+        return [
+            order for order in self.desk.account.orders.values() if order.role is Role.ENTRY and order.open_quantity
+        ]
 
 
 def approvals(history: list[e.Event], role: Role) -> list[e.OrderApproved]:

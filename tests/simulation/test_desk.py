@@ -34,7 +34,9 @@ async def trade(desk: SimulatedDesk, rng: random.Random, seconds: float) -> int:
         symbol = rng.choice(MICROS)
         what = rng.random()
         if what < 0.75:
-            status, _ = await desk.post("/api/order", order(rng, await desk.get("/api/prices"), account, symbol, number))
+            status, _ = await desk.post(
+                "/api/order", order(rng, await desk.get("/api/prices"), account, symbol, number)
+            )
             accepted += status == 200
         elif what < 0.85:
             rows = [row for row in await desk.get("/api/orders") if row["status"] in ("WORKING", "PARTIALLY_FILLED")]
@@ -51,7 +53,13 @@ async def trade(desk: SimulatedDesk, rng: random.Random, seconds: float) -> int:
 def order(rng: random.Random, prices: Any, account: int, symbol: str, number: int) -> dict[str, Any]:
     quote = prices[symbol]
     side = rng.choice(["BUY", "SELL"])
-    body = {"instrument": symbol, "side": side, "quantity": rng.randint(1, 6), "accountId": account, "orderId": f"sim-{number}"}
+    body = {
+        "instrument": symbol,
+        "side": side,
+        "quantity": rng.randint(1, 6),
+        "accountId": account,
+        "orderId": f"sim-{number}",
+    }
     kind = rng.choice(["MARKET", "MARKET", "LIMIT", "STOP"])
     if kind == "LIMIT":
         return body | {"orderType": kind, "limitPrice": quote["bid"] if side == "BUY" else quote["ask"]}

@@ -19,7 +19,7 @@ from ordergate.core.commands import Answer, ModifyOrder, UpdateProtection
 from ordergate.core.draft import Draft
 from ordergate.core.exposure import closable
 from ordergate.core.levels import is_through
-from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Status, Terms
 from ordergate.core.rules import breaches, counted_risk_ticks, fresh, propose
 from ordergate.core.widening import Move, widening
 

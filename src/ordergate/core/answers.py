@@ -22,7 +22,7 @@ def done(command: Command, order_id: str | None = None, contract_id: str | None 
     return Answer(command.request_id, ok=True, order_id=order_id, contract_id=contract_id)
 
 
-def refused(  # noqa: PLR0913 - the parts of an answer
+def refused(
     command: Command,
     code: str,
     message: str,

@@ -18,7 +18,7 @@ from ordergate.core.commands import Leg, SubmitOrder
 from ordergate.core.draft import Draft
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import is_through, stop_level, target_level
-from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Terms
 from ordergate.core.rules import fresh
 from ordergate.core.timing import STOP_ATTEMPTS
 

@@ -107,7 +107,7 @@ def _start(draft: Draft, started: Started) -> None:
                 draft.add(e.LookupSent(account.account_id, order.order_id, order.tag, draft.at_ns))
 
 
-def _report(draft: Draft, report: Report) -> None:  # noqa: C901 - one arm per kind of report
+def _report(draft: Draft, report: Report) -> None:
     match report:
         case InstrumentsReport():
             new = tuple(i for i in report.instruments if draft.group.instruments.get(i.contract_id) != i)

@@ -82,7 +82,7 @@ class Draft:
         )
         self.approve(order, e.ApprovalKind.REDUCING)
 
-    def approve_change(  # noqa: PLR0913 - the whole new look of an order
+    def approve_change(
         self,
         order: Order,
         quantity: int,

@@ -108,7 +108,7 @@ def _ordered(account: Account, event: Any) -> Account:
             return _stepped(account, known(account, event.order_id), event)
 
 
-def _stepped(account: Account, order: Order, event: Any) -> Account:  # noqa: C901, PLR0911, PLR0912 - one arm per event
+def _stepped(account: Account, order: Order, event: Any) -> Account:
     key = f"order:{order.order_id}"
     match event:
         case e.CancelWanted():

@@ -55,7 +55,7 @@ class Proposal(msgspec.Struct, frozen=True):
 Rule = Callable[[Proposal], Breach | None]
 
 
-def propose(  # noqa: PLR0913 - the whole of what a decision may look at
+def propose(
     group: Group,
     account: Account,
     terms: Terms,

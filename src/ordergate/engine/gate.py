@@ -34,7 +34,7 @@ _log = logger("gate")
 class Gate:
     """Built, then ``open``ed (recovery), then ``run`` until cancelled."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a gate
+    def __init__(
         self,
         *,
         bus: Bus,
@@ -114,7 +114,9 @@ class Gate:
             await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=message))
         elif not self._inbox.put_command(command, self._clock.now_ns()):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
-            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message))
+            await self.refuse(
+                Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
+            )
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""

@@ -52,7 +52,7 @@ class EmergencyNotes(Protocol):
 class Writer:
     """See the module. ``seqs`` is the last journaled seq of each book."""
 
-    def __init__(  # noqa: PLR0913 - the parts of the spine
+    def __init__(
         self,
         group: Group,
         seqs: dict[str, int],
