@@ -11,6 +11,7 @@ import itertools
 import os
 import tempfile
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -71,7 +72,7 @@ def decisions() -> None:
         while len(group.accounts[1001].orders) < working:
             group = take(order(f"w{len(group.accounts[1001].orders)}"))
         stamped = Stamped(order("probe"), at_ns, at_ns, quotes)
-        tell("decide", timed(lambda stamped=stamped: decide(group, stamped), 2_000), working_orders=working)  # type: ignore[misc]
+        tell("decide", timed(partial(decide, group, stamped), 2_000), working_orders=working)
 
 
 def sync(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The composition root: which adapter stands behind which port, and in which order the parts start and stop.
 
-Nothing is decided here. ``desk`` wires the parts; ``demo`` and ``exchange`` choose real sockets and real files for it; a
+Nothing is decided here. ``desk`` wires the parts; ``demo`` and ``exchange`` choose real sockets and files for it; a
 simulation chooses memory and a virtual clock for the same ``desk``.
 """
 
@@ -174,7 +174,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
         await web.start(settings.web_port)
         running.push_async_callback(web.close)
-        while not (gate.ready and web.ready):
+        while not (gate.ready and web.ready):  # noqa: ASYNC110 - of two parts, and once at a start
             await asyncio.sleep(_READY_LOOK_S)
         yield Ready(
             web=web.url,

@@ -1,7 +1,7 @@
-"""A desk of one trader: feeds inputs to ``decide``, keeps the state, and speaks for the broker where a test tells it to.
+"""A desk of one trader: feeds inputs to ``decide``, keeps the state, and speaks for the broker where it is told to.
 
-It judges nothing and knows no rules. The broker's lines (``accept``, ``fill``, ...) are one report each; whoever wants a
-broker that acts by itself takes ``tests.properties.broker``.
+It judges nothing and knows no rules. The broker's lines (``accept``, ``fill``, ...) are one report each; whoever wants
+a broker that acts by itself takes ``tests.properties.broker``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
@@ -40,7 +41,11 @@ def test_an_order_is_the_same_whichever_of_answer_row_and_fill_comes_first(order
     unbracketed(desk, "a", 2)
     row = desk.row("a", OrderState.FILLED, broker_order_id=9_001, filled_quantity=2)
     fill = fill_row(1, 9_001, Side.BUY, 2, ASK)
-    reports = [lambda: desk.placed("a", Outcome.DONE, 9_001), lambda: desk.feed(row), lambda: desk.feed(fill)]
+    reports: list[Callable[[], object]] = [
+        lambda: desk.placed("a", Outcome.DONE, 9_001),
+        lambda: desk.feed(row),
+        lambda: desk.feed(fill),
+    ]
     for index in order:
         reports[index]()
     assert (desk.order("a").status, desk.net()) == (Status.FILLED, 2)
@@ -161,7 +166,7 @@ def test_a_reject_after_the_acknowledgement_releases_its_exposure_once() -> None
 def test_the_reason_of_a_rejection_is_kept_whichever_of_hub_and_answer_comes_first(hub_first: bool) -> None:  # noqa: FBT001
     desk = Desk()
     unbracketed(desk, "a")
-    told = [
+    told: list[Callable[[], object]] = [
         lambda: desk.show("a", OrderState.REJECTED, broker_order_id=9_001),
         lambda: desk.placed("a", Outcome.REFUSED, 9_001, "Outside trading hours"),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -46,7 +48,7 @@ def test_a_fact_that_is_not_in_the_table_is_never_journaled() -> None:
         ({"status": Status.CANCELLED, "reported_filled": 2, "filled_quantity": 1}, True),
     ],
 )
-def test_an_order_that_can_still_act_is_kept_apart(more: dict[str, object], acts: bool) -> None:  # noqa: FBT001
+def test_an_order_that_can_still_act_is_kept_apart(more: dict[str, Any], acts: bool) -> None:  # noqa: FBT001
     account = put(EMPTY, order(**more))
     assert ("a" in account.orders, "a" in account.done) == (acts, not acts)
 
@@ -93,7 +95,7 @@ def test_a_leg_wakes_its_entry_while_that_can_act() -> None:
         ({"filled_quantity": 3, "status": Status.CANCELLED}, False),
     ],
 )
-def test_an_order_is_complete_when_nothing_of_its_largest_size_is_left(more: dict[str, object], complete: bool) -> None:  # noqa: FBT001
+def test_an_order_is_complete_when_nothing_of_its_largest_size_is_left(more: dict[str, Any], complete: bool) -> None:  # noqa: FBT001
     done = complete_if_filled(order(**more), 7)
     assert (done.status is Status.FILLED) is complete
     assert not complete or done.change is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -106,7 +107,7 @@ def refuse_cancel(desk: Desk) -> None:
     desk.cancel_outcome("a", Outcome.REFUSED)
 
 
-FACTS: dict[Trigger, Callable[[Desk], None]] = {
+FACTS: dict[Trigger, Callable[[Desk], object]] = {
     Trigger.ACCEPT: accept,
     Trigger.REJECT: shown(OrderState.REJECTED),
     Trigger.FILL: lambda desk: desk.fill("a", 1, LIMIT),
@@ -119,7 +120,7 @@ FACTS: dict[Trigger, Callable[[Desk], None]] = {
 }
 
 
-def accepted(desk: Desk, then: Callable[[Desk], None] = lambda _: None) -> None:
+def accepted(desk: Desk, then: Callable[[Desk], object] = lambda _: None) -> None:
     accept(desk)
     then(desk)
 
@@ -128,7 +129,7 @@ PATHS: dict[Status, Callable[[Desk], None]] = {
     Status.APPROVED: lambda _: None,
     Status.WORKING: accept,
     Status.IN_DOUBT: lose,
-    Status.FILLED: lambda desk: accepted(desk, lambda d: d.fill("a", 2, LIMIT) and None),
+    Status.FILLED: lambda desk: accepted(desk, lambda d: d.fill("a", 2, LIMIT)),
     Status.CANCELLED: lambda desk: accepted(desk, shown(OrderState.CANCELLED)),
     Status.REJECTED: lambda desk: accepted(desk, shown(OrderState.REJECTED)),
     Status.EXPIRED: lambda desk: accepted(desk, shown(OrderState.EXPIRED)),
@@ -196,7 +197,7 @@ def test_what_is_live_has_leaves_and_what_is_final_has_none(status: Status) -> N
     ],
 )
 def test_leaves_are_never_negative_and_an_unproven_modify_counts_with_the_larger_size(
-    more: dict[str, object], leaves: int
+    more: dict[str, Any], leaves: int
 ) -> None:
     assert order(**more).leaves == leaves
 

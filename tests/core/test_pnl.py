@@ -43,7 +43,7 @@ def test_fills_make_a_position_and_what_they_close_is_realised(
     fills: list[Fill], net: int, average: str, realized: int
 ) -> None:
     position, earned = run(*fills)
-    assert (position.net, position.average, earned) == (net, Fraction(average), realized)
+    assert (position.net, position.average, earned) == (net, Fraction(average), Fraction(realized))
 
 
 def test_a_position_remembers_when_it_was_opened_until_it_is_turned() -> None:

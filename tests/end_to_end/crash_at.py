@@ -1,7 +1,8 @@
 """``ordergate demo`` that kills itself: python -m tests.end_to_end.crash_at STEP COUNT demo FLAGS...
 
-The process gets SIGKILL from itself at the COUNT-th time that STEP is passed after the first order was asked for, so nothing is flushed, closed or said. The
-product has no such switch; it only tells whoever composes it which step of an order's path it has reached.
+The process gets SIGKILL from itself at the COUNT-th time that STEP is passed after the first order was asked for, so
+nothing is flushed, closed or said. The product has no such switch; it only tells whoever composes it
+which step of an order's path it has reached.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
             if changes.orders:
                 step("exchange stored", "")
 
-    app.SqliteStore = Store  # type: ignore[misc]
+    vars(app)["SqliteStore"] = Store
     keys = {setting.option: setting.key for setting in config.SETTINGS}
     given: dict[str, object] = {}
     words = iter(flags)

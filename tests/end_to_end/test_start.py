@@ -80,7 +80,7 @@ def test_a_damaged_journal_is_one_line_that_names_the_row(folder: Path) -> None:
         desk.buy(1, "one")
     with sqlite3.connect(folder / "state" / "journal.db") as database:
         richer = "CAST(replace(CAST(body AS TEXT), '50000', '60000') AS BLOB)"
-        database.execute(f"UPDATE journal SET body = {richer} WHERE type = 'account-adopted' AND book LIKE '%1001%'")
+        database.execute(f"UPDATE journal SET body = {richer} WHERE type = 'account-adopted' AND book LIKE '%1001%'")  # noqa: S608 - a constant
     lines = refused("demo", *PORTS, "--state-dir", str(folder / "state"), "--no-browser")
     assert len(lines) == 1
     assert "1001" in lines[0]
@@ -91,7 +91,7 @@ def test_what_is_not_there_yet_says_so(command: str) -> None:
     assert "not yet" in refused(command)[0]
 
 
-def test_a_bad_setting_is_named_with_its_value(folder: Path) -> None:
+def test_a_bad_setting_is_named_with_its_value() -> None:
     lines = refused("demo", environment={"MAX_POSITION_SIZE": "ten", "MAX_DAILY_LOSS": "-1"})
     assert len(lines) == 2
     assert any("MAX_POSITION_SIZE" in line and "ten" in line for line in lines)

@@ -39,8 +39,8 @@ async def filled(desk: Bench, quantity: int, order_id: str) -> None:
         20_001,
         MES.fee_usd,
         None,
-        False,
-        desk.clock.now_ns(),
+        voided=False,
+        at_ns=desk.clock.now_ns(),
     )
     await desk.report(fill)
     await sent(desk, Topic.EXITS)
@@ -136,7 +136,17 @@ async def test_the_stop_of_a_fill_that_the_journal_cannot_take_is_placed_all_the
         journal.full = True
         await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 7))
         fill = FillReport(
-            ACCOUNT, 7, 7, MES.contract_id, Side.BUY, 2, 20_001, MES.fee_usd, None, False, desk.clock.now_ns()
+            ACCOUNT,
+            7,
+            7,
+            MES.contract_id,
+            Side.BUY,
+            2,
+            20_001,
+            MES.fee_usd,
+            None,
+            voided=False,
+            at_ns=desk.clock.now_ns(),
         )
         await desk.report(fill)
         stop = await sent(desk, Topic.EXITS)

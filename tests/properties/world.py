@@ -1,7 +1,7 @@
 """A gate and a broker with a bad line between them, driven by choices that hypothesis makes.
 
-Whatever is under way between the two is in this module's hands: a request may be made or lost, its answer may be lost, a
-report may come late, twice or never, and in any order, but for the rows of one order, which the hub tells in theirs.
+Whatever is under way between the two is in this module's hands: a request may be made or lost, its answer may be lost,
+a report may come late, twice or never, and in any order, but for the rows of one order, which the hub tells in theirs.
 Requests older than five seconds are not sent, as the connection manager refuses their approvals.
 """
 

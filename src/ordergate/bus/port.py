@@ -20,7 +20,7 @@ from typing import Protocol
 
 
 class Topic(enum.Enum):
-    """The lossless topics. ``COMMANDS`` carries new risk only, ``EXITS`` everything else that is asked of the broker."""
+    """The lossless topics. ``COMMANDS`` carries new risk, ``EXITS`` all else that is asked of the broker."""
 
     ORDERS = "orders"
     COMMANDS = "commands"

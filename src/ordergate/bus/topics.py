@@ -1,4 +1,4 @@
-"""What our own topics carry, as JSON by msgspec. (The documented channels are in ``messages``.)"""
+"""What our own topics carry, as JSON by msgspec. The documented channels are in ``messages``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ordergate.core.reports import FillReport
 
 
 class AppliedFill(msgspec.Struct, frozen=True):
-    """A fill that has been counted, kept so that a bust can be taken back. ``order_id`` empty = counted before we knew it."""
+    """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it."""
 
     fill_id: int
     order_id: str = ""
@@ -88,9 +88,10 @@ class Account(msgspec.Struct, frozen=True):
     """One account: one book.
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
-    today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees. ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is
-    when the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of
-    the comparison under way.
+    today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees.
+    ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is when
+    the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
+    comparison under way.
     """
 
     account_id: int

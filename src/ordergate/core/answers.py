@@ -59,7 +59,7 @@ def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Br
 
 
 def closing_note(closing: int) -> str:
-    """What an order through flat is told when it is denied: ``closing`` (>= 0) contracts of it would only have closed."""
+    """What an order through flat is told when it is denied: ``closing`` (>= 0) of its contracts would only close."""
     return f"an order of {closing} would only close, and is never denied" if closing else ""
 
 

@@ -58,7 +58,8 @@ def _trip(draft: Draft, account_id: int) -> None:
     if pnl is None or -pnl < limits.daily_loss_usd_max:
         return
     used = tuple(quotes[name] for name in account.positions if name in quotes)
-    message = f"{-pnl:,.2f} USD lost today, limit {limits.daily_loss_usd_max:,.2f} USD; reduce-only until the next trading day"
+    lost, limit = f"{-pnl:,.2f}", f"{limits.daily_loss_usd_max:,.2f}"
+    message = f"{lost} USD lost today, limit {limit} USD; reduce-only until the next trading day"
     draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, used))
     if limits.on_daily_loss is OnDailyLoss.FLATTEN:
         for contract_id in list(draft.account(account_id).positions):
@@ -66,7 +67,7 @@ def _trip(draft: Draft, account_id: int) -> None:
 
 
 def _cancel_openers(draft: Draft, account: Account) -> None:
-    """Reduce-only: orders go, now and whenever one turns up, unless they only close; those that stop come before others."""
+    """Reduce-only: orders go, now and whenever one turns up, unless they only close; stops are kept before others."""
     room = {position.contract_id: -position.net for position in account.positions.values()}
     orders = [order for order in account.live_orders() if order.role in (Role.ENTRY, Role.EXTERNAL)]
     for order in sorted(orders, key=lambda order: order.terms.stop_ticks is None):

@@ -33,7 +33,7 @@ class Draft:
         return self.group.accounts[account_id]
 
     def approve(self, order: Order, kind: e.ApprovalKind) -> None:
-        """Approve ``order`` (its status, tag and number are set here): the only place where ``OrderApproved`` is made."""
+        """Approve ``order`` (its status, tag and number are set here): the only maker of ``OrderApproved``."""
         account = self.account(order.terms.account_id)
         number = account.number + 1
         order = replace(

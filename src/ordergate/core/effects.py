@@ -73,7 +73,7 @@ Effect = Place | Modify | Cancel | LookUp | ReadSnapshot | RaiseEpoch
 
 
 def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
-    """What ``event`` calls for, seen from the state after it. Pure; the shell carries it out once the event is durable."""
+    """What ``event`` calls for, seen from the state after it. The shell does it once the event is durable."""
     match event:
         case e.OrderApproved():
             grant = Grant(event.kind, event.number, event.epoch, event.limits_version, event.issued_ns)

@@ -2,8 +2,8 @@
 
 Invariants:
 1. A closing order is never larger than what is surely held once every other exit still out there has filled.
-2. It is not sent before those exits have been cancelled or shrunk, or 500 ms have passed. A part of a position is closed
-   without touching the protection of the rest.
+2. It is not sent before those exits have been cancelled or shrunk, or 500 ms have passed. A part of a position is
+   closed without touching the protection of the rest.
 3. Done means read back from the broker, not remembered by us.
 """
 
@@ -18,7 +18,7 @@ from ordergate.core.timing import EXIT_ROUNDS
 
 
 def begin(draft: Draft, account_id: int, contract_id: str, exit_id: str, quantity: int | None, cause: str) -> None:
-    """Start closing ``quantity`` (None = all) of a contract. An exit that is under way is replaced by a larger one only."""
+    """Start closing ``quantity`` (None = all) of a contract. Only a larger exit replaces one under way."""
     running = draft.account(account_id).exits.get(contract_id)
     if running is None or (running.quantity is not None and quantity is None):
         draft.add(e.ExitStarted(account_id, contract_id, exit_id, quantity, cause, draft.at_ns))
@@ -94,10 +94,8 @@ def _read_back(draft: Draft, account_id: int, running: RunningExit) -> None:
         draft.request_snapshot(account, f"reading back {running.cause}")
         return
     net = account.position(running.contract_id).net
-    if running.quantity is None:
-        over = net == 0 and _cleared(account, running)
-    else:
-        over = net == 0 or running.quantity == 0
+    whole = running.quantity is None
+    over = (net == 0 and _cleared(account, running)) if whole else (net == 0 or running.quantity == 0)
     if over:
         draft.add(e.ExitFinished(account_id, running.contract_id, flat=True, at_ns=draft.at_ns))
     else:

@@ -4,8 +4,8 @@ Invariants:
 1. Queued, working and in-doubt orders all count; an unproven modify counts with the larger size. What the broker shows
    as filled counts from then on, though its fills have not reached us yet.
 2. Protective legs count nothing up to the position they close; a stop and its target count once, as the larger.
-3. ``closable`` never exceeds what is surely held, so an order of that size cannot reverse the position, unless legs that
-   rest at the broker fill on its way.
+3. ``closable`` never exceeds what is surely held, so an order of that size cannot reverse the position, unless legs
+   that rest at the broker fill on its way.
 4. A stop covers a position only where it surely rests; an order is new risk where it is larger than what it closes.
 """
 
@@ -27,8 +27,8 @@ from ordergate.core.reports import Quote
 class Leaves(msgspec.Struct, frozen=True):
     """Contracts on one side of one contract that may still fill (>= 0).
 
-    ``plain``: all orders but legs; ``legs``: one-cancels-other counted once; ``doubtful``: the part of the legs that may
-    have filled already.
+    ``plain``: all orders but legs; ``legs``: one-cancels-other counted once; ``doubtful``: the part of the legs that
+    may have filled already.
     """
 
     plain: int
@@ -175,7 +175,7 @@ def stopped_usd(account: Account, instrument: Instrument, position: Position, ma
 
 
 def _stops(account: Account, position: Position) -> list[tuple[int, int]]:
-    """Level and quantity of the stops that surely close ``position``, the farthest from the market first (the bad side).
+    """Level and quantity of the stops that surely close ``position``, the farthest from the market first.
 
     One that is being changed counts with the worse of both levels and the smaller of both sizes.
     """

@@ -42,7 +42,7 @@ def apply_account(draft: Draft, report: AccountReport) -> None:
 
 
 def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -> None:
-    """One order as the broker shows it. ``read_ns``: when the reading it comes from began; None = told as it happened."""
+    """One order as the broker shows it. ``read_ns``: when its reading began; None = told as it happened."""
     account = draft.account(report.account_id)
     name = account.broker_ids.get(report.broker_order_id) or account.tags.get(report.order_tag or "")
     order = account.order(name)
@@ -107,7 +107,7 @@ def _show(draft: Draft, order: Order, report: OrderReport, read_ns: int | None) 
 
 
 def _verify(draft: Draft, order: Order) -> None:
-    """The hub's row may be older than our change, or newer: REST tells, unless it has been asked or is about to tell."""
+    """The hub's row may be older than our change, or newer: REST tells, unless it was asked or is about to."""
     account_id = order.terms.account_id
     asked = draft.account(account_id).timers.get(f"order:{order.order_id}", 0) > draft.at_ns
     if order.change is None and not asked:
@@ -128,7 +128,7 @@ def _ended(draft: Draft, order: Order, state: OrderState) -> None:
 
 
 def reject(draft: Draft, order: Order, code: int, text: str) -> None:
-    """The hub and the REST answer both tell of a rejection, in either order; the one with a reason has the last word."""
+    """The hub and the REST answer both tell of a rejection, in either order; the one with a reason counts."""
     again = order.status is Status.REJECTED
     if again and (text == _NO_REASON or order.reason != _NO_REASON):
         return
@@ -145,7 +145,7 @@ def _external(draft: Draft, report: OrderReport) -> Order:
 
 
 def adopt_order(draft: Draft, report: OrderReport, fills: Sequence[FillReport]) -> None:
-    """An order that was there before us. ``fills``, all of its fills that were read, are in the adopted position already."""
+    """An order that was there before us. ``fills``, all that were read of it, are in the adopted position."""
     if not _matters(draft.account(report.account_id), report) or report.contract_id not in draft.group.instruments:
         return
     seen = sum(fill.quantity for fill in fills)

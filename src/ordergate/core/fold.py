@@ -186,7 +186,7 @@ def _modified(account: Account, order: Order, event: e.OrderModified) -> Account
 
 
 def _modify_refused(account: Account, order: Order, event: e.ModifyRefused) -> Account:
-    """Each refusal in a row doubles the wait for the next try, so that a hopeless change does not use up the requests."""
+    """Each refusal in a row doubles the wait for the next try, so that a hopeless one does not use up the requests."""
     account = timer(account, f"change:{order.order_id}", None)
     wait_ns = RESIZE_GAP_NS << min(order.changes_refused, REFUSALS_DOUBLED_MAX)
     account = leg_timer(account, order, event.at_ns, wait_ns)

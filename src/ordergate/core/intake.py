@@ -63,7 +63,7 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         return answers.unknown_account(command, command.account_id)
     known = account.order(command.order_id)
     if known is not None:
-        return _again(command, account, known)
+        return _again(command, known)
     if command.contract_id not in draft.group.instruments:
         message = f"no contract is called {command.contract_id}"
         return answers.refused(command, "UNKNOWN_INSTRUMENT", message, field="instrument")
@@ -125,7 +125,7 @@ def _order(draft: Draft, account: Account, command: SubmitOrder, stamp: Stamped)
     )
 
 
-def _again(command: SubmitOrder, account: Account, known: Order) -> Answer:
+def _again(command: SubmitOrder, known: Order) -> Answer:
     """The same id again: the same answer, unless it is another order."""
     if known.fingerprint != command.fingerprint:
         message = f"{command.order_id} was used for another order"

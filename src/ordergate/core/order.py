@@ -220,7 +220,8 @@ class Order(msgspec.Struct, frozen=True):
     quantity); ``exited_quantity`` is how much of that has been closed again. ``risk_ticks`` is the distance from entry
     to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
     themselves are counted only with a fill id. ``change_unknown``: how ``change`` ended is being looked up.
-    ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells the same request from another with its id.
+    ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells
+    the same request from another with its id.
     """
 
     order_id: str

@@ -38,7 +38,7 @@ def usd(instrument: Instrument, ticks: Fraction) -> Decimal:
 
 
 def _usd(instrument: Instrument, numerator: int, denominator: int) -> Decimal:
-    # Whole numbers throughout: this is worked out for every position at every price, and a Fraction costs ten times as much.
+    # Whole numbers throughout: this is worked out for every position at every price; a Fraction costs ten times more.
     value, per = instrument.tick_value_usd.as_integer_ratio()
     whole, rest = divmod(numerator * value * 10_000, denominator * per)
     twice = 2 * rest - denominator * per

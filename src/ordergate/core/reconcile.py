@@ -42,7 +42,7 @@ def reconcile(draft: Draft, snapshot: BrokerSnapshot) -> None:
 
 
 def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:
-    """First sight: today's fills count by the broker's own rows, the positions as they stand, the orders as EXTERNAL."""
+    """First sight: today's fills count by the broker's own rows, positions as they stand, orders as EXTERNAL."""
     fills = [fill for fill in snapshot.fills if not fill.voided]
     realized = sum((_earned(fill) for fill in fills if fill.at_ns >= day_open_ns(draft.at_ns)), Decimal(0))
     account = snapshot.account
@@ -102,7 +102,7 @@ def _seen_twice(account: Account, shown: PositionReport, started_ns: int) -> boo
 
 
 def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bool:
-    """What we believed before the reading began to work is shown, and what we believed to have ended is not shown open."""
+    """What we knew to work before the reading began is shown, and what we knew to have ended is not shown open."""
     account = draft.account(account_id)
     shown = {order.broker_order_id for order in snapshot.orders}
     for order in account.live_orders():

@@ -118,7 +118,7 @@ class AccountReport(msgspec.Struct, frozen=True, tag="account"):
 
 
 class PositionReport(msgspec.Struct, frozen=True, tag="position"):
-    """One net position. ``net_quantity`` is positive when long; ``cost_ticks`` = average price in ticks x net_quantity."""
+    """One net position. ``net_quantity`` is positive when long; ``cost_ticks`` = average in ticks x net_quantity."""
 
     account_id: int
     contract_id: str

@@ -27,9 +27,9 @@ class Proposal(msgspec.Struct, frozen=True):
     """An order as the rules see it.
 
     ``adding`` (> 0) is the quantity beyond what the order closes; ``entry_ticks`` the price it is measured from,
-    ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where no
-    reference price was there to tell. ``order_id`` names the order a modify replaces, so that it does not count twice.
-    ``money`` is computed without it.
+    ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where
+    no reference price was there to tell. ``order_id`` names the order that a modify replaces: it does not count twice,
+    and ``money`` is computed without it.
     """
 
     group: Group

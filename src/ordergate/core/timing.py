@@ -22,12 +22,13 @@ SNAPSHOT_WAIT_NS = 15_000 * _MS
 # Flatten waits this long for its cancels before it closes at the proven size (issue: up to 500 ms).
 CLEARING_NS = 500 * _MS
 EXIT_ROUNDS = 3
-# An exit of our own that was given up is begun again: soon, for the position is unprotected, but not in a loop of readings.
+# An exit of our own that was given up is begun again: soon, for nothing protects the position, but not in a loop of
+# readings.
 EXIT_RETRY_NS = 5_000 * _MS
 # Resizes of one bracket coalesce (design, section 6: one per 250 ms).
 RESIZE_GAP_NS = 250 * _MS
 # A change that is refused again and again waits twice as long each time, up to 16 s between two tries.
 REFUSALS_DOUBLED_MAX = 6
-# After a refused stop, the next try: long enough for a rejected price to be overtaken by the market, short for a naked position.
+# After a refused stop, the next try: long enough for the market to pass a rejected price, short for a naked position.
 STOP_RETRY_NS = 500 * _MS
 STOP_ATTEMPTS = 3

@@ -1,4 +1,4 @@
-"""The aggregator's HTTP on port 7600: is the gate alive, and does it enforce?"""
+"""The aggregator's HTTP on port 7600: whether the gate is alive, and enforces."""
 
 from __future__ import annotations
 

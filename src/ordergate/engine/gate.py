@@ -1,7 +1,7 @@
 """The gate of one risk group: recovery, the writer and everything that feeds it.
 
 A writer that crashes is recovered once from the journal; the same again leaves the group halted, and so does a second
-writer in its books: nothing more is decided here, every command is answered HALTED, and what rests at the broker stands.
+writer in its books: nothing more is decided here, commands are answered HALTED, and what rests at the broker stands.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ FRAME_BYTES_MAX = 4 * 1_048_576
 KEEPALIVE_S = 75.0
 # How long a closing WebSocket waits for the peer to agree. Less than the grace that ``Serving.close`` has.
 SOCKET_CLOSE_S = 0.5
-# How long, and how much, a refused upload may go on sending before it is cut: cut at once, the peer sees a reset, no 413.
+# How long, and how much, a refused upload may go on sending before it is cut: cut at once, the peer sees no 413.
 LINGER_S = 0.5
 LINGER_BYTES_MAX = 16 * 1_048_576
 
