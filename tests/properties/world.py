@@ -259,17 +259,24 @@ class World:
 
     # The end.
 
+    def catch_up(self) -> None:
+        """Everything on its way arrives, and the gate has had the time to answer it."""
+        for _ in range(3):
+            self.deliver_all()
+            self.desk.wait(300)
+            self._collect()
+
     def come_to_rest(self) -> None:
         """The line is good again, nothing fills any more, and the books are compared."""
         self.faults = False
         for _ in range(2):
             self.feed(LinkReport(up=False, reason="lost"))
             self.feed(LinkReport(up=True))
-            self._deliver_all()
+            self.deliver_all()
         quiet = 0
         for _ in range(2_000):
             before = len(self.history)
-            self._deliver_all()
+            self.deliver_all()
             self.desk.wait(300)
             self._collect()
             quiet = quiet + 1 if len(self.history) == before else 0
@@ -277,7 +284,7 @@ class World:
                 return
         raise AssertionError("it does not come to rest")
 
-    def _deliver_all(self) -> None:
+    def deliver_all(self) -> None:
         while self.requests or self.readings or self.broker.answers or self.broker.rows or self.broker.fills:
             self._deliver()
 
@@ -331,8 +338,3 @@ class World:
         return [
             order for order in self.desk.account.orders.values() if order.role is Role.ENTRY and order.open_quantity
         ]
-
-
-def approvals(history: list[e.Event], role: Role) -> list[e.OrderApproved]:
-    """The approvals of one role."""
-    return [event for event in history if isinstance(event, e.OrderApproved) and event.order.role is role]
