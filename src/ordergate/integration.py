@@ -75,7 +75,7 @@ class Interception:
                     await self._take(self._command(messages.asked(message)))
             except InputRefused as error:
                 await self._refused(message, error.code, error.message, error.field)
-            except msgspec.DecodeError as error:
+            except messages.UNREADABLE as error:
                 await self._refused(message, "BAD_MESSAGE", str(error), None)
 
     def _command(self, asked: messages.Asked) -> commands.Command:
@@ -90,7 +90,7 @@ class Interception:
         """Input that never became a command is answered by its order id, if it has one that can be read."""
         try:
             named = _named.decode(_envelope.decode(message).payload)
-        except msgspec.DecodeError:
+        except messages.UNREADABLE:
             named = messages.Named()
         _log.warning("refused a message", code=code, text=text, order_id=named.order_id)
         if named.order_id is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -61,7 +62,8 @@ def test_a_body_of_ten_megabytes_is_refused_and_the_desk_goes_on(shared_desk: De
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(10 * 1024 * 1024))
         connection.endheaders()
-        assert connection.getresponse().status == 413
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["code"]) == (413, "BODY_TOO_LARGE")
     finally:
         connection.close()
     assert shared_desk.get("/api/accounts")

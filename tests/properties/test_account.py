@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ordergate.core.effects import Modify, Place
 from ordergate.core.order import Side
 from tests.core.desk import WIDE
-from tests.properties.world import Choices, World
+from tests.properties.world import Choices, World, often
 
 LIMIT = 5
 LIMITS = replace(WIDE, position_quantity_max=LIMIT, daily_loss_usd_max=Decimal(10**9))
@@ -36,6 +36,7 @@ def worst_at_the_broker(world: World, side: Side) -> int:
     return broker.net * side.sign + sum(open_.values()) - filled + sent
 
 
+@often
 @given(st.binary(min_size=100, max_size=600))
 def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=False)
@@ -53,6 +54,7 @@ def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(data: byte
     world.check_replay()
 
 
+@often
 @given(st.binary(min_size=100, max_size=400))
 def test_at_rest_the_books_are_the_brokers_whoever_trades_the_account(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True, strangers=True)

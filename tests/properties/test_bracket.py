@@ -20,11 +20,12 @@ from ordergate.core.fold import evolve
 from ordergate.core.order import Order, Role
 from ordergate.core.reports import OrderReport
 from tests.core.desk import ACCOUNT, WIDE
-from tests.properties.world import Choices, World
+from tests.properties.world import Choices, World, often
 
 LIMITS = replace(WIDE, position_quantity_max=6)
 
 
+@often
 @given(st.binary(min_size=100, max_size=700))
 def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True)
@@ -35,6 +36,7 @@ def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(data
     world.check_coverage()
 
 
+@often
 @given(st.binary(min_size=100, max_size=500))
 def test_stops_that_somebody_moves_and_deletes_are_put_back(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True, strangers=True)
@@ -45,6 +47,7 @@ def test_stops_that_somebody_moves_and_deletes_are_put_back(data: bytes) -> None
     world.check_coverage()
 
 
+@often
 @given(st.binary(min_size=100, max_size=500))
 def test_no_leg_is_asked_for_beyond_what_its_entry_holds(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True)
@@ -98,12 +101,14 @@ def through_flat(world: World, roles: tuple[Role, ...], *, prompt: bool) -> None
     world.come_to_rest()
 
 
+@often
 @given(st.binary(min_size=50, max_size=250))
 def test_on_a_prompt_line_no_exit_takes_the_position_through_flat(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True, faults=False)
     through_flat(world, (Role.STOP, Role.TARGET, Role.CLOSE), prompt=True)
 
 
+@often
 @given(st.binary(min_size=100, max_size=700))
 def test_on_any_line_a_closing_order_does_not_take_the_position_through_flat(data: bytes) -> None:
     world = World(Choices(data), LIMITS, legs=True)

@@ -12,6 +12,7 @@ from ordergate.core.exposure import closable, worst_position
 from ordergate.core.order import Change, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.pnl import Position
 from tests.core.desk import ACCOUNT, MES, MNQ
+from tests.properties.world import often
 
 STATUSES = [Status.APPROVED, Status.WORKING, Status.WORKING, Status.IN_DOUBT, Status.CANCELLED, Status.FILLED]
 
@@ -67,6 +68,7 @@ def outcomes(orders: list[Order], amounts: list[int]) -> list[int]:
     return [sum(chosen) for chosen in product(*([0, *roles.values()] for roles in groups.values()))]
 
 
+@often
 @given(accounts(), st.sampled_from(Side), st.integers(1, 5))
 def test_the_worst_position_is_the_worst_of_all_subsets(account: Account, side: Side, quantity: int) -> None:
     net = account.position(MES.contract_id).net
@@ -82,6 +84,7 @@ def test_the_worst_position_is_the_worst_of_all_subsets(account: Account, side: 
     assert worst_position(account, MES.contract_id, side, quantity) == worst * side.sign
 
 
+@often
 @given(accounts(), st.sampled_from(Side))
 def test_what_can_be_closed_is_the_least_that_any_subset_leaves(account: Account, side: Side) -> None:
     net = account.position(MES.contract_id).net
@@ -101,6 +104,7 @@ def test_what_can_be_closed_is_the_least_that_any_subset_leaves(account: Account
     assert closable(account, MES.contract_id, side) == least
 
 
+@often
 @given(accounts(), st.sampled_from(Side))
 def test_an_order_of_what_can_be_closed_never_makes_the_worst_case_worse_than_flat(
     account: Account, side: Side

@@ -13,7 +13,7 @@ from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import BrokerSnapshot, FillReport, OrderReport, OrderState, Report
 from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk
 from tests.properties.broker import Broker
-from tests.properties.world import Choices
+from tests.properties.world import Choices, often
 
 ORDERS = 4
 
@@ -79,6 +79,7 @@ def cash(broker: Broker) -> Fraction:
     )
 
 
+@often
 @given(st.binary(min_size=20, max_size=120))
 def test_shuffled_repeated_and_dropped_reports_reach_the_brokers_books(data: bytes) -> None:
     choices = Choices(data)
@@ -96,6 +97,7 @@ def test_shuffled_repeated_and_dropped_reports_reach_the_brokers_books(data: byt
     assert desk.account.unexplained == ""
 
 
+@often
 @given(st.binary(min_size=20, max_size=120))
 def test_every_report_in_order_needs_no_reading(data: bytes) -> None:
     broker, said = story(Choices(data))
@@ -106,6 +108,7 @@ def test_every_report_in_order_needs_no_reading(data: bytes) -> None:
     assert abs(equity(desk) - cash(broker)) < Fraction("0.01")
 
 
+@often
 @given(st.binary(min_size=20, max_size=120))
 def test_reading_again_changes_nothing(data: bytes) -> None:
     choices = Choices(data)
@@ -125,6 +128,7 @@ def broker_again(desk: Desk, broker: Broker) -> BrokerSnapshot:
     return BrokerSnapshot(broker.account, 0, started_ns, broker.position, orders, fills)
 
 
+@often
 @given(st.binary(min_size=20, max_size=120), st.integers(0, 60))
 def test_a_position_that_nothing_explains_is_the_brokers_after_two_readings(data: bytes, hidden: int) -> None:
     choices = Choices(data)

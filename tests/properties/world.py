@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 import msgspec
+from hypothesis import settings
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
@@ -34,6 +35,9 @@ from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk
 from tests.properties.broker import Broker
 
 APPROVAL_NS = 5 * SECOND_NS
+
+# Interleavings are many: these properties try more examples than the profile says.
+often = settings(max_examples=5 * settings.default.max_examples)
 
 
 class Choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -106,15 +107,23 @@ async def test_reading_is_by_get_and_what_is_not_there_is_not_found_in_the_one_s
     for path in READING:
         status, answer = await at.call("POST", path, {})
         assert (status, answer["code"]) == (405, "METHOD_NOT_ALLOWED")
-    for path in ("/", "/api", "/api/nothing", "/api/orders/", "/../etc/passwd"):
+    for path in ("/api", "/api/nothing", "/api/orders/", "/../etc/passwd"):
         status, answer = await at.call("GET", path)
         assert answer.pop("error")
         assert (status, answer) == (404, {"success": False, "code": "NOT_FOUND", "breaches": []})
 
 
 @at_a_desk
+async def test_a_browser_that_is_sent_here_is_told_what_is_here(at: Desk) -> None:
+    answer = await at.web.answer(Request("GET", "/", headers={"host": "localhost"}))
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for path in re.findall(rb'href="([^"]+)"', answer.body):
+        assert (await at.call("GET", path.decode()))[0] == 200
+
+
+@at_a_desk
 async def test_no_answer_lets_another_origin_read_it_or_a_browser_keep_it(at: Desk) -> None:
-    for path in ("/api/accounts", "/api/events", "/nothing"):
+    for path in ("/", "/api/accounts", "/api/events", "/nothing"):
         answer = await at.web.answer(Request("GET", path, headers={"host": "localhost"}))
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"

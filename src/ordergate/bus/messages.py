@@ -178,6 +178,9 @@ class EnhancedFill(msgspec.Struct, frozen=True, tag="ENHANCED_FILL"):
     payload: EnhancedFillPayload
 
 
+# What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 # Prices are JSON numbers on these channels, written from the exact decimal.
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _asked = msgspec.json.Decoder(Asked)
@@ -189,6 +192,6 @@ def encode(message: Any) -> bytes:
 
 
 def asked(message: bytes) -> Asked:
-    """A PLACE_ORDER or CANCEL_ORDER. Raises ``msgspec.ValidationError`` or ``msgspec.DecodeError``."""
+    """A PLACE_ORDER or CANCEL_ORDER. Raises one of ``UNREADABLE``."""
     decoded: Asked = _asked.decode(message)
     return decoded

@@ -140,8 +140,11 @@ def adopted(account: Account, event: e.AccountAdopted) -> Account:
 
 def day_opened(account: Account, event: e.TradingDayOpened) -> Account:
     """The next trading day. Fills of it that came before it could be opened count in it."""
-    kept = sorted(account.done.values(), key=lambda order: (order.decided_ns, order.order_id))[-DONE_KEPT:]
-    names = {order.order_id for order in kept} | set(account.orders)
+    orders = [order for order in account.done.values() if not order.is_leg]
+    names = {o.order_id for o in sorted(orders, key=lambda o: (o.decided_ns, o.order_id))[-DONE_KEPT:]}
+    names |= set(account.orders)
+    kept = [o for o in account.done.values() if o.order_id in names or o.parent_id in names]
+    names |= {order.order_id for order in kept}
     opened_ns = day_open_ns(event.at_ns)
     account = replace(
         account,

@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp import web
 
 from ordergate.errors import NotSent, OutcomeUnknown, SocketClosed, StartRefused, TransportError, UpgradeRefused
-from ordergate.net.port import Handler, Request, Response, Upgrade
-from ordergate.net.serving import NOT_AN_UPGRADE, TOO_LARGE, Serving, port_in_use
+from ordergate.net.port import TOO_LARGE, Handler, Request, Response, Upgrade
+from ordergate.net.serving import NOT_AN_UPGRADE, Serving, port_in_use
 
 # The longest answer known is 20,000 bars of some 120 bytes (ProjectX API notes, section 5.3).
 ANSWER_BYTES_MAX = 16 * 1_048_576
@@ -42,8 +42,16 @@ class HttpNetwork:
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
-    async def serve(self, handler: Handler, *, host: str, port: int, body_bytes_max: int = 1_048_576) -> HttpServer:
-        server = HttpServer(handler, host, body_bytes_max)
+    async def serve(
+        self,
+        handler: Handler,
+        *,
+        host: str,
+        port: int,
+        body_bytes_max: int = 1_048_576,
+        too_large: Response = TOO_LARGE,
+    ) -> HttpServer:
+        server = HttpServer(handler, host, body_bytes_max, too_large)
         await server.listen(port)
         return server
 
@@ -103,10 +111,11 @@ class HttpServer:
 
     _site: web.TCPSite
 
-    def __init__(self, handler: Handler, host: str, body_bytes_max: int) -> None:
+    def __init__(self, handler: Handler, host: str, body_bytes_max: int, too_large: Response) -> None:
         self._serving = Serving(handler)
         self._host = host
         self._body_bytes_max = body_bytes_max
+        self._too_large = too_large
         app = web.Application(client_max_size=body_bytes_max)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(
@@ -149,7 +158,7 @@ class HttpServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await self._read(request)
         if body is None:
-            return await _refuse_upload(request)
+            return await _refuse_upload(request, self._too_large)
         answer = await self._serving.answer(
             Request(request.method, request.path, _first_values(request.query), _headers(request.headers), body)
         )
@@ -325,8 +334,8 @@ async def _deliver(request: web.Request, answer: Response, stream: AsyncIterator
     return response
 
 
-async def _refuse_upload(request: web.Request) -> web.StreamResponse:
-    response = _whole(TOO_LARGE)
+async def _refuse_upload(request: web.Request, too_large: Response) -> web.StreamResponse:
+    response = _whole(too_large)
     response.force_close()
     await response.prepare(request)
     await response.write_eof()

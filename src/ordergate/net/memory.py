@@ -17,8 +17,8 @@ from contextlib import suppress
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ordergate.errors import NotSent, OutcomeUnknown, SocketClosed, UpgradeRefused
-from ordergate.net.port import Handler, Request, Response, Upgrade
-from ordergate.net.serving import NOT_AN_UPGRADE, TOO_LARGE, Serving, close_stream, port_in_use
+from ordergate.net.port import TOO_LARGE, Handler, Request, Response, Upgrade
+from ordergate.net.serving import NOT_AN_UPGRADE, Serving, close_stream, port_in_use
 
 FIRST_FREE_PORT = 20_000
 # A sender waits when its peer does not read: about as many small frames as a kernel's socket buffers hold.
@@ -34,12 +34,20 @@ class MemoryNetwork:
         self._servers: dict[int, MemoryServer] = {}
         self._sockets: list[MemorySocket] = []
 
-    async def serve(self, handler: Handler, *, host: str, port: int, body_bytes_max: int = 1_048_576) -> MemoryServer:
+    async def serve(
+        self,
+        handler: Handler,
+        *,
+        host: str,
+        port: int,
+        body_bytes_max: int = 1_048_576,
+        too_large: Response = TOO_LARGE,
+    ) -> MemoryServer:
         if port == 0:
             port = next(free for free in itertools.count(FIRST_FREE_PORT) if free not in self._servers)
         if port in self._servers:
             raise port_in_use(host, port)
-        self._servers[port] = MemoryServer(self._servers, handler, host, port, body_bytes_max)
+        self._servers[port] = MemoryServer(self._servers, handler, host, port, body_bytes_max, too_large)
         return self._servers[port]
 
     async def request(
@@ -102,13 +110,20 @@ class MemoryServer:
     """A server that listens on a port of its world."""
 
     def __init__(
-        self, world: dict[int, MemoryServer], handler: Handler, host: str, port: int, body_bytes_max: int
+        self,
+        world: dict[int, MemoryServer],
+        handler: Handler,
+        host: str,
+        port: int,
+        body_bytes_max: int,
+        too_large: Response,
     ) -> None:
         self._world = world
         self._serving = Serving(handler)
         self._host = host
         self._port = port
         self._body_bytes_max = body_bytes_max
+        self._too_large = too_large
 
     @property
     def url(self) -> str:
@@ -117,7 +132,7 @@ class MemoryServer:
     async def answer(self, request: Request) -> Response | None:
         """What a client receives, its stream read to the end; None where the connection broke first."""
         if len(request.body) > self._body_bytes_max:
-            return TOO_LARGE
+            return self._too_large
         answer = await self._serving.answer(request)
         if answer is None:
             return None

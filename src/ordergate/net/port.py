@@ -44,6 +44,9 @@ class Response(msgspec.Struct, frozen=True):
     stream: AsyncIterator[bytes] | None = None
 
 
+TOO_LARGE = Response(413, b"{}", {"content-type": "application/json"})
+
+
 class WebSocket(Protocol):
     """One open WebSocket, either end. Text frames only."""
 
@@ -88,8 +91,19 @@ class RunningServer(Protocol):
 class Network(Protocol):
     """Both ends of HTTP and WebSocket."""
 
-    async def serve(self, handler: Handler, *, host: str, port: int, body_bytes_max: int = 1_048_576) -> RunningServer:
-        """Listen on ``host``:``port`` (0 = any free port). Raises ``PortInUse``."""
+    async def serve(
+        self,
+        handler: Handler,
+        *,
+        host: str,
+        port: int,
+        body_bytes_max: int = 1_048_576,
+        too_large: Response = TOO_LARGE,
+    ) -> RunningServer:
+        """Listen on ``host``:``port`` (0 = any free port). Raises ``PortInUse``.
+
+        ``too_large`` is the answer to a body above ``body_bytes_max``; its status is 413.
+        """
         ...
 
     async def request(

@@ -24,7 +24,6 @@ CANCEL_GRACE_S = 0.25
 
 _JSON = {"content-type": "application/json"}
 NOT_AN_UPGRADE = Response(400, b"{}", _JSON)
-TOO_LARGE = Response(413, b"{}", _JSON)
 FAILED = Response(500, b"{}", _JSON)
 
 T = TypeVar("T")

@@ -35,6 +35,11 @@ _log = logger("web")
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 65_536  # the largest command has some 500 bytes
 _PRICES = "/api/prices/"
+# Until the page is there: what a browser that is sent here shows.
+_WELCOME = b"""<!doctype html><title>ordergate</title><body style="font:16px sans-serif;margin:3em">
+<h1>ordergate is running</h1><p>The page comes with the next release; the HTTP API is complete.</p><ul>
+<li><a href="/api/accounts">accounts</a><li><a href="/api/positions">positions</a><li><a href="/api/orders">orders</a>
+<li><a href="/api/prices">prices</a><li><a href="/health">health</a></ul><p>The README sends a first order.</p>"""
 _STREAM_HEADERS = {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -92,7 +97,10 @@ class WebServer:
 
     async def start(self, port: int) -> None:
         """Listen on ``port`` (0 = any free one) and follow the gate. Raises ``PortInUse``."""
-        self._server = await self._network.serve(self.answer, host=HOST, port=port, body_bytes_max=BODY_BYTES_MAX)
+        too_large = refused(InputRefused("BODY_TOO_LARGE", f"the body is larger than {BODY_BYTES_MAX} bytes"))
+        self._server = await self._network.serve(
+            self.answer, host=HOST, port=port, body_bytes_max=BODY_BYTES_MAX, too_large=too_large
+        )
         self._following = asyncio.create_task(self._mirror.run(), name="web")
         self._following.add_done_callback(_report)
 
@@ -119,10 +127,12 @@ class WebServer:
     def _get(self, request: Request) -> Response:
         path = request.path
         symbol = path.removeprefix(_PRICES) if path.startswith(_PRICES) else None
-        if symbol is None and path not in self._reading and path not in ("/health", "/api/events"):
+        if symbol is None and path not in self._reading and path not in ("/", "/health", "/api/events"):
             raise InputRefused("NOT_FOUND", "there is nothing here")
         if request.method != "GET":
             raise _wrong_method(request)
+        if path == "/":
+            return Response(200, _WELCOME, _STREAM_HEADERS | {"content-type": "text/html; charset=utf-8"})
         if path == "/health":
             return self._health()
         if path == "/api/events":

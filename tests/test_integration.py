@@ -1,0 +1,209 @@
+"""Interception: a client that speaks only the documented messages is understood, and answered in them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from ordergate.bus.messages import UNREADABLE
+from ordergate.bus.port import Channel, Topic
+from ordergate.core.effects import Place
+from ordergate.core.order import Side
+from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
+from ordergate.integration import Interception
+from ordergate.journal.memory import MemoryJournal
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, bench
+
+ORDER = {
+    "instanceId": "MANUAL_TRADING_V2",
+    "orderId": "manual-1755777000000-ab12cd34e",
+    "accountId": ACCOUNT,
+    "instrument": "MES",
+    "side": "BUY",
+    "quantity": 2,
+    "orderType": "MARKET",
+    "stopLossPoints": 5,
+    "takeProfitPoints": 10,
+    "timestamp": 1755777000000,
+}
+
+
+class Client:
+    """An existing client: publishes, and reads every documented channel."""
+
+    def __init__(self, desk: Bench) -> None:
+        self.desk = desk
+        self.heard: dict[Channel, list[Any]] = {channel: [] for channel in Channel}
+
+    async def listen(self, channel: Channel) -> None:
+        async for message in self.desk.bus.subscribe(channel):
+            with contextlib.suppress(*UNREADABLE):
+                self.heard[channel].append(msgspec.json.decode(message))
+
+    async def say(self, kind: str, payload: dict[str, Any]) -> None:
+        message = msgspec.json.encode({"type": kind, "payload": payload})
+        await self.desk.bus.publish(Channel.ORDER_MANAGEMENT, message)
+
+    def known(self) -> list[str]:
+        """The orders that the gate has in its books."""
+        account = self.desk.gate.group.accounts[ACCOUNT]
+        return [*account.orders, *account.done.keys()]
+
+    async def told(self, kind: str, channel: Channel = Channel.ORDER_MANAGEMENT) -> Any:
+        """The payload of the first message of this type."""
+        async with asyncio.timeout(5):
+            while True:
+                for message in self.heard[channel]:
+                    if message["type"] == kind:
+                        return message["payload"]
+                await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def intercepted() -> AsyncIterator[Client]:
+    async with bench(MemoryJournal()) as desk, asyncio.TaskGroup() as group:
+        await desk.adopt()
+        interception = Interception(
+            bus=desk.bus,
+            clock=desk.clock,
+            take=desk.gate.take,
+            refuse=desk.gate.refuse,
+            state=lambda: desk.gate.group,
+            step=lambda _step, _name: None,
+        )
+        client = Client(desk)
+        parts = [interception.run(), *(client.listen(channel) for channel in Channel)]
+        tasks = [group.create_task(part) for part in parts]
+        await asyncio.sleep(0)
+        yield client
+        for task in tasks:
+            task.cancel()
+
+
+async def placed(client: Client) -> Place:
+    async with asyncio.timeout(5):
+        while not client.desk.sent[Topic.COMMANDS]:
+            await asyncio.sleep(0)
+    effect = client.desk.sent[Topic.COMMANDS][0]
+    assert isinstance(effect, Place)
+    return effect
+
+
+async def test_a_place_order_is_sent_and_its_acceptance_and_fill_are_told_with_the_callers_ids() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER)
+        place = await placed(client)
+        assert (place.terms.side, place.terms.quantity) == (Side.BUY, 2)
+        await client.desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 3_400_000_001))
+        response = await client.told("ORDER_RESPONSE")
+        assert (response["instanceId"], response["orderId"]) == (ORDER["instanceId"], ORDER["orderId"])
+        assert (response["success"], response["error"], response["topStepOrderId"]) == (True, None, 3_400_000_001)
+        await client.desk.report(
+            FillReport(
+                account_id=ACCOUNT,
+                fill_id=1,
+                broker_order_id=3_400_000_001,
+                contract_id=MES.contract_id,
+                side=Side.BUY,
+                quantity=2,
+                price_ticks=20_001,
+                fee_usd=MES.fee_usd * 2,
+                pnl_usd=None,
+                voided=False,
+                at_ns=client.desk.clock.now_ns(),
+            )
+        )
+        filled = await client.told("ORDER_FILLED", Channel.MARKET_DATA)
+        assert (filled["orderId"], filled["accountId"], filled["instrument"]) == (
+            ORDER["orderId"],
+            ACCOUNT,
+            MES.contract_id,
+        )
+        assert (filled["filledPrice"], filled["filledQuantity"]) == (5000.25, 2)
+        enhanced = await client.told("ENHANCED_FILL", Channel.FILL_ENHANCED)
+        assert enhanced["fill"]["orderId"] == ORDER["orderId"]
+        levels = enhanced["sltpLevels"]
+        assert (levels["stopLoss"], levels["takeProfit"]) == (4995.25, 5010.25)
+        assert (levels["stopLossAmount"], levels["takeProfitAmount"], levels["riskRewardRatio"]) == (5, 10, 2)
+        assert levels["calculations"]["tickSize"] == 0.25
+
+
+async def test_a_denied_order_is_answered_with_order_rejected_and_a_failed_order_response() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER | {"quantity": 11})
+        rejected = await client.told("ORDER_REJECTED")
+        assert (rejected["orderId"], rejected["reason"]) == (ORDER["orderId"], "RISK_VIOLATION")
+        assert {violation["type"] for violation in rejected["violations"]} >= {"MAX_ORDER_SIZE", "MAX_POSITION_SIZE"}
+        response = await client.told("ORDER_RESPONSE")
+        assert (response["instanceId"], response["success"]) == (ORDER["instanceId"], False)
+        assert "11 contracts" in response["error"]
+        assert client.desk.sent[Topic.COMMANDS] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"instrument": "NOPE"}, "UNKNOWN_INSTRUMENT"),
+        ({"quantity": 2.9}, "BAD_QUANTITY"),
+        ({"quantity": "two"}, "BAD_MESSAGE"),
+        ({"side": "HOLD"}, "BAD_SIDE"),
+        ({"orderType": "LIMIT"}, "MISSING_PRICE"),
+        ({"orderType": "LIMIT", "limitPrice": 5000.1}, "OFF_TICK"),
+        ({"stopLossPoints": -5}, "DISTANCE_NOT_POSITIVE"),
+    ],
+)
+async def test_what_is_no_order_but_carries_an_order_id_is_answered_and_goes_no_further(
+    change: dict[str, Any], code: str
+) -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER | change)
+        rejected = await client.told("ORDER_REJECTED")
+        assert (rejected["orderId"], rejected["reason"]) == (ORDER["orderId"], code)
+        assert (await client.told("ORDER_RESPONSE"))["success"] is False
+        assert client.known() == []
+
+
+async def test_our_own_answers_and_the_orders_of_nobody_are_never_taken_for_orders() -> None:
+    async with intercepted() as client:
+        await client.say("ORDER_RESPONSE", {"instanceId": "MANUAL_TRADING_V2", "orderId": "x", "success": True})
+        await client.say("ORDER_REJECTED", {"orderId": "x", "reason": "RISK_VIOLATION"})
+        await client.desk.bus.publish(Channel.ORDER_MANAGEMENT, b"not json at all")
+        await client.desk.bus.publish(Channel.ORDER_MANAGEMENT, b'{"type":"PLACE_ORDER"}')
+        await client.desk.bus.publish(Channel.ORDER_MANAGEMENT, b'{"type":"PLACE_ORDER","payload":{"orderId":"\xff"}}')
+        await client.desk.bus.publish(Channel.ORDER_MANAGEMENT, b"[" * 100_000)
+        await client.say("PLACE_ORDER", ORDER)
+        await placed(client)
+        assert client.known() == [ORDER["orderId"]]
+
+
+async def test_the_same_message_twice_is_one_order() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER)
+        await client.say("PLACE_ORDER", ORDER | {"timestamp": 1755777009999})
+        await placed(client)
+        await client.say("PLACE_ORDER", ORDER | {"orderId": "another"})
+        async with asyncio.timeout(5):
+            while len(client.desk.sent[Topic.COMMANDS]) < 2:
+                await asyncio.sleep(0)
+        assert [effect.terms.quantity for effect in client.desk.sent[Topic.COMMANDS] if isinstance(effect, Place)] == [
+            2,
+            2,
+        ]
+
+
+async def test_a_documented_cancel_is_carried_out_and_told() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER | {"orderType": "LIMIT", "limitPrice": 4990})
+        place = await placed(client)
+        await client.desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 7))
+        await client.told("ORDER_RESPONSE")
+        await client.say("CANCEL_ORDER", {"instanceId": "MANUAL_TRADING_V2", "orderId": ORDER["orderId"]})
+        async with asyncio.timeout(5):
+            while not client.desk.sent[Topic.EXITS]:
+                await asyncio.sleep(0)
+        assert type(client.desk.sent[Topic.EXITS][-1]).__name__ in ("Cancel", "ReadSnapshot")
