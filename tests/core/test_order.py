@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -28,6 +29,7 @@ from ordergate.core.order import (
 from ordergate.core.reports import FillReport, OrderReport, OrderState, Outcome
 from ordergate.errors import IllegalTransition
 from tests.core.desk import ACCOUNT, BID, MES, Desk
+from tools.lifecycle_diagram import TARGET, drawing
 
 PAIRS = list(product(Status, Trigger))
 LIMIT = BID - 40
@@ -218,3 +220,15 @@ def test_an_order_survives_json() -> None:
 def test_an_order_row_is_not_a_fill() -> None:
     assert not set(OrderReport.__struct_fields__) >= {"fill_id", "price_ticks"}
     assert "fill_id" in FillReport.__struct_fields__
+
+
+def test_the_picture_of_the_table_is_up_to_date() -> None:
+    assert TARGET.read_text(encoding="utf-8") == drawing(), "run: python tools/lifecycle_diagram.py"
+
+
+def test_the_picture_names_every_status_and_everything_that_can_happen() -> None:
+    picture = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawing()))
+    assert all(status.value in picture for status in Status)
+    assert all(word in picture for trigger in Trigger for word in trigger.value.split())
+    changes = [after for (before, _), after in TRANSITIONS.items() if after is not before]
+    assert len(re.findall(r'rx="6"', drawing())) == len(changes) + len(Status)

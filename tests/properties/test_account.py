@@ -9,13 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core.effects import Modify, Place
 from ordergate.core.order import Side
 from tests.core.desk import WIDE
-from tests.properties.world import Choices, World, often
+from tests.properties.world import Choices, World, often, runs
 
 LIMIT = 5
 LIMITS = replace(WIDE, position_quantity_max=LIMIT, daily_loss_usd_max=Decimal(10**9))
@@ -37,9 +36,9 @@ def worst_at_the_broker(world: World, side: Side) -> int:
 
 
 @often
-@given(st.binary(min_size=100, max_size=600))
-def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=False)
+@given(runs(600))
+def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=False)
 
     def within() -> None:
         for side in Side:
@@ -55,9 +54,9 @@ def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(data: byte
 
 
 @often
-@given(st.binary(min_size=100, max_size=400))
-def test_at_rest_the_books_are_the_brokers_whoever_trades_the_account(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True, strangers=True)
+@given(runs(400))
+def test_at_rest_the_books_are_the_brokers_whoever_trades_the_account(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, strangers=True)
     while world.choices:
         world.step()
     world.come_to_rest()

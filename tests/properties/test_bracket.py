@@ -3,15 +3,14 @@
 The exact promise about exits (stops, targets, closes) is this:
 1. No leg is ever asked for beyond what its entry still holds, by all that has been heard.
 2. On a line that has delivered everything before the next fill, no exit takes the position through flat.
-3. On a slower line only legs can: a stop and its target that both fill, or a leg and another closing order, before either
-   is heard of. A closing order never does; what went through flat is closed again.
+3. On a slower line only legs can: a stop and its target that both fill, or a leg and another closing order, before
+   either is heard of. A closing order never does; what went through flat is closed again.
 4. When everything has been heard, every contract held under a promise is covered by stops at the broker, exactly.
 """
 
 from __future__ import annotations
 
 from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core import events as e
@@ -20,15 +19,15 @@ from ordergate.core.fold import evolve
 from ordergate.core.order import Order, Role
 from ordergate.core.reports import OrderReport
 from tests.core.desk import ACCOUNT, WIDE
-from tests.properties.world import Choices, World, often
+from tests.properties.world import Choices, World, often, runs
 
 LIMITS = replace(WIDE, position_quantity_max=6)
 
 
 @often
-@given(st.binary(min_size=100, max_size=700))
-def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True)
+@given(runs(700))
+def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True)
     while world.choices:
         world.step()
     world.come_to_rest()
@@ -37,9 +36,9 @@ def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(data
 
 
 @often
-@given(st.binary(min_size=100, max_size=500))
-def test_stops_that_somebody_moves_and_deletes_are_put_back(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True, strangers=True)
+@given(runs(500))
+def test_stops_that_somebody_moves_and_deletes_are_put_back(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, strangers=True)
     while world.choices:
         world.step()
     world.come_to_rest()
@@ -48,9 +47,9 @@ def test_stops_that_somebody_moves_and_deletes_are_put_back(data: bytes) -> None
 
 
 @often
-@given(st.binary(min_size=100, max_size=500))
-def test_no_leg_is_asked_for_beyond_what_its_entry_holds(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True)
+@given(runs(500))
+def test_no_leg_is_asked_for_beyond_what_its_entry_holds(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True)
     while world.choices:
         world.step()
     group = Group()
@@ -61,7 +60,7 @@ def test_no_leg_is_asked_for_beyond_what_its_entry_holds(data: bytes) -> None:
             account = group.accounts[ACCOUNT]
             leg = account.order(order_id)
             assert leg is not None
-            if leg.is_leg and leg.largest_quantity != leg.terms.quantity or isinstance(event, e.OrderApproved):
+            if isinstance(event, e.OrderApproved) or (leg.is_leg and leg.largest_quantity != leg.terms.quantity):
                 check_size(account, leg)
 
 
@@ -93,7 +92,7 @@ def through_flat(world: World, roles: tuple[Role, ...], *, prompt: bool) -> None
             assert before * after >= 0, (role, before, after)
             assert abs(after) < abs(before), (role, before, after)
 
-    world.broker.fill = watched  # type: ignore[method-assign] - a witness, not a fake: it fills as before
+    world.broker.fill = watched  # type: ignore[method-assign]  # a witness, not a fake: it fills as before
     while world.choices:
         world.step()
         if prompt:
@@ -102,16 +101,16 @@ def through_flat(world: World, roles: tuple[Role, ...], *, prompt: bool) -> None
 
 
 @often
-@given(st.binary(min_size=50, max_size=250))
-def test_on_a_prompt_line_no_exit_takes_the_position_through_flat(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True, faults=False)
+@given(runs(250))
+def test_on_a_prompt_line_no_exit_takes_the_position_through_flat(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, faults=False)
     through_flat(world, (Role.STOP, Role.TARGET, Role.CLOSE), prompt=True)
 
 
 @often
-@given(st.binary(min_size=100, max_size=700))
-def test_on_any_line_a_closing_order_does_not_take_the_position_through_flat(data: bytes) -> None:
-    world = World(Choices(data), LIMITS, legs=True)
+@given(runs(700))
+def test_on_any_line_a_closing_order_does_not_take_the_position_through_flat(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True)
     through_flat(world, (Role.CLOSE,), prompt=False)
     world.check_agreement()
     world.check_coverage()

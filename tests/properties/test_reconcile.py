@@ -13,7 +13,7 @@ from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import BrokerSnapshot, FillReport, OrderReport, OrderState, Report
 from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk
 from tests.properties.broker import Broker
-from tests.properties.world import Choices, often
+from tests.properties.world import Choices, often, runs
 
 ORDERS = 4
 
@@ -80,9 +80,8 @@ def cash(broker: Broker) -> Fraction:
 
 
 @often
-@given(st.binary(min_size=20, max_size=120))
-def test_shuffled_repeated_and_dropped_reports_reach_the_brokers_books(data: bytes) -> None:
-    choices = Choices(data)
+@given(runs(120))
+def test_shuffled_repeated_and_dropped_reports_reach_the_brokers_books(choices: Choices) -> None:
     broker, said = story(choices)
     desk = traders()
     for report in mangled(choices, said):
@@ -98,9 +97,9 @@ def test_shuffled_repeated_and_dropped_reports_reach_the_brokers_books(data: byt
 
 
 @often
-@given(st.binary(min_size=20, max_size=120))
-def test_every_report_in_order_needs_no_reading(data: bytes) -> None:
-    broker, said = story(Choices(data))
+@given(runs(120))
+def test_every_report_in_order_needs_no_reading(choices: Choices) -> None:
+    broker, said = story(choices)
     desk = traders()
     for report in said:
         desk.feed(report)
@@ -109,9 +108,8 @@ def test_every_report_in_order_needs_no_reading(data: bytes) -> None:
 
 
 @often
-@given(st.binary(min_size=20, max_size=120))
-def test_reading_again_changes_nothing(data: bytes) -> None:
-    choices = Choices(data)
+@given(runs(120))
+def test_reading_again_changes_nothing(choices: Choices) -> None:
     broker, said = story(choices)
     desk = traders()
     for report in mangled(choices, said):
@@ -129,9 +127,8 @@ def broker_again(desk: Desk, broker: Broker) -> BrokerSnapshot:
 
 
 @often
-@given(st.binary(min_size=20, max_size=120), st.integers(0, 60))
-def test_a_position_that_nothing_explains_is_the_brokers_after_two_readings(data: bytes, hidden: int) -> None:
-    choices = Choices(data)
+@given(runs(120), st.integers(0, 60))
+def test_a_position_that_nothing_explains_is_the_brokers_after_two_readings(choices: Choices, hidden: int) -> None:
     broker, said = story(choices)
     lost = broker.executions[hidden % len(broker.executions)].fill_id if broker.executions else 0
     desk = traders()
