@@ -98,7 +98,7 @@ def _legend(top: int) -> list[str]:
     lines = [
         "? no row: called an unexpected broker fact; new risk waits until the books have been compared.",
         "\u00d7 no row: a programmer's error, raised.",
-        "A denied order never left: nothing can happen to it. Quantities, not statuses, say how much of an order filled.",
+        "A denied order never left: nothing can happen to it. Quantities, not statuses, tell how much of it filled.",
         "Drawn from TRANSITIONS in src/ordergate/core/order.py by tools/lifecycle_diagram.py.",
     ]
     return [_text(24, top + 20 * number, line, size=12, ink=_PALE) for number, line in enumerate(lines)]
