@@ -189,18 +189,68 @@ def test_an_unknown_modify_counts_with_the_larger_size_until_it_is_read_back() -
     desk.modified("a", Outcome.UNKNOWN)
     assert desk.order("a").leaves == 3
     assert len(desk.asked(LookUp)) == 1
-    desk.wait(1_000)
+    desk.wait(5_000)
     assert len(desk.asked(LookUp)) == 2
     desk.looked_up("a", desk.row("a", quantity=3))
     assert (desk.order("a").terms.quantity, desk.order("a").change) == (3, None)
 
 
-def test_an_unknown_modify_that_the_broker_does_not_show_was_not_made() -> None:
+def test_an_unknown_modify_that_the_broker_does_not_show_in_three_reads_over_ten_seconds_was_not_made() -> None:
     desk = Desk()
     changing(desk)
     desk.modified("a", Outcome.UNKNOWN)
+    began = desk.now_ns
+    for _ in range(2):
+        desk.looked_up("a", desk.row("a"))
+        assert desk.order("a").leaves == 3
+        desk.wait(5_000)
     desk.looked_up("a", desk.row("a"))
     assert (desk.order("a").terms.quantity, desk.order("a").change) == (2, None)
+    assert desk.now_ns - began == 10 * SECOND_NS
+
+
+def test_an_unknown_modify_of_a_leg_is_tried_again_after_two_reads_a_second_apart() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    desk.protect(stop=BID - 4)
+    stop = desk.stop("a").order_id
+    desk.modified(stop, Outcome.UNKNOWN)
+    desk.looked_up(stop, desk.row(stop))
+    assert len(desk.asked(Modify)) == 1
+    desk.wait(1_000)
+    desk.looked_up(stop, desk.row(stop))
+    desk.wait(250)
+    assert len(desk.asked(Modify)) == 2
+
+
+def test_a_row_of_the_hub_from_before_our_change_does_not_take_it_back() -> None:
+    desk = Desk()
+    changing(desk, 4)
+    desk.modified("a")
+    desk.show("a", quantity=2)
+    assert desk.order("a").leaves == 4, "older than the answer, perhaps"
+    assert len(desk.asked(LookUp)) == 1
+    desk.wait(1)
+    desk.looked_up("a", desk.row("a", quantity=2))
+    assert desk.order("a").leaves == 2, "newer, and REST says so"
+
+
+def test_a_row_of_the_hub_with_fewer_fills_than_we_know_says_nothing_of_the_terms() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=4, limit=BID, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 2, BID)
+    desk.show("a", quantity=3, filled_quantity=1)
+    assert desk.order("a").leaves == 2
+
+
+def test_a_look_up_that_failed_is_made_good_by_a_reading() -> None:
+    desk = Desk()
+    changing(desk, 4)
+    desk.modified("a")
+    desk.show("a", quantity=2)
+    desk.looked_up("a", outcome=Outcome.UNKNOWN)
+    assert len(desk.asked(ReadSnapshot)) == 4, "three of them from before"
 
 
 def test_the_answer_to_an_older_modify_says_nothing_of_a_newer_one() -> None:

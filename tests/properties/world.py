@@ -15,11 +15,12 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from ordergate.core import events as e
 from ordergate.core.account import Group
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
 from ordergate.core.fold import evolve
-from ordergate.core.inputs import Input
+from ordergate.core.inputs import Input, Started
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import (
@@ -29,6 +30,7 @@ from ordergate.core.reports import (
     OrderReport,
     OrderState,
     Outcome,
+    PlaceOutcome,
     PositionReport,
 )
 from ordergate.journal.codec import decode, encode
@@ -75,10 +77,11 @@ def runs(longest: int) -> st.SearchStrategy[Choices]:
 
 
 class Request(msgspec.Struct, frozen=True):
-    """An effect on its way to the broker."""
+    """An effect on its way to the broker; ``given_up``: its outcome has been called unknown already."""
 
     effect: Effect
     since_ns: int
+    given_up: bool = False
 
 
 class Reading(msgspec.Struct):
@@ -131,11 +134,23 @@ class World:
         """One request reaches the broker, or does not."""
         request = self.requests.pop(index)
         self.broker.now_ns = self.desk.now_ns
+        if request.given_up and isinstance(request.effect, Place):
+            self.broker.make(request.effect.terms, request.effect.order_tag)
+            return
+        if isinstance(request.effect, Place) and not honest and self._is_slow(request.effect):
+            tag = request.effect.order_tag
+            self.broker.answers.append(PlaceOutcome(ACCOUNT, tag, Outcome.UNKNOWN))
+            self.requests.append(msgspec.structs.replace(request, given_up=True))
+            return
         if self.desk.now_ns - request.since_ns > APPROVAL_NS and isinstance(request.effect, Place | Modify):
             self.broker.perform(request.effect, Outcome.NOT_SENT, made=False)
             return
         outcome, made = (Outcome.DONE, True) if honest else self._fate(request.effect)
         self.broker.perform(request.effect, outcome, made=made)
+
+    def _is_slow(self, place: Place) -> bool:
+        """A leg whose answer is not waited for, and that arrives all the same; an entry is given ten seconds."""
+        return self.faults and place.grant.kind is e.ApprovalKind.LEG and self.choices.chance(8)
 
     def _fate(self, effect: Effect) -> tuple[Outcome, bool]:
         fates = [(Outcome.DONE, True)] * 4
@@ -199,6 +214,7 @@ class World:
             self.pass_time: 3,
             self.meddle: 3 if self.strangers else 0,
             self.flap: 1 if self.faults else 0,
+            self.crash: 1 if self.faults else 0,
         }
         lots = [kind for kind, weight in weights.items() for _ in range(weight)]
         lots[self.choices.below(len(lots))]()
@@ -260,6 +276,16 @@ class World:
         if self.choices.chance(2):
             self.broker.rows.clear()
             self.broker.fills.clear()
+        self.feed(LinkReport(up=True))
+
+    def crash(self) -> None:
+        """Killed and started again: what was on its way here is lost; what was on its way there is lost in part."""
+        self.requests = [request for request in self.requests if self.choices.below(2)]
+        self.readings.clear()
+        self.broker.answers.clear()
+        self.broker.rows.clear()
+        self.broker.fills.clear()
+        self.feed(Started("desk", "sim", "practice", self.desk.group.limits))
         self.feed(LinkReport(up=True))
 
     def meddle(self) -> None:

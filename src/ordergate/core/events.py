@@ -241,7 +241,7 @@ class LookupSent(msgspec.Struct, frozen=True, tag="lookup-sent"):
 
 
 class LookupMissed(msgspec.Struct, frozen=True, tag="lookup-missed"):
-    """One read of open orders and history in which the tag was absent."""
+    """One read that showed no trace of what is in doubt: the tag is absent, or the order has its old terms."""
 
     account_id: int
     order_id: str

@@ -122,8 +122,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.ModifyApproved():
             account = replace(account, number=event.change.number)
             account = timer(account, f"change:{order.order_id}", event.issued_ns + ANSWER_WAIT_NS)
-            order = replace(order, change=event.change, change_unknown=False, risk_ticks=event.risk_ticks)
-            return put(account, order)
+            order = replace(order, change=event.change, change_unknown=False, doubt_reads=0)
+            return put(account, replace(order, risk_ticks=event.risk_ticks))
         case e.OrderModified():
             return _modified(account, order, event)
         case e.ModifyRefused():
@@ -138,7 +138,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             return timer(put(account, order), key, event.at_ns)
         case e.LookupSent():
             wait_ns = STOP_DOUBT_READ_NS if order.role is Role.STOP else DOUBT_READ_NS
-            account = timer(account, f"change:{order.order_id}", event.at_ns + CHANGE_READ_NS if order.change else None)
+            change_ns = CHANGE_READ_NS if order.is_leg else DOUBT_READ_NS
+            account = timer(account, f"change:{order.order_id}", event.at_ns + change_ns if order.change else None)
             account = put(account, replace(order, change_unknown=order.change is not None))
             return timer(account, key, event.at_ns + wait_ns)
         case e.LookupMissed():

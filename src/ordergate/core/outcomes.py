@@ -12,7 +12,7 @@ from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
 from ordergate.core.order import Order, Role, Status
 from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
-from ordergate.core.timing import DOUBT_READS, STOP_DOUBT_READS
+from ordergate.core.timing import CHANGE_READS, DOUBT_READS, STOP_DOUBT_READS
 
 
 def apply_place(draft: Draft, outcome: PlaceOutcome) -> None:
@@ -104,10 +104,15 @@ def _missed(draft: Draft, order: Order) -> None:
 
 
 def _unconfirmed_change(draft: Draft, order: Order) -> None:
-    if order.change is not None and order.change_unknown and order.live:
-        text = "the broker still shows the old terms"
-        event = e.ModifyRefused(order.terms.account_id, order.order_id, order.change.number, text, draft.at_ns)
-        draft.add(event)
+    """The broker still shows the old terms: not made, if it shows them long enough for what may be on its way."""
+    if order.change is None or not order.change_unknown or not order.live:
+        return
+    account_id = order.terms.account_id
+    draft.add(e.LookupMissed(account_id, order.order_id, draft.at_ns))
+    reads = CHANGE_READS if order.is_leg else DOUBT_READS
+    if order.doubt_reads + 1 >= reads:
+        text = f"the broker shows the old terms in {reads} reads"
+        draft.add(e.ModifyRefused(account_id, order.order_id, order.change.number, text, draft.at_ns))
 
 
 def _doubt(draft: Draft, order: Order, reason: str) -> None:

@@ -11,8 +11,10 @@ DOUBT_READ_NS = 5_000 * _MS
 DOUBT_READS = 3
 STOP_DOUBT_READ_NS = 500 * _MS
 STOP_DOUBT_READS = 2
-# An unproven modify is read back after a second: one order round trip with a wide margin.
+# An unproven modify: of a leg it is read back twice, a second apart (an order round trip with a wide margin); of any
+# other order like an order in doubt, for until then it counts with the larger size.
 CHANGE_READ_NS = 1_000 * _MS
+CHANGE_READS = 2
 # A cancel that changed nothing is sent again; cancelling twice does no harm.
 CANCEL_RETRY_NS = 2_000 * _MS
 # Between an order row that shows a fill and the fill itself: the hub sends both within tens of milliseconds.
