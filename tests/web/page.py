@@ -12,6 +12,7 @@ from ordergate.web.replies import encode
 from ordergate.web.stream import Client, Stream
 
 Event = tuple[int, str, dict[str, Any]]
+NAMES = ("desk", "account", "position", "order", "fill", "instrument", "price")
 
 
 def exact(data: bytes | str) -> Any:
@@ -42,12 +43,11 @@ class Page:
 
     def __init__(self, snapshot: dict[str, Any]) -> None:
         self.number = snapshot["number"]
-        self.rows: dict[str, dict[object, Any]] = {"account": {}, "position": {}, "order": {}, "price": {}}
-        for name in ("account", "position"):
-            for row in snapshot[f"{name}s"]:
+        self.rows: dict[str, dict[object, Any]] = {name: {} for name in NAMES}
+        self._put("desk", snapshot["desk"])
+        for name in NAMES[1:-1]:
+            for row in reversed(snapshot[f"{name}s"]):
                 self._put(name, row)
-        for row in reversed(snapshot["orders"]):
-            self._put("order", row)
         for row in snapshot["prices"].values():
             self._put("price", row)
 
@@ -60,12 +60,18 @@ class Page:
 
     def _put(self, name: str, row: dict[str, Any]) -> None:
         match name:
+            case "desk":
+                key: object = None
             case "account":
-                key: object = row["accountId"]
+                key = row["accountId"]
             case "position":
                 key = row["positionId"]
             case "order":
                 key = (row["accountId"], row["orderId"])
+            case "fill":
+                key = (row["accountId"], row["fillId"])
+            case "instrument":
+                key = row["symbol"]
             case _:
                 key, row = row["symbol"], {**row, "ageMs": None}
         if name == "position" and row["quantity"] == 0:

@@ -162,7 +162,7 @@ async def test_the_stream_tells_the_story_without_a_gap_and_the_snapshot_says_wh
     for event in seen:
         first.apply(event)
     assert first.rows == Page(last).rows
-    assert {name for _, name, _ in seen} == {"order", "position", "account", "price", "alarm"}
+    assert {name for _, name, _ in seen} == {"desk", "order", "fill", "position", "account", "price", "alarm"}
     alarms = [row["code"] for _, name, row in seen if name == "alarm"]
     assert alarms == ["ORDER_DENIED", "LINK_DOWN"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ordergate import __version__
 from ordergate.core import reports as r
 from ordergate.core.commands import CancelOrder, Leg
 from ordergate.core.events import InstrumentsLoaded
@@ -17,8 +18,8 @@ from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.web import views
 from ordergate.web.replies import encode
-from ordergate.web.rows import OrderRow, Rows, TradingStatus
-from tests.web.history import MES, MES_TICKS, OLD, SECOND_NS, A, B, History, instrument
+from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
+from tests.web.history import MES, MES_TICKS, MNQ, OLD, SECOND_NS, A, B, History, instrument
 from tests.web.page import exact
 
 ORDER_FIELDS = {
@@ -228,7 +229,7 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     row = exact(encode(rows(history).accounts[A]))
     assert row == {
         "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "equity": 50_000,
-        "dayPnl": 0, "dailyLossLimit": 200, "tradingState": "active", "reason": "", "tradingDay": "2026-11-23",
+        "dayPnl": 0, "dayPnlAtStops": 0, "dailyLossLimit": 200, "openOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "tradingDay": "2026-11-23",
         "linkUp": True,
     }  # fmt: skip
     history.submit("o1", Side.BUY, 2)
@@ -236,6 +237,8 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     # Two contracts a tick down, and 0.36 a contract and side in fees.
     assert money.equity == Decimal(50_000) - Decimal("2.50") - Decimal("0.72")
     assert money.day_pnl == Decimal("-2.50") - Decimal("0.72") - Decimal("0.72")
+    # Stopped 40 ticks below 5,000.25, and the same fees.
+    assert money.day_pnl_at_stops == Decimal(-100) - Decimal("1.44")
     history.hold = True
     history.put(r.Unreadable(A, "an odd row"))
     assert rows(history).accounts[A].reason == "an odd row"
@@ -244,6 +247,67 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     assert rows(history).accounts[A].trading_state == "reducing"
     assert "lost today" in rows(history).accounts[A].reason
     assert rows(history).accounts[B].trading_state == "active"
+
+
+def test_an_account_shows_what_each_contract_could_come_to() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2)
+    history.submit("o2", Side.BUY, 3, order_type=OrderType.LIMIT, limit_ticks=MES_TICKS - 10)
+    history.submit("o3", Side.SELL, 1, contract_id=MNQ, order_type=OrderType.LIMIT, limit_ticks=80_100)
+    account = rows(history).accounts[A]
+    # The stop and the target of two contracts close what is held, and count nothing beyond it.
+    assert account.exposures == (
+        ExposureRow("MES", MES, worst_long=5, worst_short=2),
+        ExposureRow("MNQ", MNQ, worst_long=0, worst_short=-1),
+    )
+    assert account.open_orders == 2
+
+
+def test_a_fill_tells_what_its_order_was_for_and_what_it_earned() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2)
+    history.fill("o1/target/3", 2, MES_TICKS + 81)
+    entry, target = (exact(encode(row)) for row in rows(history).fills.values())
+    assert entry == {
+        "fillId": 1, "accountId": A, "orderId": "o1", "instrument": "MES", "contractId": MES, "side": "BUY",
+        "quantity": 2, "price": Decimal("5000.25"), "fee": Decimal("0.72"), "realizedPnL": None, "purpose": "entry",
+        "at": rows(history).orders[A, "o1"].timestamps.updated, "busted": False,
+    }  # fmt: skip
+    # Eighty ticks on two contracts, gross.
+    assert (target["purpose"], target["side"], target["realizedPnL"]) == ("target", "SELL", 200)
+    bust = history.broker.fills[-1]
+    history.put(r.FillReport(**{name: getattr(bust, name) for name in bust.__struct_fields__} | {"voided": True}))
+    assert [row.busted for row in rows(history).fills.values()] == [False, True]
+
+
+def test_fills_are_those_of_the_trading_day() -> None:
+    history = History().open()
+    history.submit("o1")
+    assert len(rows(history).fills) == 1
+    history.wait(86_400)
+    assert rows(history).fills == {}
+
+
+def test_a_position_net_of_fees_has_paid_for_entry_and_exit() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2)
+    history.quote(MES, MES_TICKS + 9)
+    row = rows(history).positions[A, MES]
+    assert (row.unrealized_pnl, row.net_pnl) == (Decimal(20), Decimal(20) - 4 * Decimal("0.36"))
+
+
+def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
+    history = History().open()
+    assert exact(encode(rows(history).desk)) == {
+        "mode": "SIM", "venue": "sim", "login": "practice", "version": __version__, "linkUp": True, "linkReason": "",
+        "limits": {
+            "maxOrderSize": 10, "maxPositionSize": 10, "maxOpenOrders": 50, "maxDailyLoss": 1_000, "maxRiskPercent": 2,
+            "defaultRiskReward": 2,
+        },
+    }  # fmt: skip
+    history.put(r.LinkReport(up=False, reason="gone"))
+    assert (rows(history).desk.link_up, rows(history).desk.link_reason) == (False, "gone")
+    assert views.desk_row(replace(history.group, venue="topstepx")).mode is Mode.LIVE
 
 
 def test_an_account_is_listed_once_the_broker_has_shown_it_whole() -> None:

@@ -21,7 +21,10 @@ from ordergate.core.reports import FillReport
 
 
 class AppliedFill(msgspec.Struct, frozen=True):
-    """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it."""
+    """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it.
+
+    ``at_ns`` is its exchange time; ``realized_usd`` the gross P&L of what it closed (signed), None where it only opened.
+    """
 
     fill_id: int
     order_id: str = ""
@@ -30,6 +33,8 @@ class AppliedFill(msgspec.Struct, frozen=True):
     quantity: int = 0
     price_ticks: int = 0
     fee_usd: Decimal = Decimal(0)
+    at_ns: int = 0
+    realized_usd: Decimal | None = None
     busted: bool = False
 
 

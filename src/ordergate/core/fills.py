@@ -47,13 +47,21 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
     account = put(ended(account, order) if complete else account, order)
     if order.is_leg and order.parent_id is not None:
         account = _exited(account, order.parent_id, closing)
-    earned = usd(group.instruments[event.contract_id], realized) - event.fee_usd
+    realized_usd = usd(group.instruments[event.contract_id], realized)
     fill = AppliedFill(
-        event.fill_id, event.order_id, event.contract_id, event.side, event.quantity, event.price_ticks, event.fee_usd
+        fill_id=event.fill_id,
+        order_id=event.order_id,
+        contract_id=event.contract_id,
+        side=event.side,
+        quantity=event.quantity,
+        price_ticks=event.price_ticks,
+        fee_usd=event.fee_usd,
+        at_ns=event.at_ns,
+        realized_usd=realized_usd if closing else None,
     )
     account = replace(
         account,
-        day=_earned(account, earned, event.at_ns),
+        day=_earned(account, realized_usd - event.fee_usd, event.at_ns),
         fills=account.fills.set(event.fill_id, fill),
         held=without(account.held, event.fill_id),
         positions=_stored(account.positions, position),

@@ -18,7 +18,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.reports import Quote
 from ordergate.core.rules import fresh_quotes
 from ordergate.web import views
-from ordergate.web.rows import AccountRow, OrderRow, PositionRow, PriceRow
+from ordergate.web.rows import AccountRow, DeskRow, FillRow, InstrumentRow, OrderRow, PositionRow, PriceRow
 from ordergate.web.stream import Stream
 
 K = TypeVar("K", bound=Hashable)
@@ -29,9 +29,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Everything, true at event ``number``: no later event is in it and no earlier one is missing."""
 
     number: int
+    desk: DeskRow
     accounts: list[AccountRow]
     positions: list[PositionRow]
     orders: list[OrderRow]
+    fills: list[FillRow]
+    instruments: list[InstrumentRow]
     prices: dict[str, PriceRow]
 
 
@@ -45,6 +48,9 @@ class Board:
         self._accounts: dict[int, AccountRow] = {}
         self._positions: dict[tuple[int, str], PositionRow] = {}
         self._orders: dict[tuple[int, str], OrderRow] = {}  # the oldest first
+        self._fills: dict[tuple[int, int], FillRow] = {}  # the oldest first
+        self._instruments: dict[str, InstrumentRow] = {}
+        self._desk: dict[None, DeskRow] = {}  # the one there is
         self._prices: dict[str, PriceRow] = {}  # of age 0
         # Leg ids by account and entry: the state can be asked for a leg's entry, but not for an entry's finished legs.
         self._legs: dict[tuple[int, str], dict[str, None]] = {}
@@ -57,13 +63,19 @@ class Board:
         if (
             self._accounts.keys() - rows.accounts
             or self._orders.keys() - rows.orders
+            or self._fills.keys() - rows.fills
+            or self._instruments.keys() - rows.instruments
             or self._prices.keys() - rows.prices
         ):
+            self._desk, self._instruments = {None: rows.desk}, dict(rows.instruments)
             self._accounts, self._positions = dict(rows.accounts), dict(rows.positions)
-            self._orders, self._prices = dict(rows.orders), dict(rows.prices)
+            self._orders, self._fills, self._prices = dict(rows.orders), dict(rows.fills), dict(rows.prices)
             self._stream.start_anew()
             return
+        self._update("desk", self._desk, {None: rows.desk})
+        self._update("instrument", self._instruments, rows.instruments)
         self._update("order", self._orders, rows.orders)
+        self._update("fill", self._fills, rows.fills)
         self._show_positions(group.accounts.values(), now_ns)
         self._update("account", self._accounts, rows.accounts)
         self._show_prices(rows.prices, now_ns)
@@ -76,6 +88,8 @@ class Board:
             return
         self._group = group
         self._show_order(account, _named(account, event))
+        if isinstance(event, e.FillApplied | e.FillBusted):
+            self._show_fill(account, event.fill_id)
         self._show_positions([account], now_ns)
         self._show_accounts([account], now_ns)
 
@@ -97,12 +111,25 @@ class Board:
         """The newest first."""
         return list(reversed(self._orders.values()))
 
+    def fills(self) -> list[FillRow]:
+        """The newest first."""
+        return list(reversed(self._fills.values()))
+
     def prices(self, now_ns: int) -> dict[str, PriceRow]:
         """By symbol, with their age at ``now_ns``."""
         return {symbol: views.aged(row, now_ns) for symbol, row in self._prices.items()}
 
     def snapshot(self, now_ns: int) -> Snapshot:
-        return Snapshot(self._stream.number, self.accounts(), self.positions(), self.orders(), self.prices(now_ns))
+        return Snapshot(
+            number=self._stream.number,
+            desk=self._desk[None],
+            accounts=self.accounts(),
+            positions=self.positions(),
+            orders=self.orders(),
+            fills=self.fills(),
+            instruments=list(self._instruments.values()),
+            prices=self.prices(now_ns),
+        )
 
     def _show_order(self, account: Account, order_id: str | None) -> None:
         """An order, or the entry of a leg."""
@@ -115,6 +142,12 @@ class Board:
         key = (account.account_id, order.order_id)
         legs = [leg for name in self._legs.get(key, ()) if (leg := account.order(name)) is not None]
         self._update("order", self._orders, {key: views.order_row(self._group, order, legs)})
+
+    def _show_fill(self, account: Account, fill_id: int) -> None:
+        fill = account.fills[fill_id]
+        if views.is_of_today(account, fill):
+            row = views.fill_row(self._group, account, fill)
+            self._update("fill", self._fills, {(account.account_id, fill_id): row})
 
     def _show_positions(self, accounts: Iterable[Account], now_ns: int) -> None:
         market = self._market(now_ns)

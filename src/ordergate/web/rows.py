@@ -1,4 +1,4 @@
-"""The shapes of what the HTTP API shows: rows of accounts, positions, orders, prices and instruments.
+"""The shapes of what the HTTP API shows: rows of the desk, accounts, positions, orders, fills, prices and instruments.
 
 Money is US dollars and prices are the instrument's own, both exact decimals that leave as JSON numbers. Instants are
 ISO 8601 in UTC, or milliseconds where documented so.
@@ -8,6 +8,7 @@ Invariant: every key a row has, it always has. What is not known is null, never 
 
 from __future__ import annotations
 
+import enum
 from decimal import Decimal
 
 import msgspec
@@ -67,9 +68,9 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     """A net position. Some names stand twice because both are documented.
 
     ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
-    that price, so the exit's fees are not in it (they are in the account's ``equity`` and ``day_pnl``). ``stop_loss``
-    and ``take_profit`` are the orders that would fill first. ``protected``: stops that rest at the broker cover all of
-    it. A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    that price, ``net_pnl`` less the fees of entry and exit. ``stop_loss`` and ``take_profit`` are the orders that would
+    fill first. ``protected``: stops that rest at the broker cover all of it. A position that has become flat is told
+    once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
     """
 
     position_id: str
@@ -84,16 +85,52 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     avg_price: Decimal | None
     current_price: Decimal | None
     unrealized_pnl: Decimal | None = msgspec.field(name="unrealizedPnL")
+    net_pnl: Decimal | None = msgspec.field(name="netPnL")
     stop_loss: LegRow | None
     take_profit: LegRow | None
     protected: bool
 
 
+class FillRow(msgspec.Struct, frozen=True, rename="camel"):
+    """One fill. ``purpose`` is what its order was for: entry, stop, target, close or external.
+
+    ``realized_pnl`` is the gross P&L of what it closed, null where it only opened. ``busted``: the exchange took it
+    back, and it counts nowhere.
+    """
+
+    fill_id: int
+    account_id: int
+    order_id: str
+    instrument: str
+    contract_id: str
+    side: str
+    quantity: int
+    price: Decimal
+    fee: Decimal
+    realized_pnl: Decimal | None = msgspec.field(name="realizedPnL")
+    purpose: str
+    at: str
+    busted: bool
+
+
+class ExposureRow(msgspec.Struct, frozen=True, rename="camel"):
+    """What one contract could come to: ``worst_long`` and ``worst_short`` are the net positions (signed) if every open
+    order of that side filled. The larger of them in contracts is what the position limit judges.
+    """
+
+    instrument: str
+    contract_id: str
+    worst_long: int
+    worst_short: int
+
+
 class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     """An account. ``equity`` is the balance and the open P&L less the fees of closing.
 
-    ``day_pnl`` is the figure the daily loss limit judges, net of fees; it and ``equity`` are null while a price they
-    need is missing. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
+    ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
+    every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
+    price they need is missing. ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
+    held or have open orders. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
     """
 
     id: int
@@ -103,7 +140,10 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     can_trade: bool
     equity: Decimal | None
     day_pnl: Decimal | None
+    day_pnl_at_stops: Decimal | None
     daily_loss_limit: Decimal
+    open_orders: int
+    exposures: tuple[ExposureRow, ...]
     trading_state: str
     reason: str
     trading_day: str
@@ -123,7 +163,10 @@ class PriceRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
-    """A contract that can be traded now. ``allowed``: the limits let orders in it through."""
+    """A contract that can be traded now. ``allowed``: the limits let orders in it through.
+
+    ``default_stop_points`` is the distance of a stop for which an order names none; ``fee`` is of one contract and side.
+    """
 
     symbol: str
     contract_id: str
@@ -131,8 +174,47 @@ class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
     tick_size: Decimal
     tick_value: Decimal
     point_value: Decimal
+    default_stop_points: Decimal
+    fee: Decimal
     is_active: bool
     allowed: bool
+
+
+class Mode(enum.Enum):
+    """What becomes of an order that this desk lets through.
+
+    SIM: it goes to the simulated exchange; LIVE: to the broker; SHADOW: nowhere, it is only judged; PASS_THROUGH: to
+    the broker unjudged; ADVISORY: to the broker, whatever the judgement was.
+    """
+
+    SIM = "SIM"
+    LIVE = "LIVE"
+    SHADOW = "SHADOW"
+    PASS_THROUGH = "PASS-THROUGH"  # noqa: S105 - no password
+    ADVISORY = "ADVISORY"
+
+
+class LimitsRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The limits in force. Dollars, contracts, percent of the risk base, and a ratio of distances."""
+
+    max_order_size: int
+    max_position_size: int
+    max_open_orders: int
+    max_daily_loss: Decimal
+    max_risk_percent: Decimal
+    default_risk_reward: Decimal
+
+
+class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The desk itself. ``link_reason`` says why the broker is not seen, empty while it is."""
+
+    mode: Mode
+    venue: str
+    login: str
+    version: str
+    link_up: bool
+    link_reason: str
+    limits: LimitsRow
 
 
 class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -147,9 +229,12 @@ class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """All rows. Orders are the oldest first; prices are by symbol, and their age is 0."""
+    """All rows. Orders and fills are the oldest first; prices are by symbol, and their age is 0."""
 
+    desk: DeskRow
     accounts: dict[int, AccountRow]
     positions: dict[tuple[int, str], PositionRow]
     orders: dict[tuple[int, str], OrderRow]
+    fills: dict[tuple[int, int], FillRow]
+    instruments: dict[str, InstrumentRow]
     prices: dict[str, PriceRow]

@@ -14,9 +14,10 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from ordergate.core.account import Account, Group
+from ordergate import __version__
+from ordergate.core.account import Account, AppliedFill, Group
 from ordergate.core.events import TradingState
-from ordergate.core.exposure import governing_realized, money
+from ordergate.core.exposure import governing_realized, money, open_orders, worst_position
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach
 from ordergate.core.order import Order, Role, Side, Status
@@ -27,8 +28,13 @@ from ordergate.core.sessions import utc_text
 from ordergate.web.rows import (
     AccountRow,
     BreachRow,
+    DeskRow,
+    ExposureRow,
+    FillRow,
     InstrumentRow,
     LegRow,
+    LimitsRow,
+    Mode,
     OrderRow,
     PositionRow,
     PriceRow,
@@ -38,6 +44,7 @@ from ordergate.web.rows import (
 )
 
 EXTERNAL = "EXTERNAL"
+SIMULATED_VENUE = "sim"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
 # Digits of an average price that lies between two ticks: the finest listed tick, 0.0000005, and three digits more.
@@ -64,7 +71,14 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
         order for account in adopted for order in (*account.orders.values(), *account.done.values()) if is_listed(order)
     ]
     legs = legs_of(group)
+    fills = [
+        (account, fill)
+        for account in adopted
+        for fill in sorted(account.fills.values(), key=lambda fill: (fill.at_ns, fill.fill_id))
+        if is_of_today(account, fill)
+    ]
     return Rows(
+        desk=desk_row(group),
         accounts={account.account_id: account_row(group, account, market) for account in adopted},
         positions={
             (account.account_id, contract_id): position_row(group, account, contract_id, market)
@@ -77,7 +91,29 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
             )
             for order in sorted(listed, key=lambda order: (order.decided_ns, order.order_id))
         },
+        fills={(account.account_id, fill.fill_id): fill_row(group, account, fill) for account, fill in fills},
+        instruments={row.symbol: row for row in instrument_rows(group)},
         prices=price_rows(group, quotes),
+    )
+
+
+def desk_row(group: Group) -> DeskRow:
+    limits = group.limits
+    return DeskRow(
+        mode=Mode.SIM if group.venue == SIMULATED_VENUE else Mode.LIVE,
+        venue=group.venue,
+        login=group.login,
+        version=__version__,
+        link_up=group.link_up,
+        link_reason="" if group.link_up else group.link_reason,
+        limits=LimitsRow(
+            max_order_size=limits.order_quantity_max,
+            max_position_size=limits.position_quantity_max,
+            max_open_orders=limits.open_orders_max,
+            max_daily_loss=limits.daily_loss_usd_max,
+            max_risk_percent=limits.risk_percent_max,
+            default_risk_reward=limits.risk_reward_ratio,
+        ),
     )
 
 
@@ -156,6 +192,7 @@ def position_row(group: Group, account: Account, contract_id: str, market: dict[
     )
     resting = sum(stop.leaves for stop in stops if stop.status is Status.WORKING)
     average = average_price(instrument, position.average) if position.net else None
+    unrealized = None if mark is None else open_usd(instrument, position, mark)
     return PositionRow(
         position_id=f"{account.account_id}:{contract_id}",
         account_id=account.account_id,
@@ -168,7 +205,8 @@ def position_row(group: Group, account: Account, contract_id: str, market: dict[
         average_price=average,
         avg_price=average,
         current_price=_price(instrument, mark),
-        unrealized_pnl=None if mark is None else open_usd(instrument, position, mark),
+        unrealized_pnl=unrealized,
+        net_pnl=None if unrealized is None else unrealized - 2 * instrument.fee_usd * abs(position.net),
         stop_loss=_leg_row(instrument, stops[0] if stops else None),
         take_profit=_leg_row(instrument, targets[0] if targets else None),
         protected=resting >= abs(position.net),
@@ -177,7 +215,8 @@ def position_row(group: Group, account: Account, contract_id: str, market: dict[
 
 def account_row(group: Group, account: Account, market: dict[str, Quote]) -> AccountRow:
     """``market`` holds fresh quotes only."""
-    pnl = money(group, account, market).day_pnl
+    figures = money(group, account, market)
+    pnl = figures.day_pnl
     open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
     is_active = account.trading_state is TradingState.ACTIVE
     return AccountRow(
@@ -188,11 +227,52 @@ def account_row(group: Group, account: Account, market: dict[str, Quote]) -> Acc
         can_trade=account.can_trade,
         equity=None if open_pnl is None else account.balance_usd + open_pnl,
         day_pnl=pnl,
+        day_pnl_at_stops=figures.day_pnl_at_stops,
         daily_loss_limit=group.limits.daily_loss_usd_max,
+        open_orders=open_orders(account),
+        exposures=exposure_rows(group, account),
         trading_state=account.trading_state.value,
         reason=account.unexplained if is_active else account.state_message,
         trading_day=account.day.name,
         link_up=group.link_up,
+    )
+
+
+def exposure_rows(group: Group, account: Account) -> tuple[ExposureRow, ...]:
+    contracts = dict.fromkeys((*account.positions, *(order.terms.contract_id for order in account.live_orders())))
+    return tuple(
+        ExposureRow(
+            instrument=group.instruments[contract_id].symbol,
+            contract_id=contract_id,
+            worst_long=worst_position(account, contract_id, Side.BUY, 0),
+            worst_short=worst_position(account, contract_id, Side.SELL, 0),
+        )
+        for contract_id in contracts
+    )
+
+
+def is_of_today(account: Account, fill: AppliedFill) -> bool:
+    """Whether it is listed: a fill belongs to the trading day of its exchange time."""
+    return fill.at_ns >= account.day.opened_ns and fill.quantity > 0
+
+
+def fill_row(group: Group, account: Account, fill: AppliedFill) -> FillRow:
+    """A fill that is counted, or was until it was busted."""
+    instrument, order = group.instruments[fill.contract_id], account.order(fill.order_id)
+    return FillRow(
+        fill_id=fill.fill_id,
+        account_id=account.account_id,
+        order_id=fill.order_id,
+        instrument=instrument.symbol,
+        contract_id=fill.contract_id,
+        side=fill.side.value,
+        quantity=fill.quantity,
+        price=instrument.price(fill.price_ticks),
+        fee=fill.fee_usd,
+        realized_pnl=fill.realized_usd,
+        purpose=(order.role if order is not None else Role.EXTERNAL).value,
+        at=utc_text(fill.at_ns),
+        busted=fill.busted,
     )
 
 
@@ -233,6 +313,8 @@ def instrument_rows(group: Group) -> list[InstrumentRow]:
             tick_size=instrument.tick_size,
             tick_value=instrument.tick_value_usd,
             point_value=instrument.tick_value_usd / instrument.tick_size,
+            default_stop_points=instrument.tick_size * instrument.stop_ticks_default,
+            fee=instrument.fee_usd,
             is_active=True,
             allowed=symbol in group.limits.allowed_symbols,
         )
