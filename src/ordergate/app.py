@@ -157,7 +157,6 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             state=lambda: gate.group,
             step=ports.step,
         )
-        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step)
         try:
             await gate.open()
         except JournalDamaged as error:
@@ -171,6 +170,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         running.push_async_callback(aggregator_server.close)
         manager_server = await manager.serve(HOST, settings.connection_manager_port)
         running.push_async_callback(manager_server.close)
+        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step, manager_server.url)
         await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
         await web.start(settings.web_port)
         running.push_async_callback(web.close)

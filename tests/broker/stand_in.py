@@ -165,6 +165,9 @@ class StandIn:
     def _Trade_search(self, _body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"trades": self.trades}
 
+    def _History_retrieveBars(self, _body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"bars": []}
+
     def _hub(self, request: Request) -> Response | Upgrade:
         token = request.query.get("access_token", "")
         if token not in self.tokens or token in self.refused_tokens:

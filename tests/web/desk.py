@@ -19,7 +19,7 @@ from ordergate.core.commands import Answer, Command
 from ordergate.core.decide import next_wake_ns
 from ordergate.core.inputs import Input, Wake
 from ordergate.net.memory import MemoryNetwork
-from ordergate.net.port import Network
+from ordergate.net.port import Handler, Network, Request, Response
 from ordergate.web.server import WebServer
 from tests.simulation.virtual_time import VirtualClock
 from tests.web.history import A, History
@@ -138,16 +138,28 @@ class Desk:
         await asyncio.sleep(0.3)
 
 
+async def no_bars(_request: Request) -> Response:
+    """A connection manager whose broker is away."""
+    return Response(503, b"{}")
+
+
 @asynccontextmanager
 async def desk(
-    history: History | None = None, *, network: Network | None = None, clock: Clock | None = None, started: bool = True
+    history: History | None = None,
+    *,
+    network: Network | None = None,
+    clock: Clock | None = None,
+    started: bool = True,
+    connection_manager: Handler = no_bars,
 ) -> AsyncIterator[Desk]:
     """A desk in memory on the virtual clock, unless told otherwise; ``started``: once the web part knows the state."""
     bus, network = MemoryBus(), network or MemoryNetwork()
     clock = clock or VirtualClock(asyncio.get_running_loop())
     gate = Gate(bus, clock, history or History().open())
     steps: list[tuple[str, str]] = []
-    web = WebServer(bus, network, clock, random.Random(7), lambda step, name: steps.append((step, name)))
+    manager = await network.serve(connection_manager, host="127.0.0.1", port=0)
+    rng = random.Random(7)
+    web = WebServer(bus, network, clock, rng, lambda step, name: steps.append((step, name)), manager.url)
     for quote in gate.history.quotes.values():
         gate.quote(quote.contract_id, quote.bid_ticks or 0)
     await web.start(0)
@@ -162,5 +174,6 @@ async def desk(
     finally:
         running.cancel()
         await web.close()
+        await manager.close()
         await network.close()
         bus.close()

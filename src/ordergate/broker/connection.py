@@ -20,7 +20,7 @@ from ordergate.broker.endpoints import Health, SeenAccount
 from ordergate.broker.link import Link, Part
 from ordergate.broker.projectx import messages, translate
 from ordergate.broker.projectx.backoff import MAX_S, Backoff
-from ordergate.broker.projectx.budget import RequestBudget, RequestLimits
+from ordergate.broker.projectx.budget import BAR_LIMITS, RequestBudget, RequestLimits
 from ordergate.broker.projectx.catalogue import Catalogue
 from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.feeds import MarketFeed, UserFeed
@@ -91,7 +91,8 @@ class Connection:
         self._rest_lost = asyncio.Event()
         self._rest = Rest(network, settings.gateway_url, RequestBudget(settings.limits), settings.request_timeout_s)
         self._session = Session(self._rest, clock, settings.credentials)
-        self.client = Client(self._rest, self._session)
+        bars = Rest(network, settings.gateway_url, RequestBudget(BAR_LIMITS), settings.request_timeout_s)
+        self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
         self._market_feed = MarketFeed(self.catalogue, clock, publish, tell)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from ordergate.broker import approvals, endpoints
+from ordergate.broker import approvals, endpoints, history
 from ordergate.broker.admission import Admission, Refused
 from ordergate.broker.approvals import Approved
 from ordergate.broker.connection import Connection, Settings
@@ -83,6 +83,7 @@ class ConnectionManager:
         )
         self._client = self._connection.client
         self._reader = Reader(self._client, self._connection.catalogue, clock)
+        self._history = history.History(self._client, clock)
 
     async def run(self) -> None:
         """Connect and work until cancelled.
@@ -102,10 +103,12 @@ class ConnectionManager:
             self._commands.close()
 
     async def serve(self, host: str, port: int) -> RunningServer:
-        """Answer ``GET /health`` and ``GET /account/balance``. Raises ``PortInUse``."""
+        """Answer ``GET /health``, ``/account/balance`` and ``/api/bars``. Raises ``PortInUse``."""
         return await self._network.serve(self._answer, host=host, port=port)
 
     async def _answer(self, request: Request) -> Response:
+        if request.path == history.PATH:
+            return await self._history.answer(request)
         return endpoints.answer(request, self._connection.health(), self._connection.accounts)
 
     async def _act(self, message: bytes) -> None:

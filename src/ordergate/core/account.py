@@ -23,7 +23,7 @@ from ordergate.core.reports import FillReport
 class AppliedFill(msgspec.Struct, frozen=True):
     """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it.
 
-    ``at_ns`` is its exchange time; ``realized_usd`` the gross P&L of what it closed (signed), None where it only opened.
+    ``at_ns`` is its exchange time; ``realized_usd`` the gross P&L of what it closed (signed), None where it opened.
     """
 
     fill_id: int

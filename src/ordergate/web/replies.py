@@ -17,7 +17,7 @@ from ordergate.net.port import Response
 from ordergate.web.rows import BreachRow
 from ordergate.web.views import breach_row
 
-_HEADERS = {
+JSON_HEADERS = {
     "content-type": "application/json",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -45,6 +45,7 @@ STATUS = {
     "HALTED": 503,
     "JOURNAL_UNAVAILABLE": 503,
     "QUEUE_FULL": 503,
+    "BARS_UNAVAILABLE": 503,
     "STARTING": 503,
     "TOO_MANY_CLIENTS": 503,
     "UNDECIDED": 504,
@@ -82,7 +83,7 @@ def encode(row: Any) -> bytes:
 
 
 def reply(row: Any, status: int = 200) -> Response:
-    return Response(status, encode(row), _HEADERS)
+    return Response(status, encode(row), JSON_HEADERS)
 
 
 def done(answer: Answer, *, finished: bool | UnsetType = UNSET, flat: bool | UnsetType = UNSET) -> Response:

@@ -114,8 +114,9 @@ class FillRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExposureRow(msgspec.Struct, frozen=True, rename="camel"):
-    """What one contract could come to: ``worst_long`` and ``worst_short`` are the net positions (signed) if every open
-    order of that side filled. The larger of them in contracts is what the position limit judges.
+    """What one contract could come to; the larger of both, in contracts, is what the position limit judges.
+
+    ``worst_long`` and ``worst_short`` are the net positions (signed) if every open order of that side filled.
     """
 
     instrument: str
@@ -165,7 +166,7 @@ class PriceRow(msgspec.Struct, frozen=True, rename="camel"):
 class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
     """A contract that can be traded now. ``allowed``: the limits let orders in it through.
 
-    ``default_stop_points`` is the distance of a stop for which an order names none; ``fee`` is of one contract and side.
+    ``default_stop_points`` is the distance of a stop for which an order names none; ``fee`` is per contract and side.
     """
 
     symbol: str

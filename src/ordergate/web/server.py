@@ -25,7 +25,7 @@ from ordergate.core.account import Group
 from ordergate.errors import InputRefused
 from ordergate.net.port import Network, Request, Response, RunningServer
 from ordergate.telemetry import Step, logger
-from ordergate.web import guard, views
+from ordergate.web import guard, history, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
 from ordergate.web.replies import refused, reply
@@ -69,15 +69,18 @@ class WebServer:
         clock: Clock,
         rng: random.Random,
         trace: Step,
+        connection_manager_url: str,
     ) -> None:
         self._network = network
         self._clock = clock
         self._mirror = Mirror(bus, clock)
+        self._bars = history.Bars(network, connection_manager_url)
         self._asking = Asking(self._mirror, bus, clock, rng, trace)
         self._reading: dict[str, Callable[[Group], Any]] = {
             "/api/accounts": lambda _: self._mirror.board.accounts(),
             "/api/positions": lambda _: self._mirror.board.positions(),
             "/api/orders": lambda _: self._mirror.board.orders(),
+            "/api/fills": lambda _: self._mirror.board.fills(),
             "/api/prices": lambda _: self._prices(),
             "/api/snapshot": lambda _: self._mirror.board.snapshot(self._clock.now_ns()),
             "/api/instruments/active": views.instrument_rows,
@@ -114,7 +117,7 @@ class WebServer:
         """One request."""
         try:
             guard.check(request)
-            return await self._post(request) if request.path in self._asking.routes else self._get(request)
+            return await self._post(request) if request.path in self._asking.routes else await self._get(request)
         except InputRefused as error:
             return refused(error)
 
@@ -124,10 +127,10 @@ class WebServer:
         guard.check_json(request)
         return await self._asking.routes[request.path](request.body)
 
-    def _get(self, request: Request) -> Response:
+    async def _get(self, request: Request) -> Response:
         path = request.path
         symbol = path.removeprefix(_PRICES) if path.startswith(_PRICES) else None
-        if symbol is None and path not in self._reading and path not in ("/", "/health", "/api/events"):
+        if symbol is None and path not in self._reading and path not in ("/", "/health", "/api/events", history.PATH):
             raise InputRefused("NOT_FOUND", "there is nothing here")
         if request.method != "GET":
             raise _wrong_method(request)
@@ -140,6 +143,8 @@ class WebServer:
         group = self._mirror.group
         if group is None:
             raise InputRefused("STARTING", "the gate's state is not known; try again in a moment")
+        if path == history.PATH:
+            return await self._bars.answer(group, request.query)
         if symbol is not None:
             return reply(self._price(symbol))
         return reply(self._reading[path](group))

@@ -23,6 +23,10 @@ class RequestLimits(msgspec.Struct, frozen=True):
     reserve: int = 40
 
 
+# Bars are counted apart (as above): two digests of 2026 say 50 in 30 s, an undated page 30.
+BAR_LIMITS = RequestLimits(requests_max=30, window_s=30.0, reserve=0)
+
+
 class RequestBudget:
     """Counts the requests of one login. Times are seconds of the running loop."""
 

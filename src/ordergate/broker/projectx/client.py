@@ -29,10 +29,11 @@ _Row = TypeVar("_Row")
 
 
 class Client:
-    """One login's REST side."""
+    """One login's REST side. ``history`` counts against the bars' own request limit."""
 
-    def __init__(self, rest: Rest, session: Session) -> None:
+    def __init__(self, rest: Rest, history: Rest, session: Session) -> None:
         self._rest = rest
+        self._history = history
         self._session = session
 
     async def place(self, body: messages.PlaceBody, passage: Passage) -> PlaceOutcome:
@@ -124,6 +125,12 @@ class Client:
         answer = await self._read("Position/searchOpen", body, messages.PositionsAnswer, messages.SearchError, passage)
         return _listed("Position/searchOpen", answer.positions)
 
+    async def bars(self, body: messages.BarsBody, passage: Passage) -> tuple[messages.Bar, ...]:
+        """Bars of a contract, the newest first."""
+        endpoint = "History/retrieveBars"
+        answer = await self._read(endpoint, body, messages.BarsAnswer, messages.BarError, passage, self._history)
+        return _listed(endpoint, answer.bars)
+
     async def _read(
         self,
         endpoint: str,
@@ -131,21 +138,25 @@ class Client:
         answer: type[_Answer],
         codes: type[messages.ErrorCode],
         passage: Passage,
+        rest: Rest | None = None,
     ) -> _Answer:
-        found = await self._post(endpoint, body, answer, passage)
+        found = await self._post(endpoint, body, answer, passage, rest)
         if not found.success:
             raise refusal(endpoint, found, codes)
         return found
 
-    async def _post(self, endpoint: str, body: messages.Body, answer: type[_Answer], passage: Passage) -> _Answer:
+    async def _post(
+        self, endpoint: str, body: messages.Body, answer: type[_Answer], passage: Passage, rest: Rest | None = None
+    ) -> _Answer:
+        rest = rest or self._rest
         token = await self._token(endpoint)
         try:
-            return await self._rest.post(endpoint, body, answer, passage, token)
+            return await rest.post(endpoint, body, answer, passage, token)
         except TurnedAway as error:
             if error.status != HTTPStatus.UNAUTHORIZED:
                 raise
         self._session.refused(token)
-        return await self._rest.post(endpoint, body, answer, passage, await self._token(endpoint))
+        return await rest.post(endpoint, body, answer, passage, await self._token(endpoint))
 
     async def _token(self, endpoint: str) -> str:
         """Whatever keeps the login from succeeding, the request itself has not left."""

@@ -54,6 +54,12 @@ class PositionType(enum.IntEnum):
     SHORT = 2
 
 
+class BarUnit(enum.IntEnum):
+    """The unit we ask for."""
+
+    MINUTE = 2
+
+
 class ErrorCode(enum.IntEnum):
     """The failures of one endpoint; 0 is success everywhere."""
 
@@ -117,6 +123,15 @@ class SearchError(ErrorCode):
     """The searches of orders, positions and trades."""
 
     ACCOUNT_NOT_FOUND = 1
+
+
+class BarError(ErrorCode):
+    """``History/retrieveBars``."""
+
+    CONTRACT_NOT_FOUND = 1
+    UNIT_INVALID = 2
+    UNIT_NUMBER_INVALID = 3
+    LIMIT_INVALID = 4
 
 
 class ContractError(ErrorCode):
@@ -199,6 +214,17 @@ class Quote(msgspec.Struct, frozen=True, rename="camel"):
     best_ask: Decimal | None = None
 
 
+class Bar(msgspec.Struct, frozen=True):
+    """``t`` is when it begins; the other names are open, high, low, close and volume."""
+
+    t: str
+    o: Decimal
+    h: Decimal
+    l: Decimal  # noqa: E741 - the broker's name
+    c: Decimal
+    v: int
+
+
 class Answer(msgspec.Struct, frozen=True, rename="camel"):
     """The envelope of every answer. Business failures are HTTP 200 with ``success`` false."""
 
@@ -239,6 +265,12 @@ class PositionsAnswer(Answer, frozen=True, rename="camel"):
 
 class TradesAnswer(Answer, frozen=True, rename="camel"):
     trades: tuple[Trade, ...] | None = None
+
+
+class BarsAnswer(Answer, frozen=True, rename="camel"):
+    """The newest first."""
+
+    bars: tuple[Bar, ...] | None = None
 
 
 class PlaceBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -301,6 +333,19 @@ class CancelBody(msgspec.Struct, frozen=True, rename="camel"):
     order_id: int
 
 
+class BarsBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``limit`` keeps the bars nearest ``end_time``; bars without trades are absent."""
+
+    contract_id: str
+    live: bool
+    start_time: str
+    end_time: str
+    unit: BarUnit
+    unit_number: int
+    limit: int
+    include_partial_bar: bool
+
+
 Body = (
     PlaceBody
     | ModifyBody
@@ -311,6 +356,7 @@ Body = (
     | AccountBody
     | SinceBody
     | CancelBody
+    | BarsBody
 )
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,92 @@
+"""``GET /api/bars`` of the connection manager: the broker's bars, the oldest first, and nothing made up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from ordergate.broker.connection_manager import ConnectionManager
+from ordergate.core.reports import Outcome, PlaceOutcome
+from tests.broker.stand_in import MNQ, Desk
+from tests.simulation.virtual_time import run
+
+ROW = {"t": "2026-11-23T14:59:00+00:00", "o": 20000.25, "h": 20001.5, "l": 19999.75, "c": 20001, "v": 12}
+EARLIER = ROW | {"t": "2026-11-23T14:58:00+00:00"}
+
+
+async def asked(desk: Desk, manager: ConnectionManager, query: str) -> tuple[int, Any]:
+    server = await manager.serve("127.0.0.1", 0)
+    answer = await desk.network.request("GET", f"{server.url}/api/bars?{query}", timeout_s=10)
+    await server.close()
+    return answer.status, msgspec.json.decode(answer.body)
+
+
+def answered(script: Any, query: str = f"contractId={MNQ}") -> tuple[Desk, int, Any]:
+    async def main() -> tuple[Desk, int, Any]:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = script
+        async with desk.open() as manager:
+            return desk, *await asked(desk, manager, query)
+
+    return run(main())
+
+
+def test_bars_are_told_oldest_first_as_exact_numbers() -> None:
+    desk, status, body = answered(lambda _body: {"bars": [ROW, EARLIER]}, f"contractId={MNQ}&unitMinutes=5&count=20")
+    assert status == 200
+    assert (body["contractId"], body["unitMinutes"]) == (MNQ, 5)
+    assert [bar["time"] for bar in body["bars"]] == [
+        "2026-11-23T14:58:00.000000+00:00",
+        "2026-11-23T14:59:00.000000+00:00",
+    ]
+    assert Decimal(str(body["bars"][1]["low"])) == Decimal("19999.75")
+    (said,) = desk.broker.bodies("History/retrieveBars")
+    assert said["unit"] == 2
+    assert (said["unitNumber"], said["limit"], said["includePartialBar"], said["live"]) == (5, 20, True, False)
+    # Four days back a weekend with a holiday is over.
+    assert said["startTime"] == "2026-11-19T13:20:00.010000+00:00"
+    assert said["endTime"] == "2026-11-23T15:01:00.010000+00:00"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "contractId=" + "x" * 65, *(f"contractId={MNQ}&{bad}" for bad in ("count=0", "count=1501", "unitMinutes=61"))],
+)
+def test_what_is_out_of_bounds_is_refused_without_asking_the_broker(query: str) -> None:
+    desk, status, _ = answered(lambda _body: {"bars": []}, query)
+    assert (status, desk.broker.count("History/retrieveBars")) == (400, 0)
+
+
+def test_a_contract_the_broker_does_not_know_is_404() -> None:
+    _, status, _ = answered(lambda _body: {"success": False, "errorCode": 1, "bars": []})
+    assert status == 404
+
+
+@pytest.mark.parametrize("answer", [{"bars": None}, {"success": False, "errorCode": 4}, {"bars": [{"t": "x"}]}])
+def test_what_the_broker_does_not_answer_is_503(answer: dict[str, Any]) -> None:
+    _, status, body = answered(lambda _body: answer)
+    assert status == 503
+    assert body["error"]
+
+
+def test_a_bar_that_contradicts_itself_is_told_and_not_drawn() -> None:
+    _, status, body = answered(lambda _body: {"bars": [ROW | {"h": 1}]})
+    assert status == 503
+    assert "contradicts itself" in body["error"]
+
+
+def test_bars_have_a_request_limit_of_their_own() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": []}
+        async with desk.open() as manager:
+            answers = [await asked(desk, manager, f"contractId={MNQ}") for _ in range(31)]
+            assert [status for status, _ in answers] == [200] * 30 + [503]
+            assert "request limit" in answers[-1][1]["error"]
+            await desk.send(desk.approved())
+            assert (await desk.report(PlaceOutcome)).outcome is Outcome.DONE
+
+    run(main())
