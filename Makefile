@@ -2,6 +2,7 @@
 # test   run the tests                                                        make test ARGS="-m slow"
 # check  format, lint, types, import contracts
 # bench  run the benchmarks against their budgets
+# vendor copy the page's libraries anew, after a change in package.json
 # clean  remove all that these verbs made
 # .venv  made, updated or repaired by each verb that needs it; another interpreter: make clean test PYTHON=python3.13
 
@@ -16,7 +17,7 @@ BROKEN = $(shell { test "$$(cat .venv/stamp)" = "$$(pwd -P)" && .venv/bin/python
 TOO_OLD = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo too old)
 NO_VENV = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo no venv)
 
-.PHONY: run test check bench clean .venv broken
+.PHONY: run test check bench vendor clean .venv broken
 
 run: .venv/stamp
 	@.venv/bin/ordergate demo $(ARGS)
@@ -25,16 +26,17 @@ test: .venv/stamp-dev
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: .venv/stamp-dev
-	.venv/bin/ruff format --check
-	.venv/bin/ruff check
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/ruff format --check && .venv/bin/ruff check
+	.venv/bin/mypy && .venv/bin/lint-imports
 
 bench: .venv/stamp
 	.venv/bin/python -m bench $(ARGS)
 
+vendor: .venv/stamp
+	.venv/bin/python -m tools.$@
+
 clean:
-	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .artefacts .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: .venv/stamp
@@ -53,5 +55,4 @@ clean:
 	@echo "Installing the development tools into .venv ..."
 	@mv .venv/stamp .venv/unfinished
 	@$(PIP_INSTALL) $(LOCKED) -r requirements-dev.lock
-	@mv .venv/unfinished .venv/stamp
-	@touch .venv/stamp-dev
+	@mv .venv/unfinished .venv/stamp && touch .venv/stamp-dev
