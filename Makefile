@@ -28,6 +28,7 @@ test: .venv/stamp-dev
 check: .venv/stamp-dev
 	.venv/bin/ruff format --check && .venv/bin/ruff check
 	.venv/bin/mypy && .venv/bin/lint-imports
+	.venv/bin/python -m tools.page_types
 
 bench: .venv/stamp
 	.venv/bin/python -m bench $(ARGS)

@@ -1,4 +1,4 @@
-"""The HTTP API of port 3003. It listens on the loopback only and never on anything else.
+"""The page and the HTTP API of port 3003. It listens on the loopback only and never on anything else.
 
 Reading: bare arrays of accounts, positions and orders, prices by symbol, and the event stream with its snapshot.
 Asking: see ``asking``. Every failure has the shape ``replies.Failure``; only a body that is too large is turned away
@@ -25,7 +25,7 @@ from ordergate.core.account import Group
 from ordergate.errors import InputRefused
 from ordergate.net.port import Network, Request, Response, RunningServer
 from ordergate.telemetry import Step, logger
-from ordergate.web import guard, history, views
+from ordergate.web import guard, history, pages, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
 from ordergate.web.replies import refused, reply
@@ -35,11 +35,7 @@ _log = logger("web")
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 65_536  # the largest command has some 500 bytes
 _PRICES = "/api/prices/"
-# Until the page is there: what a browser that is sent here shows.
-_WELCOME = b"""<!doctype html><title>ordergate</title><body style="font:16px sans-serif;margin:3em">
-<h1>ordergate is running</h1><p>The page comes with the next release; the HTTP API is complete.</p><ul>
-<li><a href="/api/accounts">accounts</a><li><a href="/api/positions">positions</a><li><a href="/api/orders">orders</a>
-<li><a href="/api/prices">prices</a><li><a href="/health">health</a></ul><p>The README sends a first order.</p>"""
+_OTHERS = ("/health", "/api/events", history.PATH)
 _STREAM_HEADERS = {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -76,6 +72,7 @@ class WebServer:
         self._mirror = Mirror(bus, clock)
         self._bars = history.Bars(network, connection_manager_url)
         self._asking = Asking(self._mirror, bus, clock, rng, trace)
+        self._pages = pages.load()
         self._reading: dict[str, Callable[[Group], Any]] = {
             "/api/accounts": lambda _: self._mirror.board.accounts(),
             "/api/positions": lambda _: self._mirror.board.positions(),
@@ -129,13 +126,14 @@ class WebServer:
 
     async def _get(self, request: Request) -> Response:
         path = request.path
+        page = None if request.query else self._pages.get(path)
         symbol = path.removeprefix(_PRICES) if path.startswith(_PRICES) else None
-        if symbol is None and path not in self._reading and path not in ("/", "/health", "/api/events", history.PATH):
+        if page is None and symbol is None and path not in self._reading and path not in _OTHERS:
             raise InputRefused("NOT_FOUND", "there is nothing here")
         if request.method != "GET":
             raise _wrong_method(request)
-        if path == "/":
-            return Response(200, _WELCOME, _STREAM_HEADERS | {"content-type": "text/html; charset=utf-8"})
+        if page is not None:
+            return pages.answer(page, request)
         if path == "/health":
             return self._health()
         if path == "/api/events":

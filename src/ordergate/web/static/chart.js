@@ -1,0 +1,184 @@
+/**
+ * The price of the chosen instrument, with the lines that matter on it: position, stop, target, working orders.
+ *
+ * The bars come from the broker's history once and from the prices that are told after that. The same lines stand below
+ * the chart as text, for who cannot see a canvas. The library's own logo brings an inline style, which the page's policy
+ * forbids, so its licence's link stands here as text too.
+ */
+
+import { computed, effect } from "@preact/signals";
+import { CandlestickSeries, createChart, LineStyle, TickMarkType } from "lightweight-charts";
+import { useEffect, useRef } from "preact/hooks";
+import * as desk from "./desk.js";
+import { decimals, price as priceText, signedUsd } from "./format.js";
+import { html } from "./html.js";
+
+/** @typedef {import("lightweight-charts").UTCTimestamp} Seconds */
+/** @typedef {{time: Seconds, open: number, high: number, low: number, close: number}} Candle */
+/** @typedef {{name: string, price: number, kind: string, text: string}} Line */
+
+const BAR_S = 60;
+// The same as in style.css, which a canvas cannot read by class.
+const COLOURS = { position: "#e8edf4", stop: "#ff8a5c", target: "#3fd0a4", order: "#c9a6ff" };
+const STYLES = { position: LineStyle.Solid, stop: LineStyle.Dashed, target: LineStyle.Dashed, order: LineStyle.Dotted };
+
+/** What is drawn across the chart. */
+export const lines = computed(() => {
+  const held = desk.position.value;
+  const instrument = desk.instrument.value;
+  /** @type {Line[]} */
+  const found = [];
+  if (held && held.averagePrice !== null && instrument) {
+    const average = held.averagePrice;
+    const worth = (/** @type {number} */ at) => (at - average) * held.netPosition * instrument.pointValue;
+    const sides = 2 * instrument.fee * held.quantity;
+    found.push({ name: `${held.side} ${held.quantity}`, price: average, kind: "position", text: "" });
+    for (const [name, kind, leg] of /** @type {const} */ ([
+      ["STOP", "stop", held.stopLoss],
+      ["TARGET", "target", held.takeProfit],
+    ])) {
+      if (leg) {
+        found.push({ name: `${name} ${leg.quantity}`, price: leg.price, kind, text: signedUsd(worth(leg.price) - sides) });
+      }
+    }
+  }
+  for (const row of desk.orders.value.values()) {
+    const level = row.limitPrice ?? row.stopPrice;
+    const isHere = row.accountId === desk.chosenAccount.value && row.instrument === desk.chosenSymbol.value;
+    if (isHere && level !== null && desk.isWorking(row)) {
+      const left = row.quantity - row.filledQuantity;
+      found.push({ name: `${row.side} ${left} ${row.orderType.toLowerCase()}`, price: level, kind: "order", text: "" });
+    }
+  }
+  return found;
+});
+
+export function Chart() {
+  const box = useRef(/** @type {HTMLDivElement | null} */ (null));
+  useEffect(() => (box.current ? draw(box.current) : undefined), []);
+  const instrument = desk.instrument.value ?? undefined;
+  return html`
+    <section class="panel chart" aria-label="Chart">
+      <div class="canvas" ref=${box}></div>
+      <ul class="lines" aria-label="Lines on the chart">
+        ${lines.value.map(
+          (line) => html`<li class=${line.kind}>${line.name} <b>${priceText(line.price, instrument)}</b> ${line.text}</li>`,
+        )}
+        <li class="credit"><a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">Chart by TradingView</a></li>
+      </ul>
+    </section>
+  `;
+}
+
+/**
+ * Draw into `box` until the returned function is called.
+ * @param {HTMLDivElement} box
+ */
+function draw(box) {
+  const chart = createChart(box, {
+    autoSize: true,
+    layout: { background: { color: "#10151d" }, textColor: "#93a1b5", attributionLogo: false },
+    grid: { vertLines: { color: "#1a222d" }, horzLines: { color: "#1a222d" } },
+    localization: { timeFormatter: (/** @type {any} */ at) => local(at, { dateStyle: "medium", timeStyle: "short" }) },
+    timeScale: { timeVisible: true, rightOffset: 6, tickMarkFormatter: tickMark },
+  });
+  const series = chart.addSeries(CandlestickSeries, {
+    upColor: "#3b82f6",
+    wickUpColor: "#3b82f6",
+    downColor: "#f0803c",
+    wickDownColor: "#f0803c",
+    borderVisible: false,
+  });
+  /** @type {Candle | null} */
+  let last = null;
+  let drawn = /** @type {import("lightweight-charts").IPriceLine[]} */ ([]);
+  const stopLines = effect(() => {
+    for (const line of drawn) series.removePriceLine(line);
+    drawn = lines.value.map((line) => {
+      const kind = /** @type {keyof typeof COLOURS} */ (line.kind);
+      return series.createPriceLine({
+        price: line.price,
+        color: COLOURS[kind],
+        lineWidth: 2,
+        lineStyle: STYLES[kind],
+        axisLabelVisible: true,
+        title: line.name,
+      });
+    });
+  });
+  const symbol = computed(() => (desk.status.value === "live" ? desk.chosenSymbol.value : ""));
+  const stopHistory = effect(() => {
+    if (symbol.value === "") return undefined;
+    const tickSize = desk.instruments.peek().get(symbol.value)?.tickSize ?? 0.01;
+    series.applyOptions({ priceFormat: { type: "price", precision: decimals(tickSize), minMove: tickSize } });
+    last = null;
+    series.setData([]);
+    const abort = new AbortController();
+    bars(symbol.value, abort.signal).then(
+      (candles) => {
+        const early = last; // prices that were told while the history was on its way
+        series.setData(candles);
+        last = candles.at(-1) ?? null;
+        if (early && (!last || early.time > last.time)) series.update((last = early));
+        chart.timeScale().applyOptions({ barSpacing: 7 });
+        chart.timeScale().scrollToRealTime();
+      },
+      () => {}, // no history: the chart begins with the next price
+    );
+    return () => abort.abort();
+  });
+  const stopPrices = effect(() => {
+    const told = desk.price.value;
+    if (!told || told.last === null || desk.status.value !== "live") return;
+    last = grown(last, told.last, Math.floor(told.timestamp / 1000 / BAR_S) * BAR_S);
+    series.update(last);
+  });
+  return () => {
+    stopLines();
+    stopHistory();
+    stopPrices();
+    chart.remove();
+  };
+}
+
+/**
+ * The bar under way after one more price; a price that is older than it changes its bar too, as lines never go back.
+ * @param {Candle | null} last
+ * @param {number} price
+ * @param {number} start when the bar of the price begins
+ * @returns {Candle}
+ */
+function grown(last, price, start) {
+  if (!last || start > last.time) {
+    return { time: /** @type {Seconds} */ (start), open: price, high: price, low: price, close: price };
+  }
+  return { ...last, high: Math.max(last.high, price), low: Math.min(last.low, price), close: price };
+}
+
+/**
+ * The history of the broker, the oldest first.
+ * @param {string} symbol
+ * @param {AbortSignal} signal
+ * @returns {Promise<Candle[]>}
+ */
+async function bars(symbol, signal) {
+  const response = await fetch(`/api/bars?symbol=${encodeURIComponent(symbol)}`, { signal });
+  if (!response.ok) throw new Error(`no bars: ${response.status}`);
+  const told = /** @type {{bars: {time: string, open: number, high: number, low: number, close: number}[]}} */ (
+    await response.json()
+  );
+  return told.bars.map((bar) => ({ ...bar, time: /** @type {Seconds} */ (Date.parse(bar.time) / 1000) }));
+}
+
+/** @param {number} seconds @param {Intl.DateTimeFormatOptions} how */
+function local(seconds, how) {
+  return new Date(seconds * 1000).toLocaleString("en-GB", how);
+}
+
+/** The time axis in this machine's own time. @param {any} at @param {TickMarkType} kind */
+function tickMark(at, kind) {
+  if (kind === TickMarkType.Year) return local(at, { year: "numeric" });
+  if (kind === TickMarkType.Month) return local(at, { month: "short" });
+  if (kind === TickMarkType.DayOfMonth) return local(at, { day: "numeric", month: "short" });
+  return local(at, { hour: "2-digit", minute: "2-digit" });
+}

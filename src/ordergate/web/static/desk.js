@@ -1,0 +1,122 @@
+/**
+ * What the page knows: rows as the server last told them, kept from a snapshot and the events after it.
+ *
+ * Invariants:
+ * 1. Rows change only by a snapshot or by the event whose number is the next one.
+ * 2. While `status` is not "live", nothing here may be taken for the present.
+ */
+
+import { batch, computed, signal } from "@preact/signals";
+
+/** @typedef {import("./rows.js").Snapshot} Snapshot */
+/** @typedef {import("./rows.js").Order} Order */
+
+const ALERTS_MAX = 20;
+// What the ticket answers already, or the row of the order says.
+const NO_ALERT = new Set(["ORDER_DENIED"]);
+
+/** connecting: never live yet; live; gone: nothing is heard of the server. */
+export const status = signal(/** @type {"connecting" | "live" | "gone"} */ ("connecting"));
+/** Why it is not live, for people. */
+export const statusReason = signal("");
+
+export const desk = signal(/** @type {import("./rows.js").Desk | null} */ (null));
+export const accounts = signal(/** @type {ReadonlyMap<number, import("./rows.js").Account>} */ (new Map()));
+export const positions = signal(/** @type {ReadonlyMap<string, import("./rows.js").Position>} */ (new Map()));
+/** By account and order id; the oldest first. */
+export const orders = signal(/** @type {ReadonlyMap<string, Order>} */ (new Map()));
+/** By account and fill id; the oldest first. */
+export const fills = signal(/** @type {ReadonlyMap<string, import("./rows.js").Fill>} */ (new Map()));
+export const instruments = signal(/** @type {ReadonlyMap<string, import("./rows.js").Instrument>} */ (new Map()));
+export const prices = signal(/** @type {ReadonlyMap<string, import("./rows.js").Price>} */ (new Map()));
+/** The newest first. */
+export const alerts = signal(/** @type {readonly import("./rows.js").Alarm[]} */ ([]));
+
+/** What the person has chosen to look at and to trade. */
+export const chosenAccount = signal(/** @type {number | null} */ (null));
+export const chosenSymbol = signal("");
+
+export const account = computed(() => accounts.value.get(chosenAccount.value ?? -1) ?? null);
+export const instrument = computed(() => instruments.value.get(chosenSymbol.value) ?? null);
+export const price = computed(() => prices.value.get(chosenSymbol.value) ?? null);
+export const position = computed(
+  () =>
+    [...positions.value.values()].find(
+      (row) => row.accountId === chosenAccount.value && row.instrument === chosenSymbol.value,
+    ) ?? null,
+);
+
+/** The number of the last event that the rows show. */
+let number = -1;
+
+/** Begin from everything. */
+export function begin(/** @type {Snapshot} */ told) {
+  batch(() => {
+    number = told.number;
+    desk.value = told.desk;
+    accounts.value = new Map(told.accounts.map((row) => [row.accountId, row]));
+    positions.value = new Map(told.positions.map((row) => [row.positionId, row]));
+    orders.value = new Map(told.orders.toReversed().map((row) => [key(row.accountId, row.orderId), row]));
+    fills.value = new Map(told.fills.toReversed().map((row) => [key(row.accountId, row.fillId), row]));
+    instruments.value = new Map(told.instruments.map((row) => [row.symbol, row]));
+    prices.value = new Map(Object.entries(told.prices));
+    if (!accounts.value.has(chosenAccount.value ?? -1)) chosenAccount.value = told.accounts[0]?.accountId ?? null;
+    if (!instruments.value.has(chosenSymbol.value)) {
+      const allowed = told.instruments.filter((row) => row.allowed);
+      chosenSymbol.value = (allowed.find((row) => row.symbol === "MES") ?? allowed[0])?.symbol ?? "";
+    }
+  });
+}
+
+/**
+ * Apply one event.
+ * @param {number} told its number
+ * @param {string} name
+ * @param {any} row
+ * @returns {boolean} false when a number is missing: the rows are no longer true, and a snapshot is needed
+ */
+export function apply(told, name, row) {
+  if (told <= number) return true;
+  if (told !== number + 1) return false;
+  number = told;
+  switch (name) {
+    case "desk":
+      desk.value = row;
+      break;
+    case "account":
+      accounts.value = new Map(accounts.value).set(row.accountId, row);
+      break;
+    case "position": {
+      const held = new Map(positions.value);
+      if (row.quantity === 0) held.delete(row.positionId);
+      else held.set(row.positionId, row);
+      positions.value = held;
+      break;
+    }
+    case "order":
+      orders.value = new Map(orders.value).set(key(row.accountId, row.orderId), row);
+      break;
+    case "fill":
+      fills.value = new Map(fills.value).set(key(row.accountId, row.fillId), row);
+      break;
+    case "instrument":
+      instruments.value = new Map(instruments.value).set(row.symbol, row);
+      break;
+    case "price":
+      prices.value = new Map(prices.value).set(row.symbol, row);
+      break;
+    case "alarm":
+      if (!NO_ALERT.has(row.code)) alerts.value = [row, ...alerts.value].slice(0, ALERTS_MAX);
+      break;
+  }
+  return true;
+}
+
+/** Whether an order may still fill. */
+export function isWorking(/** @type {Order} */ row) {
+  return ["PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"].includes(row.status);
+}
+
+function key(/** @type {number} */ accountId, /** @type {string | number} */ id) {
+  return `${accountId} ${id}`;
+}

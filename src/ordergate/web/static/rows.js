@@ -1,0 +1,40 @@
+/**
+ * The shapes of what the server tells, as types only: nothing here runs. They are the rows of `web/rows.py`.
+ *
+ * What is not known is null. Prices and money are numbers of the instrument's currency; instants are ISO 8601 in UTC.
+ *
+ * @typedef {{code: string, limit: number | string, actual: number | string, message: string}} Breach
+ * @typedef {{orderId: string, price: number, quantity: number, status: string}} Leg
+ * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
+ *   maxRiskPercent: number, defaultRiskReward: number}} Limits
+ * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
+ *   limits: Limits}} Desk
+ * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
+ * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
+ *   dayPnl: number | null, dayPnlAtStops: number | null, dailyLossLimit: number, openOrders: number,
+ *   exposures: Exposure[], tradingState: string, reason: string, tradingDay: string, linkUp: boolean}} Account
+ * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
+ *   quantity: number, netPosition: number, averagePrice: number | null, currentPrice: number | null,
+ *   unrealizedPnL: number | null, netPnL: number | null, stopLoss: Leg | null, takeProfit: Leg | null,
+ *   protected: boolean}} Position
+ * @typedef {{orderId: string, accountId: number, instrument: string, contractId: string, side: string, quantity: number,
+ *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
+ *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, brokerOrderId: number | null,
+ *   breaches: Breach[], source: string, timestamps: {received: string | null, decided: string | null,
+ *   updated: string | null}, reason: string}} Order
+ * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
+ *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
+ *   busted: boolean}} Fill
+ * @typedef {{symbol: string, contractId: string, name: string, tickSize: number, tickValue: number, pointValue: number,
+ *   defaultStopPoints: number, fee: number, isActive: boolean, allowed: boolean}} Instrument
+ * @typedef {{symbol: string, contractId: string, bid: number | null, ask: number | null, last: number | null,
+ *   timestamp: number, ageMs: number}} Price
+ * @typedef {{code: string, message: string, accountId: number | null, orderId: string | null,
+ *   instrument: string | null, at: string}} Alarm
+ * @typedef {{number: number, desk: Desk, accounts: Account[], positions: Position[], orders: Order[], fills: Fill[],
+ *   instruments: Instrument[], prices: Record<string, Price>}} Snapshot
+ * @typedef {{success: boolean, error?: string, code?: string, field?: string, orderId?: string, breaches?: Breach[],
+ *   finished?: boolean, flat?: boolean}} Answer
+ */
+
+export {};

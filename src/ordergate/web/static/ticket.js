@@ -1,0 +1,272 @@
+/**
+ * The order ticket.
+ *
+ * Invariants:
+ * 1. While the page is not live, nothing can be sent from here.
+ * 2. What an order says about itself on the button is what is sent.
+ */
+
+import { batch, computed, effect, signal } from "@preact/signals";
+import { ask, isOpen } from "./ask.js";
+import * as desk from "./desk.js";
+import { decimals, onTick, price as priceText, usd } from "./format.js";
+import { html } from "./html.js";
+import { intend, settle } from "./intent.js";
+
+/** @typedef {import("./rows.js").Answer} Answer */
+/** @typedef {"MARKET" | "LIMIT" | "STOP"} OrderType */
+
+const TYPES = /** @type {const} */ (["MARKET", "LIMIT", "STOP"]);
+const QUANTITIES = [1, 2, 3, 5, 10];
+
+const orderType = signal(/** @type {OrderType} */ ("MARKET"));
+const quantity = signal("1");
+const levelText = signal("");
+const stop = { enabled: signal(true), points: signal("") };
+const target = { enabled: signal(true), points: signal("") };
+const sending = signal(false);
+/** The answer to the last order, with the words of the button that sent it. */
+const answered = signal(/** @type {{words: string, answer: Answer} | null} */ (null));
+/** Orders that left and were not answered, as far as this tab knows. */
+const unanswered = new Set(/** @type {string[]} */ ([]));
+
+// A level belongs to an instrument and a type: it is never carried over to another market.
+effect(() => {
+  desk.chosenSymbol.value;
+  orderType.value;
+  batch(() => {
+    levelText.value = "";
+    stop.points.value = "";
+    target.points.value = "";
+  });
+});
+
+// The order of an unanswered asking has turned up: it is not asked for again under its id.
+effect(() => {
+  for (const row of desk.orders.value.values()) {
+    if (unanswered.delete(row.orderId)) {
+      void settle(row.orderId);
+      answered.value = { words: `Order ${row.orderId}`, answer: { success: true, orderId: row.orderId } };
+    }
+  }
+});
+
+/** What is missing before anything can be sent; empty when nothing is. */
+const obstacle = computed(() => {
+  if (desk.status.value !== "live") return "not connected";
+  if (!desk.account.value || !desk.instrument.value) return "no account or instrument";
+  if (!/^[1-9]\d{0,3}$/.test(quantity.value)) return "the quantity must be a whole number from 1";
+  if (orderType.value !== "MARKET" && !isNumber(levelText.value)) return `say the ${orderType.value.toLowerCase()} price`;
+  for (const [name, leg] of /** @type {const} */ ([["stop", stop], ["target", target]])) {
+    const points = leg.points.value;
+    if (leg.enabled.value && points !== "" && !(isNumber(points) && Number(points) > 0)) {
+      return `the ${name} must be a number of points above 0`;
+    }
+  }
+  return "";
+});
+
+/** @param {{enabled: import("@preact/signals").Signal<boolean>, points: import("@preact/signals").Signal<string>}} leg */
+function legBody(leg) {
+  if (!leg.enabled.value) return { enabled: false };
+  return leg.points.value === "" ? undefined : { points: Number(leg.points.value) };
+}
+
+async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ words) {
+  if (obstacle.value !== "" || sending.value) return;
+  const level = Number(levelText.value);
+  const body = {
+    accountId: desk.chosenAccount.value,
+    instrument: desk.chosenSymbol.value,
+    side,
+    quantity: Number(quantity.value),
+    orderType: orderType.value,
+    limitPrice: orderType.value === "LIMIT" ? level : undefined,
+    stopPrice: orderType.value === "STOP" ? level : undefined,
+    stopLoss: legBody(stop),
+    takeProfit: legBody(target),
+  };
+  sending.value = true;
+  try {
+    const orderId = await intend(body);
+    unanswered.add(orderId);
+    const answer = await ask("/api/order", { ...body, orderId });
+    answered.value = { words, answer };
+    if (!isOpen(answer)) {
+      unanswered.delete(orderId);
+      await settle(orderId);
+    }
+  } finally {
+    sending.value = false;
+  }
+}
+
+export function Ticket() {
+  const instrument = desk.instrument.value;
+  const price = desk.price.value;
+  const isLive = desk.status.value === "live";
+  return html`
+    <section class="panel ticket" aria-label="Order ticket" data-stale=${!isLive}>
+      <div class="row">
+        <label class="grow">
+          <span>Instrument</span>
+          <select
+            id="instrument"
+            value=${desk.chosenSymbol.value}
+            onChange=${(/** @type {any} */ event) => (desk.chosenSymbol.value = event.target.value)}
+          >
+            ${[...desk.instruments.value.values()]
+              .filter((row) => row.allowed)
+              .map((row) => html`<option value=${row.symbol}>${row.symbol} · ${row.name}</option>`)}
+          </select>
+        </label>
+      </div>
+      <fieldset class="choice">
+        <legend>Type</legend>
+        ${TYPES.map(
+          (type) => html`
+            <label>
+              <input
+                type="radio"
+                name="type"
+                value=${type}
+                checked=${orderType.value === type}
+                onChange=${() => (orderType.value = type)}
+              />
+              <span>${titled(type)}</span>
+            </label>
+          `,
+        )}
+      </fieldset>
+      <div class="row">
+        <label class="grow">
+          <span>Contracts</span>
+          <input id="quantity" inputmode="numeric" autocomplete="off" value=${quantity.value}
+            onInput=${(/** @type {any} */ event) => (quantity.value = event.target.value.trim())} />
+        </label>
+        <div class="quick" role="group" aria-label="Contracts, quick choice">
+          ${QUANTITIES.map(
+            (count) => html`<button type="button" aria-pressed=${quantity.value === String(count)}
+              onClick=${() => (quantity.value = String(count))}>${count}</button>`,
+          )}
+        </div>
+      </div>
+      ${orderType.value !== "MARKET" &&
+      html`<label>
+        <span>${titled(orderType.value)} price</span>
+        <span class="level">
+          <input id="level" inputmode="decimal" autocomplete="off" value=${levelText.value}
+            placeholder=${priceText(price?.last, instrument ?? undefined)}
+            onInput=${(/** @type {any} */ event) => (levelText.value = event.target.value.trim())} />
+          <button type="button" aria-label="one tick down" onClick=${() => nudge(-1)}>−</button>
+          <button type="button" aria-label="one tick up" onClick=${() => nudge(1)}>+</button>
+        </span>
+      </label>`}
+      <${LegField} name="Stop loss" id="stop" leg=${stop} usual=${instrument?.defaultStopPoints} />
+      <${LegField} name="Take profit" id="target" leg=${target} usual=${usualTarget()} />
+      <div class="sides">
+        <${Side} side="BUY" /><${Side} side="SELL" />
+      </div>
+      <p class="obstacle" role="status">${obstacle.value}</p>
+      <${Outcome} />
+    </section>
+  `;
+}
+
+function Side(/** @type {{side: "BUY" | "SELL"}} */ { side }) {
+  const instrument = desk.instrument.value ?? undefined;
+  const price = desk.price.value;
+  const touch = side === "BUY" ? price?.ask : price?.bid;
+  const level = isNumber(levelText.value) ? Number(levelText.value) : null;
+  const at = orderType.value === "MARKET" ? touch : level;
+  const words = `${titled(side)} ${quantity.value} ${desk.chosenSymbol.value}`;
+  const how = `${orderType.value.toLowerCase()} ${priceText(at, instrument)}`;
+  return html`
+    <button
+      type="button"
+      class=${side.toLowerCase()}
+      disabled=${obstacle.value !== ""}
+      aria-busy=${sending.value}
+      onClick=${() => send(side, `${words} ${orderType.value.toLowerCase()}`)}
+    >
+      <b>${words}</b><small>${how}</small>
+    </button>
+  `;
+}
+
+/** @param {{name: string, id: string, leg: typeof stop, usual: number | undefined}} props */
+function LegField({ name, id, leg, usual }) {
+  const instrument = desk.instrument.value;
+  const points = leg.points.value === "" ? usual : Number(leg.points.value);
+  const contracts = Number(quantity.value) || 0;
+  const worth = instrument && points ? points * instrument.pointValue * contracts : null;
+  return html`
+    <div class="leg">
+      <label class="switch">
+        <input type="checkbox" checked=${leg.enabled.value}
+          onChange=${(/** @type {any} */ event) => (leg.enabled.value = event.target.checked)} />
+        <span>${name}</span>
+      </label>
+      ${leg.enabled.value
+        ? html`<label class="points">
+              <input id=${id} inputmode="decimal" autocomplete="off" aria-label="${name} in points" value=${leg.points.value}
+                placeholder=${usual ?? ""}
+                onInput=${(/** @type {any} */ event) => (leg.points.value = event.target.value.trim())} />
+              <span>points</span>
+            </label>
+            <output>${worth === null || Number.isNaN(worth) ? "" : usd(worth)}</output>`
+        : html`<b class="off">none</b>`}
+    </div>
+  `;
+}
+
+/** What became of the last order: in the order's own words once it is known. */
+function Outcome() {
+  if (answered.value === null) return html`<div class="outcome" role="status" aria-live="polite"></div>`;
+  const { words, answer } = answered.value;
+  const row = [...desk.orders.value.values()].findLast((order) => order.orderId === answer.orderId);
+  const breaches = answer.breaches ?? [];
+  const kind = answer.success ? "good" : isOpen(answer) ? "open" : "bad";
+  const verdict = answer.success
+    ? `✓ ${row ? row.status.replace("_", " ") : "APPROVED"}`
+    : isOpen(answer)
+      ? "? UNKNOWN"
+      : breaches.length
+        ? "✕ DENIED"
+        : "✕ NOT AN ORDER";
+  return html`
+    <div class="outcome ${kind}" role="status" aria-live="polite">
+      <p><b>${verdict}</b> ${words}</p>
+      ${!answer.success && !breaches.length && html`<p>${answer.error}</p>`}
+      ${isOpen(answer) && html`<p>Pressing again asks for the same order, never for a second one.</p>`}
+      ${breaches.length > 0 &&
+      html`<ul>
+        ${breaches.map((breach) => html`<li>${breach.message} <code>${breach.code}</code></li>`)}
+      </ul>`}
+    </div>
+  `;
+}
+
+/** Points of a target for which the order names none. */
+function usualTarget() {
+  const ratio = desk.desk.value?.limits.defaultRiskReward;
+  const instrument = desk.instrument.value;
+  if (!ratio || !instrument) return undefined;
+  const distance = stop.enabled.value && isNumber(stop.points.value) ? Number(stop.points.value) : null;
+  return Number(((distance ?? instrument.defaultStopPoints) * ratio).toFixed(decimals(instrument.tickSize)));
+}
+
+function nudge(/** @type {number} */ ticks) {
+  const instrument = desk.instrument.value;
+  const from = isNumber(levelText.value) ? Number(levelText.value) : desk.price.value?.last;
+  if (!instrument || from === null || from === undefined) return;
+  levelText.value = String(onTick(from + ticks * instrument.tickSize, instrument));
+}
+
+function isNumber(/** @type {string} */ text) {
+  return /^-?\d{1,8}(\.\d{1,9})?$/.test(text);
+}
+
+function titled(/** @type {string} */ word) {
+  return word.charAt(0) + word.slice(1).toLowerCase();
+}
