@@ -17,7 +17,7 @@ function Prices() {
   const instrument = desk.instrument.value ?? undefined;
   return html`
     <section class="panel prices" aria-label="Prices">
-      <h2>${instrument?.symbol} <span class="quiet">${instrument?.name}</span></h2>
+      <h2>${instrument?.symbol}</h2>
       <p class="sell"><span>Bid</span> <b id="bid">${priceText(price?.bid, instrument)}</b></p>
       <p><span>Last</span> <b id="last">${priceText(price?.last, instrument)}</b></p>
       <p class="buy"><span>Ask</span> <b id="ask">${priceText(price?.ask, instrument)}</b></p>

@@ -21,15 +21,7 @@ export function Positions() {
       ${failed.value && html`<p class="bad" role="alert">✕ ${failed.value}</p>`}
       ${rows.length === 0
         ? html`<p class="quiet">Flat.</p>`
-        : html`<div class="scroll"><table>
-            <thead>
-              <tr>
-                <th>Instrument</th><th>Side</th><th class="n">Average</th><th class="n">Now</th>
-                <th class="n">P&L, net</th><th class="n">Stop</th><th class="n">Target</th><th>Protection</th><th></th>
-              </tr>
-            </thead>
-            <tbody>${rows.map((row) => html`<${PositionLine} key=${row.positionId} row=${row} />`)}</tbody>
-          </table></div>`}
+        : html`<ul>${rows.map((row) => html`<${PositionLine} key=${row.positionId} row=${row} />`)}</ul>`}
     </section>
   `;
 }
@@ -37,22 +29,21 @@ export function Positions() {
 function PositionLine(/** @type {{row: Position}} */ { row }) {
   const instrument = desk.instruments.value.get(row.instrument);
   const at = (/** @type {Leg | null} */ leg) => (leg ? priceText(leg.price, instrument) : "none");
+  const close = () => act("/api/close-position", { accountId: row.accountId, instrument: row.contractId });
   return html`
-    <tr>
-      <td><b>${row.instrument}</b></td>
-      <td class=${row.side === "LONG" ? "buy" : "sell"}>${row.side === "LONG" ? "▲" : "▼"} ${row.side} ${row.quantity}</td>
-      <td class="n">${priceText(row.averagePrice, instrument)}</td>
-      <td class="n live">${priceText(row.currentPrice, instrument)}</td>
-      <td class="n live big ${tone(row.netPnL)}">${signedUsd(row.netPnL)}</td>
-      <td class="n">${at(row.stopLoss)}</td>
-      <td class="n">${at(row.takeProfit)}</td>
-      <td class=${row.protected ? "good" : "bad"}>${row.protected ? "✓ protected" : "✕ UNPROTECTED"}</td>
-      <td>
-        <button type="button" onClick=${() => act("/api/close-position", { accountId: row.accountId, instrument: row.contractId })}>
-          Close ${row.quantity}
-        </button>
-      </td>
-    </tr>
+    <li>
+      <b class="held ${row.side === "LONG" ? "buy" : "sell"}">
+        ${row.side === "LONG" ? "▲" : "▼"} ${row.side} ${row.quantity} ${row.instrument}
+      </b>
+      <span class="quiet">at ${priceText(row.averagePrice, instrument)}</span>
+      <b class="live big ${tone(row.netPnL)}" title="open P&L less the fees of entry and exit">${signedUsd(row.netPnL)}</b>
+      <button type="button" onClick=${close}>Close ${row.quantity} ${row.instrument}</button>
+      <p>
+        <b class=${row.protected ? "good" : "bad"}>${row.protected ? "✓ protected" : "✕ UNPROTECTED"}</b>
+        <span class="sell">stop ${at(row.stopLoss)}</span>
+        <span class="good">target ${at(row.takeProfit)}</span>
+      </p>
+    </li>
   `;
 }
 

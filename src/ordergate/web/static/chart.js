@@ -14,12 +14,15 @@ import { decimals, price as priceText, signedUsd } from "./format.js";
 import { html } from "./html.js";
 
 /** @typedef {import("lightweight-charts").UTCTimestamp} Seconds */
+/** @typedef {import("lightweight-charts").AutoscaleInfo} AutoscaleInfo */
 /** @typedef {{time: Seconds, open: number, high: number, low: number, close: number}} Candle */
 /** @typedef {{name: string, price: number, kind: string, text: string}} Line */
 
 const BAR_S = 60;
 // The same as in style.css, which a canvas cannot read by class.
 const COLOURS = { position: "#e8edf4", stop: "#ff8a5c", target: "#3fd0a4", order: "#c9a6ff" };
+// A working order farther than this share of the price would only flatten the picture.
+const FAR = 0.01;
 const STYLES = { position: LineStyle.Solid, stop: LineStyle.Dashed, target: LineStyle.Dashed, order: LineStyle.Dotted };
 
 /** What is drawn across the chart. */
@@ -88,6 +91,7 @@ function draw(box) {
     downColor: "#f0803c",
     wickDownColor: "#f0803c",
     borderVisible: false,
+    autoscaleInfoProvider: (/** @type {() => AutoscaleInfo | null} */ usual) => withLines(usual(), last?.close ?? null),
   });
   /** @type {Candle | null} */
   let last = null;
@@ -153,6 +157,23 @@ function grown(last, price, start) {
     return { time: /** @type {Seconds} */ (start), open: price, high: price, low: price, close: price };
   }
   return { ...last, high: Math.max(last.high, price), low: Math.min(last.low, price), close: price };
+}
+
+/**
+ * The range of prices to show, with every line in it.
+ * @param {AutoscaleInfo | null} usual
+ * @param {number | null} now
+ * @returns {AutoscaleInfo | null}
+ */
+function withLines(usual, now) {
+  if (!usual?.priceRange || now === null) return usual;
+  const shown = lines
+    .peek()
+    .filter((line) => line.kind !== "order" || Math.abs(line.price / now - 1) < FAR)
+    .map((line) => line.price);
+  const minValue = Math.min(usual.priceRange.minValue, ...shown);
+  const maxValue = Math.max(usual.priceRange.maxValue, ...shown);
+  return { ...usual, priceRange: { minValue, maxValue } };
 }
 
 /**

@@ -15,19 +15,24 @@ const AGAIN_MS = 500;
 /** Follow the server for as long as the page is open. */
 export async function follow() {
   for (;;) {
+    let reason = "the server has closed the connection";
     try {
       await listen();
-      desk.statusReason.value = "the server has closed the connection";
     } catch (error) {
-      desk.statusReason.value = error instanceof Gap ? error.message : "the server does not answer";
+      if (error instanceof Gap) continue; // the server is there: begin from a snapshot at once
+      reason = error instanceof NotReady ? error.message : "the server does not answer";
     }
-    desk.status.value = "gone";
+    desk.statusReason.value = reason;
+    if (desk.status.value === "live") desk.status.value = "gone";
     await new Promise((wake) => setTimeout(wake, AGAIN_MS));
   }
 }
 
-/** A number is missing, or the server says that it cannot tell the present. */
+/** A number is missing: the rows are no longer true. */
 class Gap extends Error {}
+
+/** The server says that it cannot tell the present. */
+class NotReady extends Error {}
 
 /** One connection, from its beginning to its end. */
 async function listen() {
@@ -38,7 +43,7 @@ async function listen() {
   }, LOOK_MS);
   try {
     const response = await fetch("/api/events", { signal: abort.signal });
-    if (!response.ok || !response.body) throw new Gap(`the server answers ${response.status}`);
+    if (!response.ok || !response.body) throw new NotReady(`the server answers ${response.status}`);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     /** @type {Told[]} */
     const early = [];
@@ -50,7 +55,7 @@ async function listen() {
       desk.statusReason.value = "";
       desk.status.value = "live";
     });
-    snapshot.catch(() => abort.abort());
+    snapshot.catch((error) => abort.abort(error));
     let text = "";
     for (;;) {
       const { done, value } = await reader.read();
@@ -87,6 +92,6 @@ function parse(/** @type {string} */ block) {
 
 async function fetchSnapshot(/** @type {AbortSignal} */ signal) {
   const response = await fetch("/api/snapshot", { signal });
-  if (!response.ok) throw new Gap("the gate is starting");
+  if (!response.ok) throw new NotReady("the gate is starting");
   return /** @type {import("./rows.js").Snapshot} */ (await response.json());
 }

@@ -212,7 +212,7 @@ function LegField({ name, id, leg, usual }) {
               <input id=${id} inputmode="decimal" autocomplete="off" aria-label="${name} in points" value=${leg.points.value}
                 placeholder=${usual ?? ""}
                 onInput=${(/** @type {any} */ event) => (leg.points.value = event.target.value.trim())} />
-              <span>points</span>
+              <span>pts</span>
             </label>
             <output>${worth === null || Number.isNaN(worth) ? "" : usd(worth)}</output>`
         : html`<b class="off">none</b>`}
