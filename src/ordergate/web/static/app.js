@@ -27,14 +27,16 @@ function Prices() {
 
 function App() {
   return html`
-    <${Header} />
-    <${Gone} />
-    ${desk.desk.value && html`<${Banner} mode=${desk.desk.value.mode} />`}
-    <main data-status=${desk.status.value}>
-      <${Ticket} />
-      <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
-      <div class="side"><${Meters} /><${Alerts} /><${Fills} /><${Decisions} /></div>
-    </main>
+    <div data-status=${desk.status.value}>
+      <${Header} />
+      <${Gone} />
+      ${desk.desk.value && html`<${Banner} mode=${desk.desk.value.mode} />`}
+      <main>
+        <${Ticket} />
+        <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
+        <div class="side"><${Meters} /><${Alerts} /><${Fills} /><${Decisions} /></div>
+      </main>
+    </div>
   `;
 }
 

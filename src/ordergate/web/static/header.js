@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { ask } from "./ask.js";
 import * as desk from "./desk.js";
-import { signedUsd, tone, usd } from "./format.js";
+import { signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
 
 const PRICE_AGE_MS_MAX = 5_000;
@@ -66,12 +66,12 @@ export function Header() {
           onChange=${(/** @type {any} */ event) => (desk.chosenAccount.value = Number(event.target.value))}
         >
           ${[...desk.accounts.value.values()].map(
-            (one) => html`<option value=${String(one.accountId)}>${one.name} · ${usd(one.balance)}</option>`,
+            (one) => html`<option value=${String(one.accountId)}>${one.name}</option>`,
           )}
         </select>
       </label>
       <${Lights} />
-      <div class="day">
+      <div class="day live">
         <span>Day, net</span>
         <b id="day-pnl" class=${tone(account?.dayPnl)}>${signedUsd(account?.dayPnl)}</b>
       </div>
@@ -119,6 +119,6 @@ function Lights() {
 
 function Light(/** @type {{name: string, good: boolean, why: string}} */ { name, good, why }) {
   return html`<li class=${good ? "good" : "bad"} title=${good ? "connected" : why}>
-    <i aria-hidden="true">${good ? "●" : "✕"}</i> ${name}<span class="quiet">: ${good ? "up" : "down"}</span>
+    <i aria-hidden="true">${good ? "●" : "✕"}</i> ${name}<span class="unseen">: ${good ? "up" : "down"}</span>
   </li>`;
 }
