@@ -6,8 +6,6 @@ import * as desk from "./desk.js";
 import { signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
 
-const PRICE_AGE_MS_MAX = 5_000;
-
 // What each mode means, in the words of the person who looks at it. The key is the server's.
 const MODES = /** @type {Record<string, {shape: string, meaning: string, banner?: string}>} */ ({
   SIM: { shape: "◇", meaning: "Orders go to the simulated exchange. Nothing leaves this machine." },
@@ -106,13 +104,11 @@ async function leave(/** @type {"flatten" | "cancel"} */ way) {
 function Lights() {
   const isLive = desk.status.value === "live";
   const row = desk.desk.value;
-  const price = desk.price.value;
-  const isFresh = isLive && price !== null && price.ageMs <= PRICE_AGE_MS_MAX && price.bid !== null && price.ask !== null;
   return html`
     <ul class="lights" aria-label="Connections">
       <${Light} name="Gate" good=${isLive} why=${desk.statusReason.value} />
       <${Light} name="Broker" good=${isLive && row?.linkUp === true} why=${row?.linkReason ?? ""} />
-      <${Light} name="Prices" good=${isFresh} why="no fresh price of this instrument" />
+      <${Light} name="Prices" good=${desk.isQuoted.value} why="no fresh price of this instrument" />
     </ul>
   `;
 }
