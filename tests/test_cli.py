@@ -28,6 +28,8 @@ FLAGS = (
     "--config",
     "--latency-ms",
     "--hours",
+    "--replay",
+    "--speed",
 )
 HEAVY = ("aiohttp", "apsw", "asyncio", "rich", "structlog", "uvloop")
 

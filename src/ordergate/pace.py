@@ -11,12 +11,25 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
+
+
+def new_event_loop(speed: int) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop of a process: the fastest there is in real time, else a ``PacedLoop``."""
+    if speed != 1:
+        return functools.partial(PacedLoop, speed)
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415 - there is none on Windows
+
+    return uvloop.new_event_loop
 
 
 class PacedLoop(asyncio.SelectorEventLoop):

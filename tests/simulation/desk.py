@@ -13,13 +13,15 @@ import msgspec
 from ordergate import app
 from ordergate.config import Settings
 from ordergate.core.account import Group
+from ordergate.core.limits import Limits
 from ordergate.engine.recovery import recover
+from ordergate.exchange.recording import Recording
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.memory import MemoryNetwork
-from tests.simulation.virtual_time import VirtualClock
+from tests.simulation.virtual_time import START_NS, VirtualClock
 
 MICROS = ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
 
@@ -56,17 +58,33 @@ class SimulatedDesk:
 
 
 @contextlib.asynccontextmanager
-async def simulated(seed: int, **exchange: Any) -> AsyncIterator[SimulatedDesk]:
-    """A ready desk. Everything that is random follows from ``seed``."""
-    network, journal, clock = MemoryNetwork(), MemoryJournal(), VirtualClock(asyncio.get_running_loop())
-    venue = ExchangeSettings(seed=seed, symbols=MICROS, quote_interval_ms=1_000, **exchange)
-    settings = Settings(web_port=0, connection_manager_port=0, aggregator_port=0, gateway_port=0, exchange=venue)
+async def simulated(
+    seed: int,
+    *,
+    recording: Recording | None = None,
+    limits: Limits | None = None,
+    quote_interval_ms: int = 1_000,
+    **exchange: Any,
+) -> AsyncIterator[SimulatedDesk]:
+    """A ready desk. Everything that is random follows from ``seed``; a recording brings its own time."""
+    network, journal = MemoryNetwork(), MemoryJournal()
+    start_ns = START_NS if recording is None else recording.first_ns
+    venue = ExchangeSettings(seed=seed, symbols=MICROS, quote_interval_ms=quote_interval_ms, **exchange)
+    settings = Settings(
+        web_port=0,
+        connection_manager_port=0,
+        aggregator_port=0,
+        gateway_port=0,
+        exchange=venue,
+        limits=limits or Limits(),
+    )
     ports = app.Ports(
         network=network,
-        clock=clock,
+        clock=VirtualClock(asyncio.get_running_loop(), start_ns),
         journal=journal,
         used_approvals=MemoryJournal(),
         store=MemoryStore(venue.bars_kept_min),
+        recording=recording,
         emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,

@@ -1,6 +1,7 @@
-"""Recorded data as a market: ES and MES of the month that was active on the recording's first day. PURE.
+"""Recorded data as a market: ES and MES of the month that was active on the recording's first day.
 
-Both have the same tick, so one recording drives both. Every other contract, and the next month after a roll, walks.
+PURE, but for ``read``. Both have the same tick, so one recording drives both. Every other contract, and the next month
+after a roll, walks.
 
 Invariants:
 1. A move applies every record since the move before it, once; ``Market.moved_ns`` says how far it has come, so a stored
@@ -12,6 +13,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -32,6 +34,12 @@ def recorded_contracts(at_ns: int) -> tuple[Contract, ...]:
     day = hours.trading_day(at_ns)
     products = [PRODUCT_BY_SYMBOL[symbol] for symbol in SYMBOLS]
     return tuple(Contract(product, *active_month(product, day)) for product in products)
+
+
+def read(path: Path) -> Recording:
+    """The recording in a file of ES. Raises ``StartRefused``."""
+    any_month = Contract(PRODUCT_BY_SYMBOL[SYMBOLS[0]], 2000, 3)
+    return Recording.read(path, any_month.ticks)
 
 
 class Replay:
