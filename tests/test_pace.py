@@ -28,32 +28,51 @@ def run(main: Coroutine[Any, Any, T], speed: int = SPEED) -> T:
 
 
 @pytest.mark.parametrize("speed", [2, 100])
-def test_the_loop_has_as_many_seconds_as_its_speed_in_each_real_one(speed: int) -> None:
+def test_the_loop_has_at_most_as_many_seconds_as_its_speed_in_a_real_one(speed: int) -> None:
     """Invariant 1."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        outer, began_s, inner = time.monotonic(), loop.time(), time.monotonic()
-        await asyncio.sleep(0.1)
-        inner_s, passed_s = time.monotonic() - inner, loop.time() - began_s
-        outer_s = time.monotonic() - outer
-        assert speed * inner_s - 1e-3 <= passed_s <= speed * outer_s + 1e-3
+        began = time.monotonic()
+        for _ in range(10):
+            before_s = loop.time()
+            await asyncio.sleep(0.1)
+            assert loop.time() - before_s >= 0.1 - 1e-6
+        assert loop.time() <= (time.monotonic() - began) * speed
 
     run(main(), speed)
 
 
-def test_a_timer_runs_at_its_instant_and_no_earlier() -> None:
+def test_a_timer_runs_at_its_instant_however_busy_the_machine_is() -> None:
     """Invariant 2."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        seen = [loop.time()]
-        for delay_s in (0, 0.001, 0.3, 2.0, 5.0):
+        for delay_s in (0.001, 0.3, 2.0, 5.0):
             due_s = loop.time() + delay_s
+            loop.call_later(delay_s / 2, time.sleep, 0.05)  # five seconds of the loop, were they counted
             await asyncio.sleep(delay_s)
-            assert loop.time() >= due_s - 1e-6
-            seen.append(loop.time())
-        assert seen == sorted(seen)
+            assert loop.time() == pytest.approx(due_s, rel=0, abs=2e-6)
+
+    run(main())
+
+
+def test_computing_takes_no_time_and_so_misses_no_deadline() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0.5)
+            time.sleep(0.1)  # noqa: ASYNC251 - a busy machine
+            await asyncio.sleep(0.4)
+
+    run(main())
+
+
+def test_waiting_for_the_world_takes_time() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        real, before_s = time.monotonic(), loop.time()
+        await asyncio.to_thread(time.sleep, 0.05)
+        assert 0 < loop.time() - before_s <= (time.monotonic() - real) * SPEED
 
     run(main())
 
@@ -104,13 +123,11 @@ def test_a_thread_wakes_the_loop() -> None:
 def test_the_market_clock_starts_where_it_is_told_and_runs_with_the_loop() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        early_s = loop.time()
-        clock = MarketClock(1_703_541_600_000_000_000)
-        late_s = loop.time()
+        began_s, clock = loop.time(), MarketClock(1_703_541_600_000_000_000)
         await asyncio.sleep(30)
-        before_s = loop.time()
-        passed_s = (clock.now_ns() - 1_703_541_600_000_000_000) / 1e9
-        assert before_s - late_s - 1e-3 <= passed_s <= loop.time() - early_s + 1e-3
+        passed_ns = clock.now_ns() - 1_703_541_600_000_000_000
+        assert passed_ns == round((loop.time() - began_s) * 1e9)
+        assert passed_ns >= 30_000_000_000
 
     run(main())
 
