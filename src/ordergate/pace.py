@@ -43,8 +43,6 @@ class PacedLoop(asyncio.SelectorEventLoop):
     def __init__(self, speed: int) -> None:
         self._now_ns = 0
         super().__init__(_PacedSelector(self, speed))
-        # asyncio runs a timer early by up to this: the machine's own tick is lost in rounding after some hours.
-        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._now_ns / _NS_PER_S

@@ -105,6 +105,7 @@ def test_where_nobody_is_nothing_fills_and_no_stop_is_triggered(*, partial_fills
     orders = [
         order(1, OrderSide.BID, 1),
         order(2, OrderSide.BID, 1, limit=110),
+        order(6, OrderSide.BID, 1, limit=102),
         order(3, OrderSide.ASK, 1, limit=90),
         order(4, OrderSide.BID, 1, stop=90),
         order(5, OrderSide.ASK, 1, stop=110),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from ordergate.exchange.market import Bar, Market, Moved, Print, Walk
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.models import PlaceRequest
 from ordergate.exchange.orders import Order
-from ordergate.exchange.recording import Recording
+from ordergate.exchange.recording import COLUMNS, Recording
 from ordergate.exchange.replay import Replay, recorded_contracts
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.exchange.store import MINUTE_NS, MemoryStore, Store
@@ -139,6 +141,41 @@ def test_orders_meet_nothing_of_before_the_open() -> None:
     assert straddling.path == moved(moved(opening(), s(-1)).market, s(0.5)).path
     assert moved(opening(), s(-1)).path == ()
     assert len(straddling.path) == 1
+
+
+def played(path: Path, *records: tuple[float, str]) -> Replay:
+    """A replay of records at so many seconds after the open."""
+    lines = [",".join(COLUMNS), *(f"{s(at)},{rest}" for at, rest in records), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return Replay(Recording.read(path, ticks), Walk(1))
+
+
+def test_a_span_that_holds_a_closed_hour_lets_orders_meet_only_what_was_before_and_after(tmp_path: Path) -> None:
+    day_s = 23 * 3_600
+    feed = played(
+        tmp_path / "day.csv",
+        (day_s - 60, "quote,4800,1,4800.25,1,,,"),
+        (day_s - 1, "quote,4801,1,4801.25,1,,,"),
+        (day_s + 600, "quote,4900,1,4700.25,1,,,"),
+        (day_s + 3_601, "quote,4802,1,4802.25,1,,,"),
+    )
+    market = feed.opening(CONTRACT, s(day_s - 60), AFTER)
+    after = feed.move(market, CONTRACT, s(day_s + 3_660), "2023-12-27", is_open=True)
+    assert [quote.bid for quote in after.path] == [19_204, 19_208]
+
+
+def test_a_trade_that_no_quote_follows_is_met_too(tmp_path: Path) -> None:
+    feed = played(tmp_path / "day.csv", (1, "quote,4800,1,4800.25,1,,,"), (2, "trade,,,,,4799,1,sell"))
+    market = feed.opening(CONTRACT, s(1), AFTER)
+    [quote] = feed.move(market, CONTRACT, s(3), AFTER, is_open=True).path
+    assert (quote.bid, quote.low, quote.high, quote.last) == (19_200, 19_196, 19_196, 19_196)
+
+
+def test_a_recording_may_begin_with_a_trade(tmp_path: Path) -> None:
+    feed = played(tmp_path / "day.csv", (1, "trade,,,,,4799,3,"), (2, "quote,4800,1,4800.25,1,,,"))
+    market = feed.opening(CONTRACT, s(1), AFTER)
+    assert (market.bid, market.ask, market.bid_size, market.ask_size, market.last) == (19_196, 19_196, 0, 0, 19_196)
+    assert market.bar == Bar(AT, 19_196, 19_196, 19_196, 19_196, 3)
 
 
 def test_the_minutes_are_those_of_the_trades_however_late_a_step_comes() -> None:

@@ -13,7 +13,7 @@ from ordergate.exchange.market import HISTORY_MIN
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import Hours
 from ordergate.net.port import Network
-from tests.exchange.support import ACCOUNT, MES, MONDAY_NS, OTHER_ACCOUNT, SECOND_NS, Client, SetClock
+from tests.exchange.support import ACCOUNT, BARS_KEPT_MIN, MES, MONDAY_NS, OTHER_ACCOUNT, SECOND_NS, Client, SetClock
 
 Start = Callable[..., Awaitable[Exchange]]
 EVER = {"startTimestamp": "2020-01-01T00:00:00Z"}
@@ -381,7 +381,8 @@ async def test_bars_come_newest_first_nearest_the_end_and_agree_with_the_trades(
 async def test_a_new_exchange_has_a_day_of_bars_of_every_contract(
     network: Network, start: Start, symbol_id: str
 ) -> None:
-    exchange = await start()
+    clock = SetClock()
+    exchange = await start(clock)
     client = await Client(network, exchange.url).login(exchange)
     contract_id = f"CON.F.US.{symbol_id}.{'F27' if symbol_id == 'CLE' else 'Z26'}"
     asked = BARS | {"contractId": contract_id, "startTime": "2026-11-20T00:00:00Z", "limit": 20_000}
@@ -389,6 +390,9 @@ async def test_a_new_exchange_has_a_day_of_bars_of_every_contract(
     assert (len(found), found[0]["t"]) == (HISTORY_MIN, "2026-11-23T14:59:00+00:00")
     hours = (await client.ok("History/retrieveBars", **(asked | {"unit": 3})))["bars"]
     assert sum(bar["v"] for bar in hours) == sum(bar["v"] for bar in found)
+    clock.at_ns += 20 * 3_600 * SECOND_NS  # no more than a day is kept of it, as of what the exchange has seen itself
+    left = (await client.ok("History/retrieveBars", **(asked | {"endTime": "2026-11-25T00:00:00Z"})))["bars"]
+    assert left == found[: BARS_KEPT_MIN - 20 * 60]
 
 
 async def test_where_the_exchange_closes_its_past_has_no_bars_of_closed_hours(network: Network, start: Start) -> None:
