@@ -1,4 +1,4 @@
-"""Orders over HTTP, from a process of its own, open loop as ``load``: ``python -m bench.posts URL COUNT RATE ACCOUNT``."""
+"""Orders over HTTP from a second process, open loop as ``load``: ``python -m bench.posts URL COUNT RATE ACCOUNT``."""
 
 from __future__ import annotations
 
