@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from bench import bus, decisions, disk, orders, processes
-from bench.figures import progress
+from bench.figures import progress, tell_machine
 from ordergate import telemetry
 from ordergate.clock import SystemClock
 
@@ -33,6 +33,7 @@ def main() -> None:
     asked = parser.parse_args()
     # What is refused in an overload is counted, not shown.
     telemetry.configure("critical", json_lines=True, stream=sys.stderr, clock=SystemClock())
+    tell_machine()
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=asked.folder) as name,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -25,24 +26,27 @@ _STATE = "brackets off; each order is accepted and cancelled at once, so few wor
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What became of one load. ``latencies_ns``: from the scheduled time to the broker port, in order of schedule."""
+    """What became of one load. ``latencies_ns``: from the scheduled time to the broker port, in order of schedule.
+
+    Of an order that never arrived it is infinite.
+    """
 
     rate: float
     seconds: float
     sent: int
     answered: int
-    latencies_ns: list[int]
+    latencies_ns: list[float]
 
     @property
     def lost(self) -> int:
-        return self.sent - min(self.answered, len(self.latencies_ns))
+        return max(self.sent - self.answered, sum(map(math.isinf, self.latencies_ns)))
 
     @property
     def sustained(self) -> bool:
         """Every order arrived and was answered, and the last fifth of them waited no longer than the second fifth."""
-        fifth = len(self.latencies_ns) // 5
-        if self.lost or not fifth:
+        if self.lost:
             return False
+        fifth = len(self.latencies_ns) // 5
         early = statistics.median(self.latencies_ns[fifth : 2 * fifth])
         late = statistics.median(self.latencies_ns[-fifth:])
         return late <= 2 * early + 5 * NS_PER_MS
@@ -59,8 +63,9 @@ async def loaded(at: Rig, rate: float, seconds: float) -> Run:
     assert load.returncode == 0, f"the load ended with {load.returncode}"
     told = json.loads(output)
     arrived = await at.arrivals()
-    begun = {f"b-{number}": told["start_ns"] + number * NS_PER_S / rate for number in range(count)}
-    latencies_ns = [round(arrived[name] - begin_ns) for name, begin_ns in begun.items() if name in arrived]
+    latencies_ns = [
+        arrived.get(f"b-{number}", math.inf) - told["start_ns"] - number * NS_PER_S / rate for number in range(count)
+    ]
     return Run(rate, seconds, count, told["answered"], latencies_ns)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import platform
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,11 +19,12 @@ Told = dict[str, Any]
 
 
 def percentiles(taken: Sequence[float], per_unit: float) -> Told:
-    """Count, p50, p99 and p99.9 of ``taken``, each divided by ``per_unit``."""
+    """Count, p50, p99 and p99.9 of ``taken``, each divided by ``per_unit``; None where that one never ended."""
     ordered = sorted(taken)
 
-    def at(share: float) -> float:
-        return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] / per_unit, 3)
+    def at(share: float) -> float | None:
+        value = ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+        return None if math.isinf(value) else round(value / per_unit, 3)
 
     return {"count": len(ordered), "p50": at(0.5), "p99": at(0.99), "p999": at(0.999)}
 
@@ -33,6 +37,15 @@ def tell(figure: str, unit: str, values: Told, goal: Told | None = None, raw: To
     if raw is not None:
         line["raw"] = raw
     print(json.dumps(line | more), flush=True)
+
+
+def tell_machine() -> None:
+    """Print what the figures were taken on. A load near the number of CPUs: the tails are not ours."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    print(
+        json.dumps({"machine": platform.platform(), "cpus": os.cpu_count(), "load": load, "python": python}), flush=True
+    )
 
 
 def progress(text: str) -> None:
@@ -65,6 +78,6 @@ async def timed_await(call: Callable[[], Awaitable[object]], count: int) -> list
 
 
 def _met(values: Told, goal: Told) -> bool:
-    return all(
-        values["value"] >= bound if name == "at_least" else values[name] <= bound for name, bound in goal.items()
-    )
+    if "at_least" in goal:
+        return bool(values["value"] >= goal["at_least"])
+    return all(values[name] is not None and values[name] <= bound for name, bound in goal.items())
