@@ -13,7 +13,7 @@ import msgspec
 
 from bench.disk import sync
 from bench.figures import NS_PER_MS, NS_PER_S, percentiles, progress, tell
-from bench.rig import SYMBOL, Rig, rig
+from bench.rig import PRICE, SYMBOL, Rig, rig
 
 _GOALS = {100: None, 1_000: {"p50": 2.0, "p99": 6.0}}
 _STEADY_S = {100: 5.0, 1_000: 10.0}
@@ -55,7 +55,7 @@ class Run(msgspec.Struct, frozen=True):
 async def loaded(at: Rig, rate: float, seconds: float) -> Run:
     """Let a second process send ``rate`` orders a second."""
     count = int(rate * seconds)
-    arguments = (at.port, rate, count, SYMBOL, at.price, at.account_id)
+    arguments = (at.port, rate, count, SYMBOL, PRICE, at.account_id)
     load = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.load", *map(str, arguments), stdout=asyncio.subprocess.PIPE
     )

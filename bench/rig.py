@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -39,10 +40,14 @@ from ordergate.journal.codec import decode
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.memory import MemoryNetwork
-from ordergate.net.port import TOO_LARGE, Handler, Network, Response, RunningServer, WebSocket
+from ordergate.net.port import Response
 from ordergate.telemetry import log_step
 
 SYMBOL = "MES"
+# A limit far below the market.
+PRICE = Decimal(1_000)
+_TICK = Decimal("0.25")
+_VENUE = "sim"
 _KEY = b"k" * 32
 # Orders that may wait: the documented 100 would refuse a burst, which is right, and is not what is measured.
 _ORDERS_MAX = 50_000
@@ -56,15 +61,15 @@ _place = msgspec.json.Decoder(PlaceBody)
 _encoder = msgspec.json.Encoder()
 
 
-class BrokerPort:
+class BrokerPort(MemoryNetwork):
     """The network below the connection manager. A place ends here: noted, accepted, and cancelled right afterwards.
 
     So the orders that work stay few, and the path of each is the same.
     """
 
-    def __init__(self, inner: Network, bus: MemoryBus) -> None:
+    def __init__(self, bus: MemoryBus) -> None:
+        super().__init__()
         self.arrived: dict[str, int] = {}
-        self._inner = inner
         self._bus = bus
         self._placed: asyncio.Queue[tuple[int, PlaceBody]] = asyncio.Queue()
 
@@ -72,7 +77,7 @@ class BrokerPort:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", timeout_s: float
     ) -> Response:
         if not url.endswith("/api/Order/place"):
-            return await self._inner.request(method, url, headers=headers, body=body, timeout_s=timeout_s)
+            return await super().request(method, url, headers=headers, body=body, timeout_s=timeout_s)
         at_ns = time.perf_counter_ns()
         placed = _place.decode(body)
         self.arrived[placed.custom_tag] = at_ns
@@ -80,7 +85,7 @@ class BrokerPort:
         self._placed.put_nowait((order_id, placed))
         return Response(200, b'{"success":true,"errorCode":0,"errorMessage":null,"orderId":%d}' % order_id)
 
-    async def cancel_all(self) -> None:
+    async def cancel_placed(self) -> None:
         """Report every placed order as cancelled, until cancelled itself."""
         while True:
             order_id, placed = await self._placed.get()
@@ -92,7 +97,7 @@ class BrokerPort:
                 side=Side.BUY if placed.side is OrderSide.BID else Side.SELL,
                 order_type=OrderType.LIMIT,
                 quantity=placed.size,
-                limit_ticks=0 if placed.limit_price is None else int(placed.limit_price / Decimal("0.25")),
+                limit_ticks=int(PRICE / _TICK),
                 stop_ticks=None,
                 state=OrderState.CANCELLED,
                 filled_quantity=0,
@@ -100,34 +105,14 @@ class BrokerPort:
             )
             await self._bus.send(Topic.REPORTS, _encoder.encode(report))
 
-    async def serve(
-        self,
-        handler: Handler,
-        *,
-        host: str,
-        port: int,
-        body_bytes_max: int = 1_048_576,
-        too_large: Response = TOO_LARGE,
-    ) -> RunningServer:
-        return await self._inner.serve(
-            handler, host=host, port=port, body_bytes_max=body_bytes_max, too_large=too_large
-        )
-
-    async def connect(self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float) -> WebSocket:
-        return await self._inner.connect(url, headers=headers, timeout_s=timeout_s)
-
-    async def close(self) -> None:
-        await self._inner.close()
-
 
 class Rig:
-    """A ready gate. ``port`` is where orders come in, ``price`` a limit far below the market."""
+    """A ready gate. ``port`` is where orders come in."""
 
-    def __init__(self, gate: Gate, journal: SqliteJournal, broker: BrokerPort, port: int, price: Decimal) -> None:
+    def __init__(self, gate: Gate, journal: SqliteJournal, broker: BrokerPort, port: int) -> None:
         self.gate = gate
         self.broker = broker
         self.port = port
-        self.price = price
         self.account_id = next(iter(gate.group.accounts))
         self._journal = journal
 
@@ -147,25 +132,24 @@ class Rig:
 async def rig(folder: Path) -> AsyncIterator[Rig]:
     """A gate with journals in ``folder``, ready when the block begins."""
     folder.mkdir()
-    clock, rng, bus = SystemClock(), random.Random(1), MemoryBus()
+    clock, bus = SystemClock(), MemoryBus()
     async with contextlib.AsyncExitStack() as stack:
-        network = BrokerPort(MemoryNetwork(), bus)
+        network = BrokerPort(bus)
         venue = Exchange(ExchangeSettings(symbols=(SYMBOL,), account_count=1), MemoryStore(1), clock)
         stack.push_async_callback(venue.close)
         await venue.start(network, "127.0.0.1", 1)
         journal = await SqliteJournal.open(folder / "journal.db")
         stack.push_async_callback(journal.close)
-        used = await SqliteJournal.open(folder / "connection-manager.db")
-        stack.push_async_callback(used.close)
+        used_approvals = await SqliteJournal.open(folder / "connection-manager.db")
+        stack.push_async_callback(used_approvals.close)
         stack.callback(bus.close)
+        limits = msgspec.structs.replace(WIDE, allowed_symbols=(SYMBOL,))
         gate = Gate(
             bus=bus,
             journal=journal,
             clock=clock,
             approval_key=_KEY,
-            started=Started(
-                "bench000", "sim", venue.user_name, msgspec.structs.replace(WIDE, allowed_symbols=(SYMBOL,))
-            ),
+            started=Started("bench000", _VENUE, venue.user_name, limits),
             orders_max=_ORDERS_MAX,
             emergency=EmergencyFile(folder / "emergency.jsonl"),
             step=log_step,
@@ -174,41 +158,45 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             bus=bus,
             network=network,
             clock=clock,
-            journal=used,
+            journal=used_approvals,
             approval_key=_KEY,
-            settings=Settings(
-                venue="sim",
-                gateway_url=venue.url,
-                user_hub_url=f"{venue.url}/hubs/user",
-                market_hub_url=f"{venue.url}/hubs/market",
-                credentials=Credentials(venue.user_name, venue.api_key),
-                symbols=(SYMBOL,),
-                limits=_UNLIMITED,
-            ),
-            rng=rng,
+            settings=_broker_settings(venue),
+            rng=random.Random(1),
             trace=log_step,
         )
         interception = Interception(
             bus=bus, clock=clock, take=gate.take, refuse=gate.refuse, state=lambda: gate.group, step=log_step
         )
         await gate.open()
-        tasks = await stack.enter_async_context(_ended(asyncio.TaskGroup()))
-        for part in (gate.run(), interception.run(), manager.run(), network.cancel_all()):
-            tasks.create_task(part)
-        server = await asyncio.start_server(lambda r, w: _socket(bus, r, w), "127.0.0.1", 0, limit=1 << 20)
+        await stack.enter_async_context(
+            _together(gate.run(), interception.run(), manager.run(), network.cancel_placed())
+        )
+        server = await asyncio.start_server(partial(_socket, bus), "127.0.0.1", 0)
         stack.callback(server.close)
         while not gate.ready:
             await asyncio.sleep(0.01)
-        yield Rig(gate, journal, network, server.sockets[0].getsockname()[1], Decimal(1_000))
+        yield Rig(gate, journal, network, server.sockets[0].getsockname()[1])
+
+
+def _broker_settings(venue: Exchange) -> Settings:
+    return Settings(
+        venue=_VENUE,
+        gateway_url=venue.url,
+        user_hub_url=f"{venue.url}/hubs/user",
+        market_hub_url=f"{venue.url}/hubs/market",
+        credentials=Credentials(venue.user_name, venue.api_key),
+        symbols=(SYMBOL,),
+        limits=_UNLIMITED,
+    )
 
 
 @contextlib.asynccontextmanager
-async def _ended(tasks: asyncio.TaskGroup) -> AsyncIterator[asyncio.TaskGroup]:
-    """The tasks end with the block."""
-    async with tasks:
-        everything = asyncio.current_task()
-        yield tasks
-        for task in asyncio.all_tasks() - {everything}:
+async def _together(*parts: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run the parts beside the block; they end with it, and one that fails ends it."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part) for part in parts]
+        yield
+        for task in running:
             task.cancel()
 
 
