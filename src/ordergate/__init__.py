@@ -18,6 +18,7 @@ Under all of them:
     config.py                    flag, environment, file, default: in that order
     telemetry.py                 logs and metrics
     clock.py  errors.py          wall time, injected; every exception as one tree
+    pace.py                      a loop whose time runs faster, for recorded markets
     app.py                       puts the parts together: the only module that imports adapters
 
 The import contracts in pyproject.toml hold the parts to this picture.
