@@ -146,6 +146,16 @@ def test_every_mode_has_a_word_and_a_shape_of_its_own_and_what_enforces_nothing_
     assert {colour for _, _, colour in shown[3:]} == {"rgb(179, 21, 31)"}
 
 
+def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_again(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    expect(page.locator("#account")).to_have_value(str(desk.at["accountIds"][0]))
+    page.select_option("#account", str(desk.at["accountIds"][1]))
+    page.select_option("#instrument", "MNQ")
+    page.reload()
+    expect(page.locator("#account")).to_have_value(str(desk.at["accountIds"][1]))
+    expect(page.get_by_role("button", name="Buy 1 MNQ")).to_be_enabled()
+
+
 _RENDERED = """async (mode) => {
     const { h, render } = await import("preact");
     const { Badge, Banner } = await import("/static/header.js");

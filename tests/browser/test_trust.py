@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.conftest import ARTEFACTS, ROOT
 from tests.browser.sight import card, opened, section
 from tests.end_to_end.process import Desk, running
 
 # The figure is for the person who looks: from the server's end to grey prices.
 GONE_MS = 2_000
+SILENT_MARKET = ROOT / "tests/exchange/es-open.csv"  # a few quotes, and then no more
 
 
 @pytest.fixture
@@ -37,6 +38,15 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
         port = probe.getsockname()[1]
     with contextlib.ExitStack() as started:
         yield lambda: started.enter_context(running(tmp_path, "--web-port", str(port)))
+
+
+@pytest.fixture
+def silent_desk(
+    browser: Browser,  # noqa: ARG001 - without it no desk is started
+    tmp_path: Path,
+) -> Iterator[Desk]:
+    with running(tmp_path, "--replay", str(SILENT_MARKET), "--speed", "5") as desk:
+        yield desk
 
 
 def is_grey(page: Page) -> bool:
@@ -85,6 +95,15 @@ def test_a_server_that_hangs_is_seen_as_gone_though_its_connection_stands(
         desk.process.send_signal(signal.SIGCONT)
     expect(page.locator("[data-status=live]")).to_be_visible()
     faults.clear()  # what was asked of it meanwhile
+
+
+def test_a_market_that_falls_silent_looks_old_though_the_server_is_there(silent_desk: Desk, page: Page) -> None:
+    opened(page, silent_desk)
+    expect(page.locator("#bid")).to_contain_text(".")
+    page.wait_for_selector(".prices[data-old=true]")
+    expect(page.get_by_label("Connections")).to_contain_text("✕ Prices: down")
+    expect(page.locator("[data-status=live]")).to_be_visible()
+    assert is_grey(page)
 
 
 def test_a_missed_event_fetches_a_snapshot_and_the_rows_are_right_again(desk: Desk, page: Page) -> None:

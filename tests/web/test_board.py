@@ -250,3 +250,8 @@ def test_the_orders_of_an_earlier_day_go_when_the_state_lets_them_go() -> None:
     board.follow(emptied, opened, history.at_ns)
     assert board.orders() == []
     assert stream.number == number + 1
+
+
+def test_accounts_stand_in_the_order_of_their_ids_whichever_was_seen_first() -> None:
+    board, _ = shown(History().open(B, A))
+    assert [row.account_id for row in board.accounts()] == [A, B]

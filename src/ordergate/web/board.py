@@ -102,7 +102,8 @@ class Board:
         self._show_accounts(accounts, now_ns)
 
     def accounts(self) -> list[AccountRow]:
-        return list(self._accounts.values())
+        """By id, which is the order of their making, whichever the broker told first."""
+        return [row for _, row in sorted(self._accounts.items())]
 
     def positions(self) -> list[PositionRow]:
         return list(self._positions.values())

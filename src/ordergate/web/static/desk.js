@@ -6,7 +6,7 @@
  * 2. While `status` is not "live", nothing here may be taken for the present.
  */
 
-import { batch, computed, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 
 /** @typedef {import("./rows.js").Snapshot} Snapshot */
 /** @typedef {import("./rows.js").Order} Order */
@@ -16,6 +16,7 @@ const ALERTS_MAX = 20;
 // As the gate's own default: an older quote is no reference price.
 const PRICE_AGE_MS_MAX = 5_000;
 const LOOK_MS = 250;
+const CHOICE = "ordergate.choice";
 // What the ticket answers already, or the row of the order says.
 const NO_ALERT = new Set(["ORDER_DENIED"]);
 
@@ -37,8 +38,9 @@ export const prices = signal(/** @type {ReadonlyMap<string, KnownPrice>} */ (new
 export const alerts = signal(/** @type {readonly import("./rows.js").Alarm[]} */ ([]));
 
 /** What the person has chosen to look at and to trade. */
-export const chosenAccount = signal(/** @type {number | null} */ (null));
-export const chosenSymbol = signal("");
+export const chosenAccount = signal(/** @type {number | null} */ (remembered().accountId ?? null));
+export const chosenSymbol = signal(/** @type {string} */ (remembered().symbol ?? ""));
+effect(() => localStorage.setItem(CHOICE, JSON.stringify({ accountId: chosenAccount.value, symbol: chosenSymbol.value })));
 
 export const account = computed(() => accounts.value.get(chosenAccount.value ?? -1) ?? null);
 export const instrument = computed(() => instruments.value.get(chosenSymbol.value) ?? null);
@@ -76,8 +78,8 @@ export function begin(/** @type {Snapshot} */ told) {
     instruments.value = new Map(told.instruments.map((row) => [row.symbol, row]));
     prices.value = new Map(Object.values(told.prices).map((row) => [row.symbol, known(row)]));
     if (!accounts.value.has(chosenAccount.value ?? -1)) chosenAccount.value = told.accounts[0]?.accountId ?? null;
-    if (!instruments.value.has(chosenSymbol.value)) {
-      const allowed = told.instruments.filter((row) => row.allowed);
+    const allowed = told.instruments.filter((row) => row.allowed);
+    if (!allowed.some((row) => row.symbol === chosenSymbol.value)) {
       chosenSymbol.value = (allowed.find((row) => row.symbol === "MES") ?? allowed[0])?.symbol ?? "";
     }
   });
@@ -130,6 +132,11 @@ export function apply(told, name, row) {
 /** Whether an order may still fill. */
 export function isWorking(/** @type {Order} */ row) {
   return ["PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"].includes(row.status);
+}
+
+/** What was chosen when the page was last open. */
+function remembered() {
+  return JSON.parse(localStorage.getItem(CHOICE) ?? "{}");
 }
 
 /** @returns {KnownPrice} */
