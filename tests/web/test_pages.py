@@ -23,7 +23,7 @@ STATIC = Path(ordergate.web.__file__).parent / "static"
 FILES = pages.load()
 INDEX = FILES["/"].body.decode()
 # An import, or an export from elsewhere, at the start of a line, as the page's own modules write it.
-IMPORTED = re.compile(r'^(?:import|export)\b[^;"]*"([^"]+)"', re.MULTILINE)
+IMPORTED = re.compile(r'^(?:import|export)\b(?:[^;"]*\bfrom)?\s*"([^"]+)"', re.MULTILINE)
 
 
 def on_disk(path: str) -> Path:
