@@ -208,7 +208,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
 
 def _played(venue: str, recording: Recording | None) -> str:
     """What a state directory is made for: one recording only, since its instants are those of the market."""
-    return venue if recording is None else f"{venue}, replay of {recording.name} {recording.digest}"
+    return venue if recording is None else f"{venue}, replay {recording.digest}"
 
 
 async def _clock(recording: Recording | None, store: Store, seed: int, journal: Journal | None = None) -> Clock:

@@ -8,16 +8,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from ordergate.errors import UpgradeRefused
+from ordergate.exchange import listing, wire
+from ordergate.exchange.market import Walk
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
+from ordergate.exchange.turn import Tick
 from ordergate.net import signalr
 from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Network
-from tests.exchange.support import ACCOUNT, BARS_KEPT_MIN, MES, OTHER_ACCOUNT, Client, HubClient
+from tests.exchange.support import ACCOUNT, BARS_KEPT_MIN, MES, MONDAY_NS, OTHER_ACCOUNT, Client, HubClient
 from tests.simulation.virtual_time import VirtualClock, run
 
 Start = Callable[..., Awaitable[Exchange]]
@@ -396,3 +400,25 @@ def test_the_market_moves_four_times_a_second_and_the_same_way_every_time() -> N
     for _ in range(2):
         in_virtual_time(body, {"quote_interval_ms": 250})
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, None),
+        ({"moved_ns": 1}, None),
+        ({"bid_size": 7}, {"bestBid", "bestAsk"}),
+        ({"ask": 30_400}, {"bestBid", "bestAsk"}),
+        ({"volume": 9}, {"volume"}),
+        ({"ask_size": 7, "volume": 9}, {"bestBid", "bestAsk", "volume"}),
+    ],
+)
+def test_a_quote_is_told_when_a_price_or_a_size_changed_with_what_changed(
+    changes: dict[str, int], told: set[str] | None
+) -> None:
+    contract = listing.known_contract(MES)
+    before = Walk(1).opening(contract, MONDAY_NS, "2026-11-23")
+    after = msgspec.structs.replace(before, **changes)
+    always = {"symbol", "lastUpdated", "timestamp", "contract"}
+    sent = wire.quote_changes(Tick(before, after, ()), contract)
+    assert (None if sent is None else set(sent) - always) == told

@@ -14,6 +14,7 @@ Thin: contracts move independently, with no pattern over the day.
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Sequence
@@ -150,8 +151,7 @@ class Walk:
         if not market.began_ns:
             return ()
         opening = self.opening(contract, market.began_ns, market.day)
-        rng = random.Random(f"{self._seed} {contract.contract_id} history")
-        return _minutes_before(contract, rng, opening.last, market.began_ns - market.began_ns % _MINUTE_NS)
+        return _minutes_before(contract, self._seed, opening.last, market.began_ns - market.began_ns % _MINUTE_NS)
 
 
 def rolled(market: Market, contract_id: str, now_ns: int, day: str) -> Market:
@@ -225,11 +225,13 @@ def _deviation(contract: Contract) -> int:
     return int(_fair(contract) * contract.level.day_move) // _DAY_STEPS_ROOT
 
 
-def _minutes_before(contract: Contract, rng: random.Random, close: int, end_ns: int) -> list[Bar]:
+@functools.lru_cache(maxsize=8)  # a chart asks for the same again, and it takes some milliseconds
+def _minutes_before(contract: Contract, seed: int, close: int, end_ns: int) -> tuple[Bar, ...]:
     """The minutes of a day before ``end_ns``, made from the last, which closes at ``close``, back to the first.
 
     Coarse: one move and one range a minute, no clusters.
     """
+    rng = random.Random(f"{seed} {contract.contract_id} history")
     deviation = _deviation(contract) * _MINUTE_STEPS_ROOT_TENTHS // 10
     volume = 4 * 60 * sum(_PRINTS) // len(_PRINTS) * (1 + contract.level.touch_size // 8)
     bars: list[Bar] = []
@@ -243,7 +245,7 @@ def _minutes_before(contract: Contract, rng: random.Random, close: int, end_ns: 
         traded = volume * (600 + abs(sum(shocks)) // 5) // 1_000
         bars.append(Bar(end_ns - number * _MINUTE_NS, start, high, low, end, max(1, traded)))
         fair = before
-    return bars[::-1]
+    return tuple(reversed(bars))
 
 
 def _quoted(contract_id: str, now_ns: int, fair: int, touch_size: int, spread: int, day: str) -> Market:
