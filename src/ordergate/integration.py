@@ -59,6 +59,7 @@ class Interception:
         self._state = state
         self._step = step
         self._follower = Follower(bus)
+        self._following = asyncio.Event()
         self._asked = bus.subscribe(Channel.ORDER_MANAGEMENT)
         self._news = bus.consume(Topic.EVENTS, "integration")
 
@@ -69,6 +70,9 @@ class Interception:
             tasks.create_task(self._tell(), name="documented answers")
 
     async def _intercept(self) -> None:
+        # What becomes of an order is told from the copy of the state: one decided before the copy had come would never
+        # be answered.
+        await self._following.wait()
         async for message in self._asked:
             try:
                 if _envelope.decode(message).type in ("PLACE_ORDER", "CANCEL_ORDER"):
@@ -110,8 +114,10 @@ class Interception:
             if isinstance(told, commands.Answer):
                 if told.code == "QUEUE_FULL" and told.order_id is not None:
                     await self._reject(messages.MANUAL_INSTANCE, told.order_id, "QUEUE_FULL", ())
-            elif await self._follower.follow(told) and isinstance(told, Happened):
-                await self._event(told)
+            elif await self._follower.follow(told):
+                self._following.set()
+                if isinstance(told, Happened):
+                    await self._event(told)
 
     async def _event(self, told: Happened) -> None:
         event, group = told.event, self._follower.group
