@@ -37,7 +37,7 @@ class RunningExit(msgspec.Struct, frozen=True):
     """A close or a flatten under way on one contract.
 
     ``quantity`` None = all; else what was still to be closed (>= 0) when its phase began. ``order_id`` is its market
-    order while one is out.
+    order while one is out; ``long``: it began on a long position.
     """
 
     exit_id: str
@@ -48,6 +48,7 @@ class RunningExit(msgspec.Struct, frozen=True):
     round: int = 1
     since_ns: int = 0
     order_id: str | None = None
+    long: bool = True
 
     def still_closing(self, order: Order | None) -> int | None:
         """Contracts that are still to be closed (>= 0) now that ``order``, its own, has filled that far; None = all."""

@@ -248,6 +248,7 @@ class Order(msgspec.Struct, frozen=True):
     cancel_wanted: bool = False
     cancel_sent: int = 0
     doubt_reads: int = 0
+    doubt_read_ns: int = 0
     breaches: tuple[Breach, ...] = ()
     reason: str = ""
     received_ns: int = 0
