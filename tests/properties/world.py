@@ -158,11 +158,25 @@ class World:
             self.broker.answers.append(PlaceOutcome(ACCOUNT, tag, Outcome.UNKNOWN))
             self.requests.append(msgspec.structs.replace(request, given_up=True))
             return
+        if isinstance(request.effect, Place | Modify) and self.is_overtaken(request.effect.order_tag):
+            self.broker.perform(request.effect, Outcome.REFUSED, made=False)
+            return
         if self.desk.now_ns - request.since_ns > APPROVAL_NS and isinstance(request.effect, Place | Modify):
             self.broker.perform(request.effect, Outcome.NOT_SENT, made=False)
             return
         outcome, made = (Outcome.DONE, True) if honest else self._fate(request.effect)
         self.broker.perform(request.effect, outcome, made=made)
+
+    def is_overtaken(self, tag: str) -> bool:
+        """Whether a leg of the same bracket has filled, unknown to the gate: one that cancels the other refuses it."""
+        entry, account = self.broker.entries.get(tag), self.desk.account
+        if not self.broker.oco or entry is None:
+            return False
+        legs = [row for row in self.broker.orders.values() if self.broker.entry_of(row) == entry]
+        known = [account.order(account.tags.get(row.order_tag or "")) for row in legs]
+        return any(
+            leg is None or row.filled_quantity > leg.filled_quantity for row, leg in zip(legs, known, strict=True)
+        )
 
     def _is_slow(self, place: Place) -> bool:
         """A leg whose answer is not waited for, and that arrives all the same; an entry is given ten seconds."""
