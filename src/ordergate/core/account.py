@@ -15,6 +15,7 @@ from ordergate.core.events import Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Side
+from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
 from ordergate.core.reports import FillReport
@@ -106,7 +107,7 @@ class Account(msgspec.Struct, frozen=True):
     epoch: int = 0
     number: int = 0
     day: Day = Day()
-    orders: dict[str, Order] = {}
+    orders: Orders = Orders()
     done: Map[str, Order] = Map()
     broker_ids: Map[int, str] = Map()
     tags: Map[str, str] = Map()
@@ -140,9 +141,7 @@ class Account(msgspec.Struct, frozen=True):
 
     def legs(self, entry_id: str) -> Iterator[Order]:
         """The live stop and target orders of an entry, oldest first."""
-        for order in self.orders.values():
-            if order.parent_id == entry_id and order.live:
-                yield order
+        return (leg for leg in self.orders.legs(entry_id) if leg.live)
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -66,10 +66,10 @@ class Bracket(msgspec.Struct, frozen=True):
 def brackets(account: Account) -> Iterator[Bracket]:
     """Every bracket of the account that holds contracts or has legs, the oldest entry first."""
     legs: dict[str, list[Order]] = {}
-    for order in account.orders.values():
-        if order.is_leg and order.parent_id is not None:
+    for order in account.orders.legs():
+        if order.parent_id is not None:
             legs.setdefault(order.parent_id, []).append(order)
-    entries = [order for order in account.orders.values() if order.open_quantity or order.order_id in legs]
+    entries = account.orders.pick(account.orders.holding | legs.keys())
     entries += [account.done[entry_id] for entry_id in legs if entry_id in account.done]
     given_up: dict[str, int] = {}
     for entry in entries:

@@ -278,7 +278,7 @@ def _if_listed(draft: Draft, order: Order, trigger: Trigger, event: e.Event) -> 
 def stop_lost(draft: Draft, order: Order, reason: str, lost_ns: int) -> None:
     """A promised stop does not rest at the broker since ``lost_ns``. Says nothing of other orders."""
     account = draft.account(order.terms.account_id)
-    if order.role is Role.STOP and order.parent_id in account.orders:
+    if order.role is Role.STOP and order.parent_id is not None and order.parent_id in account.orders:
         attempt = account.stop_failures.get(order.parent_id, 0) + 1
         draft.add(e.ProtectionFailed(account.account_id, order.parent_id, attempt, reason, lost_ns))
 
