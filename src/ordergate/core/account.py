@@ -21,7 +21,7 @@ from ordergate.core.pnl import Position
 from ordergate.core.reports import FillReport
 
 
-class AppliedFill(msgspec.Struct, frozen=True):
+class AppliedFill(msgspec.Struct, frozen=True, gc=False):
     """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it."""
 
     fill_id: int

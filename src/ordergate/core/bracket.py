@@ -10,8 +10,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 import msgspec
 
@@ -35,7 +34,7 @@ def promised(group: Group, account: Account, command: SubmitOrder) -> Protection
     distance = stop.ticks if isinstance(stop, Exit) else instrument.stop_ticks_default
     target = command.target
     if target is Leg.DEFAULT:
-        target = Exit(ceil(distance * Fraction(group.limits.risk_reward_ratio)))
+        target = Exit(ceil(distance * group.limits.risk_reward_ratio))
     return Protection(
         stop if isinstance(stop, Exit) else None,
         target if isinstance(target, Exit) else None,
@@ -45,8 +44,8 @@ def promised(group: Group, account: Account, command: SubmitOrder) -> Protection
 def default_stop_ticks(group: Group, account: Account, instrument: Instrument, quantity: int) -> int:
     """The instrument's default distance, drawn in to the risk limit but never below the minimum distance."""
     base = group.limits.account_size_usd or account.day.balance_usd
-    allowed = floor(Fraction(base * group.limits.risk_percent_max.scaleb(-2)) / Fraction(instrument.money(1, quantity)))
-    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, allowed))
+    allowed = base * group.limits.risk_percent_max.scaleb(-2) // instrument.money(1, quantity)
+    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, int(allowed)))
 
 
 def react(draft: Draft, account_id: int) -> None:

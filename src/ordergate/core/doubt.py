@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ordergate.core import events as e
-from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.order import Order, Status
 
@@ -11,22 +10,18 @@ from ordergate.core.order import Order, Status
 def react(draft: Draft, account_id: int) -> None:
     """Take the next step for every order and every reading of the account that is waiting."""
     account = draft.account(account_id)
-    due = {key.partition(":")[2] for key in _overdue(draft, account) if key.startswith(("order:", "change:"))}
+    overdue = [key for key, due_ns in account.timers.items() if due_ns <= draft.at_ns]
+    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:"))}
     for order in account.orders.pick(account.orders.cancelling | due):
         if order.live:
             ask_about(draft, order)
     account = draft.account(account_id)
-    overdue = _overdue(draft, account)
     if any(key.startswith(("fills:", "held:")) for key in overdue):
         draft.request_snapshot(account, "fills are missing")
     elif "books" in overdue:
         draft.request_snapshot(account, "the books do not agree")
     elif "snapshot" in overdue:
         draft.request_snapshot(account, "no answer")
-
-
-def _overdue(draft: Draft, account: Account) -> list[str]:
-    return [key for key, due_ns in account.timers.items() if due_ns <= draft.at_ns]
 
 
 def ask_about(draft: Draft, order: Order) -> None:

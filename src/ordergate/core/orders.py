@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
@@ -91,7 +91,7 @@ class Orders:
             entry_id = _entry_id(order)
             legs = _with(legs, entry_id, _kept(legs.get(entry_id, _NOBODY), name, belongs=here), _NOBODY)
         sides = index.sides
-        before, after = _leaves(_together(self._all, index.legs, order)), _leaves(_together(contents, legs, order))
+        before, after = _leaves(self._all, index.legs, order), _leaves(contents, legs, order)
         if before != after:
             side = _side(order)
             sides = _with(sides, side, sides.get(side, _NONE).changed(before, after), _NONE)
@@ -124,6 +124,8 @@ class Orders:
         """The stops and targets of an entry, or all of them; those too that are no longer live, but filled unseen."""
         if entry_id is not None:
             return self.pick(self._index.legs.get(entry_id, _NOBODY))
+        if not self._index.legs:
+            return []
         return self.pick({name for names in self._index.legs.values() for name in names})
 
     def leaves(self, contract_id: str, side: Side) -> Leaves:
@@ -136,6 +138,8 @@ class Orders:
 
     def pick(self, names: AbstractSet[str]) -> list[Order]:
         """Those of ``names`` that are here, oldest first."""
+        if not names:
+            return []
         if len(names) > 1:
             return [order for name, order in self._all.items() if name in names]
         return [self._all[name] for name in names if name in self._all]
@@ -176,46 +180,42 @@ class Orders:
 
 def _indexed(orders: Mapping[str, Order]) -> _Index:
     legs: dict[str, frozenset[str]] = {}
-    sides: dict[tuple[str, int], list[Order]] = {}
     for name, order in orders.items():
-        sides.setdefault(_side(order), []).append(order)
         if order.is_leg:
             legs[_entry_id(order)] = legs.get(_entry_id(order), _NOBODY) | {name}
+    sides: dict[tuple[str, int], Leaves] = {}
+    counted = {(_side(o), o.is_leg, _entry_id(o) if o.is_leg else name): o for name, o in orders.items()}
+    for order in counted.values():
+        sides[_side(order)] = sides.get(_side(order), _NONE).changed(_NONE, _leaves(orders, legs, order))
     return _Index(
         frozenset(name for name, order in orders.items() if _is_holding(order)),
         frozenset(name for name, order in orders.items() if _is_cancelling(order)),
         frozenset(name for name, order in orders.items() if _is_stop(order)),
         legs,
-        {side: leaves for side, its in sides.items() if (leaves := _leaves(its)) != _NONE},
+        {side: leaves for side, leaves in sides.items() if leaves != _NONE},
     )
 
 
-def _together(orders: Mapping[str, Order], legs: Mapping[str, frozenset[str]], order: Order) -> list[Order]:
-    """Those of ``orders`` that are counted together with ``order``: of a leg its bracket, of any other only itself."""
-    names = legs.get(_entry_id(order), _NOBODY) if order.is_leg else (order.order_id,)
-    found = [orders[name] for name in names if name in orders]
-    return [other for other in found if _side(other) == _side(order)]
+def _leaves(orders: Mapping[str, Order], legs: Mapping[str, frozenset[str]], order: Order) -> Leaves:
+    """What counts together with ``order``: of a leg its whole bracket, of any other only itself, if it is there."""
+    if order.is_leg:
+        bracket = [orders[name] for name in legs.get(_entry_id(order), _NOBODY)]
+        return _bracket_leaves([leg for leg in bracket if _side(leg) == _side(order)])
+    found = orders.get(order.order_id)
+    if found is None:
+        return _NONE
+    leaves, distance = found.leaves, found.risk_ticks
+    return Leaves(leaves, int(found.live), leaves if distance else 0, leaves * distance)
 
 
-def _leaves(orders: Iterable[Order]) -> Leaves:
-    """Of orders on one side, brackets whole: the larger of a bracket's stops and its targets counts."""
-    plain = live = risky = risk_ticks = 0
-    brackets: dict[str, dict[Role, list[int]]] = {}
-    for order in orders:
-        leaves = order.leaves
-        if order.is_leg:
-            doubtful = leaves if order.status is Status.IN_DOUBT else order.unseen
-            role = brackets.setdefault(_entry_id(order), {}).setdefault(order.role, [0, 0])
-            role[0] += leaves
-            role[1] += doubtful
-        else:
-            plain += leaves
-            live += order.live
-            risky += leaves if order.risk_ticks else 0
-            risk_ticks += leaves * order.risk_ticks
-    legs = sum(max(role[0] for role in roles.values()) for roles in brackets.values())
-    lost = sum(max(role[1] for role in roles.values()) for roles in brackets.values())
-    return Leaves(plain, live, risky, risk_ticks, legs, lost)
+def _bracket_leaves(legs: list[Order]) -> Leaves:
+    """The larger of the stops and the targets counts."""
+    may_fill = {Role.STOP: 0, Role.TARGET: 0}
+    may_have = {Role.STOP: 0, Role.TARGET: 0}
+    for leg in legs:
+        may_fill[leg.role] += leg.leaves
+        may_have[leg.role] += leg.leaves if leg.status is Status.IN_DOUBT else leg.unseen
+    return Leaves(legs=max(may_fill.values()), doubtful=max(may_have.values()))
 
 
 def _is_holding(order: Order) -> bool:
@@ -246,5 +246,6 @@ def _kept(names: frozenset[str], name: str, *, belongs: bool) -> frozenset[str]:
 
 def _with(mapping: dict[K, V], key: K, value: V, nothing: V) -> dict[K, V]:
     """A copy with ``value`` under ``key``, or without the key where it is ``nothing``."""
-    rest = {k: v for k, v in mapping.items() if k != key}
-    return rest if value == nothing else {**rest, key: value}
+    if value != nothing:
+        return {**mapping, key: value}
+    return {k: v for k, v in mapping.items() if k != key}
