@@ -20,15 +20,13 @@ from ordergate.errors import IllegalTransition
 
 
 class Side(enum.Enum):
-    """The side of an order."""
+    """The side of an order; its ``sign`` is +1 for a buy, -1 for a sell."""
 
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "BUY" else -1
 
     @property
     def opposite(self) -> Side:
@@ -67,7 +65,9 @@ class Status(enum.Enum):
     NOT_SENT = "not sent"
 
 
-LIVE = frozenset({Status.APPROVED, Status.WORKING, Status.IN_DOUBT})
+# Tuples, not sets: an enum is dear to hash, and these are asked for at every turn.
+LIVE = (Status.WORKING, Status.APPROVED, Status.IN_DOUBT)
+LEGS = (Role.STOP, Role.TARGET)
 
 
 class Trigger(enum.Enum):
@@ -259,8 +259,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def live(self) -> bool:
-        """Whether it may still fill: ``status in LIVE``, without hashing an enum a million times a day."""
-        return self.status is Status.WORKING or self.status is Status.APPROVED or self.status is Status.IN_DOUBT
+        """Whether it may still fill."""
+        return self.status in LIVE
 
     @property
     def leaves(self) -> int:
@@ -284,4 +284,4 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_leg(self) -> bool:
-        return self.role is Role.STOP or self.role is Role.TARGET
+        return self.role in LEGS
