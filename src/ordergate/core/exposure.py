@@ -12,7 +12,6 @@ Invariants:
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +20,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.instrument import Instrument
 from ordergate.core.order import Side, Status
 from ordergate.core.orders import Leaves, Orders
-from ordergate.core.pnl import Position, mark_ticks, open_usd, usd
+from ordergate.core.pnl import Position, closed_usd, mark_ticks, open_usd
 from ordergate.core.reports import Quote
 
 
@@ -146,16 +145,16 @@ def stopped_usd(account: Account, instrument: Instrument, position: Position, ma
     """Open P&L of ``position`` closed at its stops; what no stop covers is closed a stress move beyond the mark."""
     sign = 1 if position.net > 0 else -1
     uncovered = abs(position.net)
-    ticks = Fraction(0)
+    closed = 0
     for level, resting in _stops(account, position):
         quantity = min(resting, uncovered)
         uncovered -= quantity
-        ticks += (level - position.average) * quantity * sign
+        closed += level * quantity
     if uncovered:
         if mark is None:
             return None
-        ticks += (mark - sign * instrument.stress_ticks - position.average) * uncovered * sign
-    return usd(instrument, ticks)
+        closed += (mark - sign * instrument.stress_ticks) * uncovered
+    return closed_usd(instrument, position, closed * sign)
 
 
 def _stops(account: Account, position: Position) -> list[tuple[int, int]]:
