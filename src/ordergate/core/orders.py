@@ -3,7 +3,7 @@
 Invariants:
 1. Immutable: changing one gives a new one. Iteration is oldest first, as in a dict.
 2. Everything beside the orders themselves follows from them alone: ``Orders(dict(orders.items()))`` knows the same.
-3. What it costs to ask or to change one does not grow with the number of orders, but for the copy of one dict.
+3. Asking and changing cost about the same however many orders there are: one pass over a dict is the most that grows.
 """
 
 from __future__ import annotations
