@@ -7,7 +7,7 @@ import pytest
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Place, ReadSnapshot
-from ordergate.core.order import OrderType, Role, Side, Status
+from ordergate.core.order import Exit, OrderType, Role, Side, Status
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ASK, BID, MES, MNQ, Desk, order_row, position
 
@@ -379,3 +379,50 @@ def test_an_exit_of_our_own_that_was_given_up_is_begun_again_but_not_in_a_loop()
     assert len(desk.closes()) == 3
     desk.wait(1)
     assert len(desk.closes()) == 4
+
+
+def test_a_part_of_a_position_that_has_turned_is_not_closed_any_more() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, stop=Leg.OFF, target=Exit(80))
+    target = desk.target("a").order_id
+    desk.submit("flip", Side.SELL, 5, stop=Exit(40), target=Leg.OFF)
+    desk.accept("flip")
+    desk.close(1)
+    desk.fill("flip", price=BID)
+    assert desk.net() == -2
+    desk.cancelled(target)
+    desk.wait(2_000)
+    desk.read_back()
+    assert desk.closes() == [], "one of the three that were long was meant"
+    assert finished(desk) == [True]
+    assert desk.stop("flip").leaves == 2
+
+
+def test_a_partial_close_leaves_room_for_the_stop_of_what_has_just_filled() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, target=Leg.OFF)
+    desk.submit("b", target=Leg.OFF)
+    desk.accept("b")
+    desk.close(1)
+    desk.fill("b")
+    assert desk.stop("b").leaves == 1
+    assert desk.closes() == [], "3 and 1 are covered; one of the 3 must be freed first"
+    desk.modified(desk.stop("a").order_id)
+    assert [close.terms.quantity for close in desk.closes()] == [1]
+
+
+def test_a_partial_close_leaves_room_for_a_stop_that_is_to_be_tried_again() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    desk.enter("b", target=Leg.OFF)
+    desk.close(2)
+    desk.wait(1)
+    desk.placed(desk.stop("b").order_id, Outcome.REFUSED, text="price band")
+    desk.wait(499)
+    assert desk.legs("b") == [], "tried again in a moment"
+    assert desk.closes() == [], "the stop of a may fill 2, and that of b the third"
+    desk.wait(1)
+    assert desk.stop("b").leaves == 1
+    desk.cancelled(desk.stop("a").order_id)
+    desk.read_back()
+    assert [close.terms.quantity for close in desk.closes()] == [2]

@@ -276,6 +276,19 @@ def test_an_order_that_carries_our_tag_but_is_another_one_is_not_ours_and_counts
     assert desk.order("a").status is Status.WORKING
 
 
+@pytest.mark.parametrize("state", [OrderState.OPEN, OrderState.FILLED])
+def test_an_order_made_smaller_at_the_broker_before_its_answer_came_is_still_ours(state: OrderState) -> None:
+    desk = Desk(FIVE)
+    unbracketed(desk, "a", 3, limit=BID)
+    filled = 1 if state is OrderState.FILLED else 0
+    row = desk.row("a", state, broker_order_id=9_001, quantity=1, filled_quantity=filled)
+    desk.snapshot(orders=[row])
+    desk.placed("a", Outcome.DONE, 9_001)
+    assert (desk.order("a").broker_order_id, desk.order("a").leaves) == (9_001, 1)
+    desk.fill("a", 1, BID)
+    assert desk.order("a").status is Status.FILLED
+
+
 def test_a_second_order_with_a_tag_that_is_taken_is_somebody_elses() -> None:
     desk = Desk()
     unbracketed(desk, "a", 2, limit=BID)

@@ -33,6 +33,7 @@ def long_day() -> Desk:
     desk.placed("d", Outcome.UNKNOWN)
     for _ in range(3):
         desk.looked_up("d")
+        desk.wait(5_000)
     desk.submit("e", quantity=2, limit=BID)
     desk.accept("e")
     desk.modify("e", quantity=40)

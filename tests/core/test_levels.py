@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from ordergate.core.levels import is_through, round_with_the_trade, stop_level, target_level
+from ordergate.core.levels import average_ticks, is_through, stop_level, target_level
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import Quote
 from tests.core.desk import ACCOUNT, MES
@@ -20,12 +20,13 @@ def entry(side: Side, opened_ticks: int, opened_quantity: int) -> Order:
 
 
 @pytest.mark.parametrize(
-    ("level", "buy", "sell"),
+    ("average", "buy", "sell"),
     [("10", 10, 10), ("21/2", 11, 10), ("31/3", 11, 10), ("32/3", 11, 10), ("-21/2", -10, -11), ("-1/3", 0, -1)],
 )
-def test_rounding_goes_up_for_a_long_and_down_for_a_short(level: str, buy: int, sell: int) -> None:
-    assert round_with_the_trade(Fraction(level), Side.BUY) == buy
-    assert round_with_the_trade(Fraction(level), Side.SELL) == sell
+def test_rounding_goes_up_for_a_long_and_down_for_a_short(average: str, buy: int, sell: int) -> None:
+    ticks, quantity = Fraction(average).as_integer_ratio()
+    assert average_ticks(entry(Side.BUY, ticks, quantity)) == buy
+    assert average_ticks(entry(Side.SELL, ticks, quantity)) == sell
 
 
 @pytest.mark.parametrize("side", Side)

@@ -65,7 +65,7 @@ def test_a_final_status_never_becomes_live_again_but_for_an_order_that_was_prove
 
 
 def test_our_own_cancel_is_wanted_only_of_what_is_live() -> None:
-    assert {status for status, trigger in TRANSITIONS if trigger is Trigger.WANT_CANCEL} == LIVE
+    assert {status for status, trigger in TRANSITIONS if trigger is Trigger.WANT_CANCEL} == set(LIVE)
 
 
 def test_whatever_is_not_denied_takes_a_fill() -> None:

@@ -21,6 +21,13 @@ def doubtful(desk: Desk, order_id: str = "a", **more: Any) -> None:
     desk.placed(order_id, Outcome.UNKNOWN, text="timed out")
 
 
+def absent(desk: Desk, order_id: str = "a") -> None:
+    """Three reads over ten seconds in which the order is not there."""
+    for _ in range(3):
+        desk.looked_up(order_id)
+        desk.wait(5_000)
+
+
 def test_accepted_without_an_order_id_is_in_doubt() -> None:
     desk = Desk()
     desk.submit("a")
@@ -40,8 +47,7 @@ def test_an_order_in_doubt_counts_until_evidence_ends_it() -> None:
     doubtful(desk, quantity=3)
     desk.wait(600_000)
     assert desk.codes("b") == ["MAX_POSITION_SIZE"]
-    for _ in range(3):
-        desk.looked_up("a")
+    absent(desk)
     assert desk.order("a").status is Status.NOT_SENT
     assert desk.codes("c", quantity=3) == []
 
@@ -60,6 +66,15 @@ def test_an_order_absent_in_three_reads_over_ten_seconds_was_not_sent() -> None:
     assert (reads, desk.now_ns - began) == (3, 10 * SECOND_NS)
     assert desk.order("a").status is Status.NOT_SENT
     assert "absent" in desk.order("a").reason
+
+
+def test_answers_that_come_all_at_once_are_one_read() -> None:
+    desk = Desk()
+    doubtful(desk)
+    desk.wait(30_000)
+    for _ in range(7):
+        desk.looked_up("a")
+    assert (desk.order("a").status, desk.order("a").doubt_reads) == (Status.IN_DOUBT, 1)
 
 
 def test_a_read_that_failed_is_no_evidence() -> None:
@@ -96,6 +111,7 @@ def test_another_order_with_our_tag_is_refused_and_is_evidence_that_ours_is_not_
     doubtful(desk)
     for _ in range(3):
         desk.looked_up("a", desk.row("a", broker_order_id=9_001, side=Side.SELL))
+        desk.wait(5_000)
     assert desk.order("a").status is Status.NOT_SENT
     assert desk.order("external/9001").live
 
@@ -103,8 +119,7 @@ def test_another_order_with_our_tag_is_refused_and_is_evidence_that_ours_is_not_
 def test_an_order_proven_absent_that_appears_after_all_is_adopted() -> None:
     desk = Desk()
     doubtful(desk)
-    for _ in range(3):
-        desk.looked_up("a")
+    absent(desk)
     desk.show("a", broker_order_id=9_001)
     assert (desk.order("a").status, desk.order("a").leaves) == (Status.WORKING, 1)
     desk.fill("a", price=BID)

@@ -32,9 +32,13 @@ PRICE = ASK
 
 
 class Broker:
-    """``rows`` and ``fills`` are the two streams of the user hub, each in its order; ``answers`` come over REST."""
+    """``rows`` and ``fills`` are the two streams of the user hub, each in its order; ``answers`` come over REST.
 
-    def __init__(self) -> None:
+    ``oco``: a stop that fills shrinks its target at the same moment, and the other way round.
+    """
+
+    def __init__(self, *, oco: bool = False) -> None:
+        self.oco = oco
         self.orders: dict[int, OrderReport] = {}
         self.executions: list[FillReport] = []
         self.net = 0
@@ -42,6 +46,7 @@ class Broker:
         self.fills: deque[FillReport] = deque()
         self.answers: list[Report] = []
         self.now_ns = 0
+        self.entries: dict[str, str] = {}
         self._next_id = 1_000
 
     @property
@@ -157,6 +162,22 @@ class Broker:
         self.fills.append(fill)
         state = OrderState.FILLED if filled == row.quantity else OrderState.OPEN
         self.change(row, filled_quantity=filled, state=state)
+        if self.oco:
+            self._shrink_siblings(row, quantity)
+
+    def _shrink_siblings(self, row: OrderReport, quantity: int) -> None:
+        entry = self.entry_of(row)
+        for other in self.open_orders:
+            if entry and self.entry_of(other) == entry and other.order_type is not row.order_type:
+                left = max(0, other.quantity - other.filled_quantity - quantity)
+                if left:
+                    self.change(other, quantity=other.filled_quantity + left)
+                else:
+                    self.change(other, state=OrderState.CANCELLED)
+
+    def entry_of(self, row: OrderReport) -> str:
+        """The entry whose leg an order is, as the test told; empty for any other order."""
+        return self.entries.get(row.order_tag or "", "")
 
 
 def _price(row: OrderReport) -> int:

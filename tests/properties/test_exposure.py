@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ordergate.core.account import Account
 from ordergate.core.exposure import closable, worst_position
 from ordergate.core.order import Change, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
 from tests.core.desk import ACCOUNT, MES, MNQ
 from tests.properties.world import often
@@ -48,7 +49,7 @@ def accounts(draw: st.DrawFn) -> Account:
         for role in draw(st.sampled_from([(Role.STOP,), (Role.TARGET,), (Role.STOP, Role.TARGET)])):
             put(f"b{number}/{role.value}", role, side, f"b{number}")
     positions = {MES.contract_id: Position(MES.contract_id, net, net and 100)} if net else {}
-    return Account(ACCOUNT, orders=orders, positions=positions)
+    return Account(ACCOUNT, orders=Orders(orders), positions=positions)
 
 
 def may_fill(order: Order) -> int:
@@ -113,7 +114,7 @@ def test_an_order_of_what_can_be_closed_never_makes_the_worst_case_worse_than_fl
     legs = [order for order in account.orders.values() if order.is_leg]
     without_legs = Account(
         ACCOUNT,
-        orders={name: order for name, order in account.orders.items() if order not in legs},
+        orders=Orders({name: order for name, order in account.orders.items() if order not in legs}),
         positions=account.positions,
     )
     if size:

@@ -93,16 +93,29 @@ class Reading(msgspec.Struct):
 
 
 class World:
-    """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too."""
+    """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too.
+
+    ``late``: what was given up may still arrive: a stop whose place was called unknown, what was asked before a crash.
+    ``oco``: the broker knows which legs belong together.
+    """
 
     def __init__(
-        self, choices: Choices, limits: Limits, *, legs: bool, strangers: bool = False, faults: bool = True
+        self,
+        choices: Choices,
+        limits: Limits,
+        *,
+        legs: bool,
+        strangers: bool = False,
+        faults: bool = True,
+        late: bool = True,
+        oco: bool = False,
     ) -> None:
         self.choices = choices
         self.legs = legs
         self.strangers = strangers
         self.faults = faults
-        self.broker = Broker()
+        self.late = late
+        self.broker = Broker(oco=oco)
         self.desk = Desk(limits)
         self.history = list(self.desk.events)
         self.desk.forget()
@@ -122,6 +135,9 @@ class World:
     def _collect(self) -> None:
         desk = self.desk
         self.history += desk.events
+        for approved in desk.told(e.OrderApproved):
+            if approved.order.parent_id is not None:
+                self.broker.entries[approved.order.tag] = approved.order.parent_id
         for effect in desk.effects:
             if isinstance(effect, ReadSnapshot):
                 self.readings.append(Reading(0))
@@ -142,15 +158,29 @@ class World:
             self.broker.answers.append(PlaceOutcome(ACCOUNT, tag, Outcome.UNKNOWN))
             self.requests.append(msgspec.structs.replace(request, given_up=True))
             return
+        if isinstance(request.effect, Place | Modify) and self.is_overtaken(request.effect.order_tag):
+            self.broker.perform(request.effect, Outcome.REFUSED, made=False)
+            return
         if self.desk.now_ns - request.since_ns > APPROVAL_NS and isinstance(request.effect, Place | Modify):
             self.broker.perform(request.effect, Outcome.NOT_SENT, made=False)
             return
         outcome, made = (Outcome.DONE, True) if honest else self._fate(request.effect)
         self.broker.perform(request.effect, outcome, made=made)
 
+    def is_overtaken(self, tag: str) -> bool:
+        """Whether a leg of the same bracket has filled, unknown to the gate: one that cancels the other refuses it."""
+        entry, account = self.broker.entries.get(tag), self.desk.account
+        if not self.broker.oco or entry is None:
+            return False
+        legs = [row for row in self.broker.orders.values() if self.broker.entry_of(row) == entry]
+        known = [account.order(account.tags.get(row.order_tag or "")) for row in legs]
+        return any(
+            leg is None or row.filled_quantity > leg.filled_quantity for row, leg in zip(legs, known, strict=True)
+        )
+
     def _is_slow(self, place: Place) -> bool:
         """A leg whose answer is not waited for, and that arrives all the same; an entry is given ten seconds."""
-        return self.faults and place.grant.kind is e.ApprovalKind.LEG and self.choices.chance(8)
+        return self.faults and self.late and place.grant.kind is e.ApprovalKind.LEG and self.choices.chance(8)
 
     def _fate(self, effect: Effect) -> tuple[Outcome, bool]:
         fates = [(Outcome.DONE, True)] * 4
@@ -280,7 +310,7 @@ class World:
 
     def crash(self) -> None:
         """Killed and started again: what was on its way here is lost; what was on its way there is lost in part."""
-        self.requests = [request for request in self.requests if self.choices.below(2)]
+        self.requests = [request for request in self.requests if self.late and self.choices.below(2)]
         self.readings.clear()
         self.broker.answers.clear()
         self.broker.rows.clear()

@@ -10,6 +10,8 @@ import msgspec
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.events import Event
+from ordergate.core.order import Order
+from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 
 
@@ -35,12 +37,14 @@ News = Happened | State | Answer
 
 
 def _encode_map(value: Any) -> object:
-    if isinstance(value, Map):
+    if isinstance(value, Map | Orders):
         return dict(value.items())
     raise NotImplementedError(f"no JSON form for {type(value).__name__}")
 
 
 def _decode_map(kind: Any, value: Any) -> object:
+    if kind is Orders:
+        return Orders(msgspec.convert(value, dict[str, Order]))
     return Map(msgspec.convert(value, types.GenericAlias(dict, kind.__args__), str_keys=True))
 
 

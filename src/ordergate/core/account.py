@@ -15,12 +15,13 @@ from ordergate.core.events import Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Side
+from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
 from ordergate.core.reports import FillReport
 
 
-class AppliedFill(msgspec.Struct, frozen=True):
+class AppliedFill(msgspec.Struct, frozen=True, gc=False):
     """A fill that has been counted, kept so that a bust can be taken back; no ``order_id`` = from before we knew it.
 
     ``at_ns`` is its exchange time; ``realized_usd`` the gross P&L of what it closed (signed), None where it opened.
@@ -42,7 +43,7 @@ class RunningExit(msgspec.Struct, frozen=True):
     """A close or a flatten under way on one contract.
 
     ``quantity`` None = all; else what was still to be closed (>= 0) when its phase began. ``order_id`` is its market
-    order while one is out.
+    order while one is out; ``long``: it began on a long position.
     """
 
     exit_id: str
@@ -53,6 +54,7 @@ class RunningExit(msgspec.Struct, frozen=True):
     round: int = 1
     since_ns: int = 0
     order_id: str | None = None
+    long: bool = True
 
     def still_closing(self, order: Order | None) -> int | None:
         """Contracts that are still to be closed (>= 0) now that ``order``, its own, has filled that far; None = all."""
@@ -110,7 +112,7 @@ class Account(msgspec.Struct, frozen=True):
     epoch: int = 0
     number: int = 0
     day: Day = Day()
-    orders: dict[str, Order] = {}
+    orders: Orders = Orders()
     done: Map[str, Order] = Map()
     broker_ids: Map[int, str] = Map()
     tags: Map[str, str] = Map()
@@ -144,9 +146,7 @@ class Account(msgspec.Struct, frozen=True):
 
     def legs(self, entry_id: str) -> Iterator[Order]:
         """The live stop and target orders of an entry, oldest first."""
-        for order in self.orders.values():
-            if order.parent_id == entry_id and order.live:
-                yield order
+        return (leg for leg in self.orders.legs(entry_id) if leg.live)
 
 
 class Group(msgspec.Struct, frozen=True):

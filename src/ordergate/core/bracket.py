@@ -9,8 +9,10 @@ Invariants:
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil, floor
+from collections.abc import Iterator
+from math import ceil
+
+import msgspec
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group, RunningExit
@@ -18,7 +20,7 @@ from ordergate.core.commands import Leg, SubmitOrder
 from ordergate.core.draft import Draft
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import is_through, stop_level, target_level
-from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
 from ordergate.core.rules import fresh
 from ordergate.core.timing import STOP_ATTEMPTS
 
@@ -32,7 +34,7 @@ def promised(group: Group, account: Account, command: SubmitOrder) -> Protection
     distance = stop.ticks if isinstance(stop, Exit) else instrument.stop_ticks_default
     target = command.target
     if target is Leg.DEFAULT:
-        target = Exit(ceil(distance * Fraction(group.limits.risk_reward_ratio)))
+        target = Exit(ceil(distance * group.limits.risk_reward_ratio))
     return Protection(
         stop if isinstance(stop, Exit) else None,
         target if isinstance(target, Exit) else None,
@@ -42,25 +44,49 @@ def promised(group: Group, account: Account, command: SubmitOrder) -> Protection
 def default_stop_ticks(group: Group, account: Account, instrument: Instrument, quantity: int) -> int:
     """The instrument's default distance, drawn in to the risk limit but never below the minimum distance."""
     base = group.limits.account_size_usd or account.day.balance_usd
-    allowed = floor(Fraction(base * group.limits.risk_percent_max.scaleb(-2)) / Fraction(instrument.money(1, quantity)))
-    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, allowed))
+    allowed = base * group.limits.risk_percent_max.scaleb(-2) // instrument.money(1, quantity)
+    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, int(allowed)))
 
 
 def react(draft: Draft, account_id: int) -> None:
     """Take the next step of every bracket of the account."""
-    account = draft.account(account_id)
+    for bracket in list(brackets(draft.account(account_id))):
+        _entry(draft, bracket.entry, bracket.held, bracket.legs)
+
+
+class Bracket(msgspec.Struct, frozen=True):
+    """An entry with its live legs. ``held`` is what they have to cover (>= 0): less what an exit is about to close."""
+
+    entry: Order
+    held: int
+    legs: list[Order]
+
+
+def brackets(account: Account) -> Iterator[Bracket]:
+    """Every bracket of the account that holds contracts or has legs, the oldest entry first."""
     legs: dict[str, list[Order]] = {}
-    for order in account.orders.values():
-        if order.is_leg and order.parent_id is not None:
+    for order in account.orders.legs():
+        if order.parent_id is not None:
             legs.setdefault(order.parent_id, []).append(order)
-    entries = [order for order in account.orders.values() if order.open_quantity or order.order_id in legs]
+    entries = account.orders.pick(account.orders.holding | legs.keys())
     entries += [account.done[entry_id] for entry_id in legs if entry_id in account.done]
     given_up: dict[str, int] = {}
     for entry in entries:
         own = legs.get(entry.order_id, [])
         exited_unseen = sum(leg.unseen for leg in own if not leg.live)
         held = max(0, entry.open_quantity - _given_up(account, entry, given_up) - exited_unseen)
-        _entry(draft, entry, held, [leg for leg in own if leg.live])
+        yield Bracket(entry, held, [leg for leg in own if leg.live])
+
+
+def still_to_cover(account: Account, contract_id: str) -> int:
+    """Contracts for which a leg has yet to be asked for: one was refused, or is resized in a moment (>= 0)."""
+    missing = 0
+    for bracket in brackets(account):
+        promised_ = bracket.entry.protection
+        if bracket.entry.terms.contract_id == contract_id and (promised_.stop or promised_.target):
+            sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
+            missing += max(0, bracket.held - max(sizes))
+    return missing
 
 
 def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
@@ -71,6 +97,8 @@ def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
     closing = running.still_closing(account.order(running.order_id))
     if closing is None:
         return entry.open_quantity
+    if (entry.terms.side is Side.BUY) is not running.long:
+        return 0
     left = closing - so_far.get(entry.terms.contract_id, 0)
     gone = min(left, entry.open_quantity)
     so_far[entry.terms.contract_id] = so_far.get(entry.terms.contract_id, 0) + gone

@@ -12,7 +12,7 @@ from ordergate.core.exposure import day_pnl
 from ordergate.core.limits import OnDailyLoss
 from ordergate.core.order import Role
 from ordergate.core.pnl import mark_ticks, open_usd
-from ordergate.core.rules import fresh_quotes
+from ordergate.core.rules import held_quotes
 from ordergate.core.sessions import trading_day
 
 TRIPPED = "DAILY_LOSS_LIMIT"
@@ -53,14 +53,13 @@ def _trip(draft: Draft, account_id: int) -> None:
     account, limits = draft.account(account_id), draft.group.limits
     if account.trading_state is not e.TradingState.ACTIVE:
         return
-    quotes = fresh_quotes(draft.quotes, limits.quote_age_ms_max, draft.at_ns)
+    quotes = held_quotes(account, draft.quotes, limits.quote_age_ms_max, draft.at_ns)
     pnl = day_pnl(draft.group, account, quotes)
     if pnl is None or -pnl < limits.daily_loss_usd_max:
         return
-    used = tuple(quotes[name] for name in account.positions if name in quotes)
     lost, limit = f"{-pnl:,.2f}", f"{limits.daily_loss_usd_max:,.2f}"
     message = f"{lost} USD lost today, limit {limit} USD; reduce-only until the next trading day"
-    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, used))
+    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, tuple(quotes.values())))
     if limits.on_daily_loss is OnDailyLoss.FLATTEN:
         for contract_id in list(draft.account(account_id).positions):
             begin(draft, account_id, contract_id, f"{account.day.name}/daily-loss", None, "daily loss limit")

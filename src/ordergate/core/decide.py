@@ -50,7 +50,8 @@ from ordergate.core.reports import (
     Unreadable,
 )
 
-REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, exits.react, bracket.react, doubt.react)
+# Brackets before exits: a stop that has yet to be placed is placed, and counted, before what is left is closed.
+REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, bracket.react, exits.react, doubt.react)
 
 # More rounds than any chain of reactions needs (the longest seen in tests is 4): a loop that does not settle is a bug.
 _ROUNDS_MAX = 50

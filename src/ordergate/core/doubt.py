@@ -9,10 +9,13 @@ from ordergate.core.order import Order, Status
 
 def react(draft: Draft, account_id: int) -> None:
     """Take the next step for every order and every reading of the account that is waiting."""
-    for order in list(draft.account(account_id).live_orders()):
-        _order(draft, order)
     account = draft.account(account_id)
     overdue = [key for key, due_ns in account.timers.items() if due_ns <= draft.at_ns]
+    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:"))}
+    for order in account.orders.pick(account.orders.cancelling | due):
+        if order.live:
+            ask_about(draft, order)
+    account = draft.account(account_id)
     if any(key.startswith(("fills:", "held:")) for key in overdue):
         draft.request_snapshot(account, "fills are missing")
     elif "books" in overdue:
@@ -21,7 +24,8 @@ def react(draft: Draft, account_id: int) -> None:
         draft.request_snapshot(account, "no answer")
 
 
-def _order(draft: Draft, order: Order) -> None:
+def ask_about(draft: Draft, order: Order) -> None:
+    """The next step for one live order; there is none while no timer of it is due and no cancel of it is wanted."""
     timers = draft.account(order.terms.account_id).timers
     due = timers.get(f"order:{order.order_id}", draft.at_ns + 1) <= draft.at_ns
     if order.status is Status.APPROVED and due:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, RunningExit
+from ordergate.core.bracket import still_to_cover
 from ordergate.core.draft import Draft
 from ordergate.core.exposure import leaves
 from ordergate.core.order import OrderType, Role, Side, Terms
@@ -42,6 +43,9 @@ def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
     if running.quantity is None:
         for order in list(draft.account(account_id).live_orders(running.contract_id)):
             draft.want_cancel(order, running.cause)
+    elif _is_gone(draft.account(account_id), running):
+        _advance(draft, account_id, running, e.Phase.READING)
+        return
     else:
         _make_room(draft, account_id, running, running.quantity)
     account = draft.account(account_id)
@@ -82,10 +86,10 @@ def _cleared(account: Account, running: RunningExit) -> bool:
 
 
 def _surely_held(account: Account, contract_id: str) -> int:
-    """|position| if every order on the closing side fills, legs included (>= 0)."""
+    """|position| if every order on the closing side fills, with the legs that have yet to be placed (>= 0)."""
     net = account.position(contract_id).net
     may_fill = leaves(account, contract_id, Side.SELL if net > 0 else Side.BUY)
-    return max(0, abs(net) - may_fill.plain - may_fill.legs)
+    return max(0, abs(net) - may_fill.plain - may_fill.legs - still_to_cover(account, contract_id))
 
 
 def _read_back(draft: Draft, account_id: int, running: RunningExit) -> None:
@@ -93,13 +97,20 @@ def _read_back(draft: Draft, account_id: int, running: RunningExit) -> None:
     if account.reconciled_ns < running.since_ns:
         draft.request_snapshot(account, f"reading back {running.cause}")
         return
-    net = account.position(running.contract_id).net
-    whole = running.quantity is None
-    over = (net == 0 and _cleared(account, running)) if whole else (net == 0 or running.quantity == 0)
+    if running.quantity is None:
+        over = account.position(running.contract_id).net == 0 and _cleared(account, running)
+    else:
+        over = running.quantity == 0 or _is_gone(account, running)
     if over:
         draft.add(e.ExitFinished(account_id, running.contract_id, flat=True, at_ns=draft.at_ns))
     else:
         _next_round(draft, account_id, running)
+
+
+def _is_gone(account: Account, running: RunningExit) -> bool:
+    """Whether the position that a part was to be closed of is flat, or has become another one on the other side."""
+    net = account.position(running.contract_id).net
+    return net == 0 or (net > 0) is not running.long
 
 
 def _next_round(draft: Draft, account_id: int, running: RunningExit) -> None:

@@ -11,61 +11,35 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from fractions import Fraction
 
 import msgspec
+from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
 from ordergate.core.instrument import Instrument
-from ordergate.core.order import Order, Role, Side, Status
-from ordergate.core.pnl import Position, mark_ticks, open_usd, usd
+from ordergate.core.order import Side, Status
+from ordergate.core.orders import Leaves, Orders
+from ordergate.core.pnl import Position, closed_usd, mark_ticks, open_usd
 from ordergate.core.reports import Quote
 
 
-class Leaves(msgspec.Struct, frozen=True):
-    """Contracts on one side of one contract that may still fill (>= 0).
-
-    ``plain``: all orders but legs; ``legs``: one-cancels-other counted once; ``doubtful``: the part of the legs that
-    may have filled already.
-    """
-
-    plain: int
-    legs: int
-    doubtful: int
-
-
 def leaves(account: Account, contract_id: str, side: Side, without: str | None = None) -> Leaves:
-    """The leaves on one side, leaving out the order ``without``."""
-    orders = [
-        order
-        for order in account.orders.values()
-        if order.terms.contract_id == contract_id and order.terms.side is side and order.order_id != without
-    ]
-    legs = [order for order in orders if order.is_leg]
-    plain = sum(order.leaves for order in orders if not order.is_leg)
-    return Leaves(
-        plain=plain + _filled_unnamed(account, contract_id, side),
-        legs=_once(legs, lambda leg: leg.leaves),
-        doubtful=_once(legs, lambda leg: leg.leaves if leg.status is Status.IN_DOUBT else leg.unseen),
-    )
+    """The leaves on one side, leaving out the order ``without``; fills that no order of ours explains are plain."""
+    found = _orders(account, without).leaves(contract_id, side)
+    unnamed = _filled_unnamed(account, contract_id, side)
+    return replace(found, plain=found.plain + unnamed) if unnamed else found
 
 
-def _once(legs: list[Order], quantity: Callable[[Order], int]) -> int:
-    """The sum over the brackets, of each the larger of its stops and its targets."""
-    sums: dict[str, dict[Role, int]] = {}
-    for leg in legs:
-        roles = sums.setdefault(leg.parent_id or "", {})
-        roles[leg.role] = roles.get(leg.role, 0) + quantity(leg)
-    return sum(max(roles.values()) for roles in sums.values())
+def _orders(account: Account, without: str | None) -> Orders:
+    return account.orders if without is None else account.orders.delete(without)
 
 
 def _filled_unnamed(account: Account, contract_id: str, side: Side) -> int:
     """Fills of orders we do not know yet, less what can be fills of our own orders that the broker has not named."""
-    held = sum(f.quantity for f in account.held.values() if (f.contract_id, f.side) == (contract_id, side))
-    if not held:
+    if not account.held:
         return 0
+    held = sum(f.quantity for f in account.held.values() if (f.contract_id, f.side) == (contract_id, side))
     ours = [order for order in account.live_orders(contract_id) if order.broker_order_id is None]
     return max(0, held - sum(order.leaves for order in ours if order.terms.side is side))
 
@@ -89,7 +63,7 @@ def closable(account: Account, contract_id: str, side: Side, without: str | None
 
 def open_orders(account: Account, without: str | None = None) -> int:
     """Live orders that are not protective legs."""
-    return sum(1 for order in account.live_orders() if not order.is_leg and order.order_id != without)
+    return sum(found.live for _, _, found in _orders(account, without).all_leaves())
 
 
 class Money(msgspec.Struct, frozen=True):
@@ -114,7 +88,7 @@ def money(group: Group, account: Account, quotes: dict[str, Quote], without: str
         fees = instrument.fee_usd * abs(position.net)
         at_stops = None if at_stops is None or stopped is None else at_stops + stopped - fees
     if at_stops is not None:
-        at_stops -= _new_risk_usd(group, account, without)
+        at_stops -= new_risk_usd(group, account, without)
     return Money(day_pnl(group, account, quotes), at_stops)
 
 
@@ -131,21 +105,30 @@ def day_pnl(group: Group, account: Account, quotes: dict[str, Quote]) -> Decimal
     return pnl
 
 
-def _new_risk_usd(group: Group, account: Account, without: str | None) -> Decimal:
+def new_risk_usd(group: Group, account: Account, without: str | None) -> Decimal:
     """What every order would lose with the part of it that closes nothing, the least risky ones closing first."""
-    room: dict[tuple[str, Side], int] = {}
-    for position in account.positions.values():
-        room[position.contract_id, Side.SELL if position.net > 0 else Side.BUY] = abs(position.net)
+    orders = _orders(account, without)
     total = Decimal(0)
-    orders = [o for o in account.orders.values() if o.leaves and not o.is_leg and o.order_id != without]
-    for order in sorted(orders, key=lambda order: order.risk_ticks):
-        key = (order.terms.contract_id, order.terms.side)
-        closing = min(order.leaves, room.get(key, 0))
-        room[key] = room.get(key, 0) - closing
-        if order.risk_ticks:
-            instrument = group.instruments[order.terms.contract_id]
-            total += order_risk_usd(instrument, order.risk_ticks, order.leaves - closing)
+    for contract_id, side, found in orders.all_leaves():
+        room = max(0, -account.position(contract_id).net * side.sign)
+        risky, risk_ticks = _beyond(orders, contract_id, side, room) if room else (found.risky, found.risk_ticks)
+        if risky:
+            instrument = group.instruments[contract_id]
+            total += instrument.money(risk_ticks, 1) + instrument.fee_usd * (2 * risky)
     return total
+
+
+def _beyond(orders: Orders, contract_id: str, side: Side, room: int) -> tuple[int, int]:
+    """Contracts that close nothing, and their ticks to the stop, where ``room`` can still be closed."""
+    risky = risk_ticks = 0
+    plain = [o for o in orders.values() if o.terms.contract_id == contract_id and o.terms.side is side and not o.is_leg]
+    for order in sorted(plain, key=lambda order: order.risk_ticks):
+        closing = min(order.leaves, room)
+        room -= closing
+        if order.risk_ticks:
+            risky += order.leaves - closing
+            risk_ticks += (order.leaves - closing) * order.risk_ticks
+    return risky, risk_ticks
 
 
 def governing_realized(account: Account) -> Decimal:
@@ -162,16 +145,16 @@ def stopped_usd(account: Account, instrument: Instrument, position: Position, ma
     """Open P&L of ``position`` closed at its stops; what no stop covers is closed a stress move beyond the mark."""
     sign = 1 if position.net > 0 else -1
     uncovered = abs(position.net)
-    ticks = Fraction(0)
+    closed = 0
     for level, resting in _stops(account, position):
         quantity = min(resting, uncovered)
         uncovered -= quantity
-        ticks += (level - position.average) * quantity * sign
+        closed += level * quantity
     if uncovered:
         if mark is None:
             return None
-        ticks += (mark - sign * instrument.stress_ticks - position.average) * uncovered * sign
-    return usd(instrument, ticks)
+        closed += (mark - sign * instrument.stress_ticks) * uncovered
+    return closed_usd(instrument, position, closed * sign)
 
 
 def _stops(account: Account, position: Position) -> list[tuple[int, int]]:
@@ -181,9 +164,11 @@ def _stops(account: Account, position: Position) -> list[tuple[int, int]]:
     """
     closing = Side.SELL if position.net > 0 else Side.BUY
     found: list[tuple[int, int]] = []
-    for order in account.live_orders(position.contract_id):
-        level = order.terms.stop_ticks
-        if level is None or order.terms.side is not closing or order.cancel_wanted or order.status is Status.IN_DOUBT:
+    for order in account.orders.stops():
+        terms, level = order.terms, order.terms.stop_ticks
+        if level is None or terms.contract_id != position.contract_id or terms.side is not closing:
+            continue
+        if order.cancel_wanted or order.status is Status.IN_DOUBT:
             continue
         quantity, change = order.terms.quantity, order.change
         if change is not None and change.stop_ticks is not None:

@@ -61,6 +61,7 @@ def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -
         order = _external(draft, report)
     if order.broker_order_id is None and report.state is not OrderState.REJECTED:
         link(draft, order, report.broker_order_id)
+        read_ns = None  # our last word of it is this very report
     order = now(draft, order)
     if report.filled_quantity > max(order.filled_quantity, order.reported_filled):
         draft.add(e.FillsMissing(report.account_id, order.order_id, report.filled_quantity, draft.at_ns))
@@ -84,7 +85,8 @@ def is_ours(order: Order, report: OrderReport) -> bool:
         return same and order.broker_order_id == report.broker_order_id
     # The broker's clock may be a little behind ours; an order from long before is another one.
     after_send = order.decided_ns == 0 or report.created_ns >= order.decided_ns - 60_000_000_000
-    return same and terms.order_type is report.order_type and terms.quantity == report.quantity and after_send
+    # Somebody at the broker may have made it smaller before we heard of it; what is larger is not what we approved.
+    return same and terms.order_type is report.order_type and report.quantity <= terms.quantity and after_send
 
 
 def _show(draft: Draft, order: Order, report: OrderReport, read_ns: int | None) -> None:
@@ -276,7 +278,7 @@ def _if_listed(draft: Draft, order: Order, trigger: Trigger, event: e.Event) -> 
 def stop_lost(draft: Draft, order: Order, reason: str, lost_ns: int) -> None:
     """A promised stop does not rest at the broker since ``lost_ns``. Says nothing of other orders."""
     account = draft.account(order.terms.account_id)
-    if order.role is Role.STOP and order.parent_id in account.orders:
+    if order.role is Role.STOP and order.parent_id is not None and order.parent_id in account.orders:
         attempt = account.stop_failures.get(order.parent_id, 0) + 1
         draft.add(e.ProtectionFailed(account.account_id, order.parent_id, attempt, reason, lost_ns))
 

@@ -38,13 +38,11 @@ def complete_if_filled(order: Order, at_ns: int) -> Order:
 def put(account: Account, order: Order) -> Account:
     """Store an order among those that can still act, or among the finished ones; with those its timers end."""
     if order.live or order.open_quantity > 0 or order.unseen:
-        return replace(
-            account, orders=account.orders | {order.order_id: order}, done=account.done.delete(order.order_id)
-        )
+        return replace(account, orders=account.orders.put(order), done=account.done.delete(order.order_id))
     over = {f"{kind}:{order.order_id}" for kind in _OF_AN_ORDER}
     return replace(
         account,
-        orders=without(account.orders, order.order_id),
+        orders=account.orders.delete(order.order_id),
         done=account.done.set(order.order_id, order),
         stop_failures=without(account.stop_failures, order.order_id),
         timers={key: due_ns for key, due_ns in account.timers.items() if key not in over},

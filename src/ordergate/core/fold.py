@@ -122,7 +122,7 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.ModifyApproved():
             account = replace(account, number=event.change.number)
             account = timer(account, f"change:{order.order_id}", event.issued_ns + ANSWER_WAIT_NS)
-            order = replace(order, change=event.change, change_unknown=False, doubt_reads=0)
+            order = replace(order, change=event.change, change_unknown=False, doubt_reads=0, doubt_read_ns=0)
             return put(account, replace(order, risk_ticks=event.risk_ticks))
         case e.OrderModified():
             return _modified(account, order, event)
@@ -134,7 +134,7 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.OrderRejected():
             return _end(account, order, Trigger.REJECT, event.at_ns, event.text)
         case e.OrderInDoubt():
-            order = replace(step(order, Trigger.LOSE, event.at_ns), reason=event.reason, doubt_reads=0)
+            order = replace(step(order, Trigger.LOSE, event.at_ns), reason=event.reason, doubt_reads=0, doubt_read_ns=0)
             return timer(put(account, order), key, event.at_ns)
         case e.LookupSent():
             wait_ns = STOP_DOUBT_READ_NS if order.role is Role.STOP else DOUBT_READ_NS
@@ -143,7 +143,7 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             account = put(account, replace(order, change_unknown=order.change is not None))
             return timer(account, key, event.at_ns + wait_ns)
         case e.LookupMissed():
-            return put(account, replace(order, doubt_reads=order.doubt_reads + 1))
+            return put(account, replace(order, doubt_reads=order.doubt_reads + 1, doubt_read_ns=event.at_ns))
         case e.OrderNotSent():
             return _end(account, order, Trigger.PROVE_ABSENT, event.at_ns, event.reason)
         case e.OrderCancelled():
@@ -206,7 +206,14 @@ def _exit(account: Account, event: e.ExitStarted | e.ExitAdvanced | e.ExitFinish
     key = f"exit:{event.contract_id}"
     match event:
         case e.ExitStarted():
-            running = RunningExit(event.exit_id, event.contract_id, event.quantity, event.cause, since_ns=event.at_ns)
+            running = RunningExit(
+                event.exit_id,
+                event.contract_id,
+                event.quantity,
+                event.cause,
+                since_ns=event.at_ns,
+                long=account.position(event.contract_id).net > 0,
+            )
         case e.ExitAdvanced():
             before = account.exits[event.contract_id]
             running = replace(

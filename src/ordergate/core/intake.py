@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+from sys import intern
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -103,11 +104,12 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
 
 
 def _order(draft: Draft, account: Account, command: SubmitOrder, stamp: Stamped) -> Order:
+    # Names that every order repeats are kept once, not once for each message that they came in.
     return Order(
         order_id=command.order_id,
         terms=Terms(
             account_id=command.account_id,
-            contract_id=command.contract_id,
+            contract_id=draft.group.instruments[command.contract_id].contract_id,
             side=command.side,
             quantity=command.quantity,
             order_type=command.order_type,
@@ -116,7 +118,7 @@ def _order(draft: Draft, account: Account, command: SubmitOrder, stamp: Stamped)
         ),
         role=Role.ENTRY,
         status=Status.APPROVED,
-        instance_id=command.instance_id,
+        instance_id=intern(command.instance_id),
         fingerprint=command.fingerprint,
         protection=promised(draft.group, account, command),
         received_ns=stamp.received_ns,

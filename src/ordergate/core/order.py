@@ -5,6 +5,8 @@ Invariants:
 2. A broker fact that has a row is always applied; one that has none is ``UnexpectedBrokerFact``, never an exception.
 3. Our own step without a row is a programmer's error and raises ``IllegalTransition``.
 4. An order whose outcome is unknown is live: it counts against the limits until evidence ends it.
+
+What is kept by the thousand is ``gc=False``: immutable and without cycles, so the collector need not look at it.
 """
 
 from __future__ import annotations
@@ -18,15 +20,13 @@ from ordergate.errors import IllegalTransition
 
 
 class Side(enum.Enum):
-    """The side of an order."""
+    """The side of an order; its ``sign`` is +1 for a buy, -1 for a sell."""
 
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "BUY" else -1
 
     @property
     def opposite(self) -> Side:
@@ -65,7 +65,9 @@ class Status(enum.Enum):
     NOT_SENT = "not sent"
 
 
-LIVE = frozenset({Status.APPROVED, Status.WORKING, Status.IN_DOUBT})
+# Tuples, not sets: an enum is dear to hash, and these are asked for at every turn.
+LIVE = (Status.WORKING, Status.APPROVED, Status.IN_DOUBT)
+LEGS = (Role.STOP, Role.TARGET)
 
 
 class Trigger(enum.Enum):
@@ -175,7 +177,7 @@ def next_status(status: Status, trigger: Trigger) -> Status | None:
     return found
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """Exactly what leaves for the broker; an approval's hash covers every field.
 
     ``quantity`` > 0; ``limit_ticks`` only on LIMIT, ``stop_ticks`` only on STOP.
@@ -190,21 +192,21 @@ class Terms(msgspec.Struct, frozen=True):
     stop_ticks: int | None = None
 
 
-class Exit(msgspec.Struct, frozen=True):
+class Exit(msgspec.Struct, frozen=True, gc=False):
     """One promised exit: a distance from the fill (> 0) or, where given, a price that replaces it."""
 
     ticks: int
     price_ticks: int | None = None
 
 
-class Protection(msgspec.Struct, frozen=True):
+class Protection(msgspec.Struct, frozen=True, gc=False):
     """The bracket an entry asks for. None = that leg is switched off, by the trader's choice."""
 
     stop: Exit | None = None
     target: Exit | None = None
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """The terms a modify asks for, under way to the broker; ``number`` tells one from the next."""
 
     number: int
@@ -213,7 +215,7 @@ class Change(msgspec.Struct, frozen=True):
     stop_ticks: int | None
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """An order and all that is known of it.
 
     ``opened_quantity`` is the part of the fills that opened or added to a position, at ``opened_ticks`` (sum of ticks x
@@ -248,6 +250,7 @@ class Order(msgspec.Struct, frozen=True):
     cancel_wanted: bool = False
     cancel_sent: int = 0
     doubt_reads: int = 0
+    doubt_read_ns: int = 0
     breaches: tuple[Breach, ...] = ()
     reason: str = ""
     received_ns: int = 0
@@ -256,8 +259,8 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        """Whether it may still fill: ``status in LIVE``, without hashing an enum a million times a day."""
-        return self.status is Status.WORKING or self.status is Status.APPROVED or self.status is Status.IN_DOUBT
+        """Whether it may still fill."""
+        return self.status in LIVE
 
     @property
     def leaves(self) -> int:
@@ -281,4 +284,4 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def is_leg(self) -> bool:
-        return self.role in (Role.STOP, Role.TARGET)
+        return self.role in LEGS

@@ -12,7 +12,14 @@ from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
 from ordergate.core.order import Order, Role, Status
 from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
-from ordergate.core.timing import CHANGE_READS, DOUBT_READS, STOP_DOUBT_READS
+from ordergate.core.timing import (
+    CHANGE_READ_NS,
+    CHANGE_READS,
+    DOUBT_READ_NS,
+    DOUBT_READS,
+    STOP_DOUBT_READ_NS,
+    STOP_DOUBT_READS,
+)
 
 
 def apply_place(draft: Draft, outcome: PlaceOutcome) -> None:
@@ -94,9 +101,9 @@ def apply_lookup(draft: Draft, outcome: LookupOutcome) -> None:
 
 def _missed(draft: Draft, order: Order) -> None:
     account_id = order.terms.account_id
-    draft.add(e.LookupMissed(account_id, order.order_id, draft.at_ns))
-    reads = STOP_DOUBT_READS if order.role is Role.STOP else DOUBT_READS
-    if order.doubt_reads + 1 >= reads:
+    stop = order.role is Role.STOP
+    reads = _reads_without_trace(draft, order, STOP_DOUBT_READ_NS if stop else DOUBT_READ_NS)
+    if reads >= (STOP_DOUBT_READS if stop else DOUBT_READS):
         reason = f"{order.reason}; absent from open orders and history in {reads} reads"
         draft.add(e.OrderNotSent(account_id, order.order_id, reason, draft.at_ns))
         # Its time in doubt was its wait: the next try is due at once.
@@ -107,12 +114,18 @@ def _unconfirmed_change(draft: Draft, order: Order) -> None:
     """The broker still shows the old terms: not made, if it shows them long enough for what may be on its way."""
     if order.change is None or not order.change_unknown or not order.live:
         return
-    account_id = order.terms.account_id
-    draft.add(e.LookupMissed(account_id, order.order_id, draft.at_ns))
-    reads = CHANGE_READS if order.is_leg else DOUBT_READS
-    if order.doubt_reads + 1 >= reads:
+    reads = _reads_without_trace(draft, order, CHANGE_READ_NS if order.is_leg else DOUBT_READ_NS)
+    if reads >= (CHANGE_READS if order.is_leg else DOUBT_READS):
         text = f"the broker shows the old terms in {reads} reads"
-        draft.add(e.ModifyRefused(account_id, order.order_id, order.change.number, text, draft.at_ns))
+        event = e.ModifyRefused(order.terms.account_id, order.order_id, order.change.number, text, draft.at_ns)
+        draft.add(event)
+
+
+def _reads_without_trace(draft: Draft, order: Order, apart_ns: int) -> int:
+    """How many reads, this one included. Answers that come all at once were read all at once, and are one."""
+    if draft.at_ns - order.doubt_read_ns >= apart_ns // 2:
+        draft.add(e.LookupMissed(order.terms.account_id, order.order_id, draft.at_ns))
+    return now(draft, order).doubt_reads
 
 
 def _doubt(draft: Draft, order: Order, reason: str) -> None:

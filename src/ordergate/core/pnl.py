@@ -72,5 +72,10 @@ def mark_ticks(quote: Quote, net: int) -> int | None:
 
 def open_usd(instrument: Instrument, position: Position, mark: int) -> Decimal:
     """Open P&L of ``position`` at ``mark`` ticks, gross."""
-    moved = (mark * position.average_den - position.average_num) * position.net
+    return closed_usd(instrument, position, mark * position.net)
+
+
+def closed_usd(instrument: Instrument, position: Position, ticks: int) -> Decimal:
+    """P&L of ``position`` closed for ``ticks`` (sum of ticks x contracts, with the position's sign), gross."""
+    moved = ticks * position.average_den - position.average_num * position.net
     return _usd(instrument, moved, position.average_den)

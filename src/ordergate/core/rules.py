@@ -83,7 +83,7 @@ def propose(
         entry_ticks=entry,
         risk_ticks=distance,
         risk_usd=None if distance is None else order_risk_usd(instrument, distance, adding),
-        money=money(group, account, fresh_quotes(quotes, group.limits.quote_age_ms_max, at_ns), order_id),
+        money=money(group, account, held_quotes(account, quotes, group.limits.quote_age_ms_max, at_ns), order_id),
         at_ns=at_ns,
         quote=quote,
         superseded=superseded,
@@ -101,6 +101,11 @@ def fresh(quote: Quote | None, age_ms_max: int, at_ns: int) -> Quote | None:
 def fresh_quotes(quotes: dict[str, Quote], age_ms_max: int, at_ns: int) -> dict[str, Quote]:
     """The quotes that can be references, by contract."""
     return {name: quote for name, quote in quotes.items() if fresh(quote, age_ms_max, at_ns) is not None}
+
+
+def held_quotes(account: Account, quotes: dict[str, Quote], age_ms_max: int, at_ns: int) -> dict[str, Quote]:
+    """The quotes of what is held that can be references, by contract."""
+    return fresh_quotes({name: quotes[name] for name in account.positions if name in quotes}, age_ms_max, at_ns)
 
 
 def entry_ticks(terms: Terms, quote: Quote | None) -> int | None:

@@ -1,0 +1,102 @@
+"""What ``Orders`` knows beside the orders: after every event it is what the slow way says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from msgspec.structs import replace
+
+from ordergate.bus import topics
+from ordergate.core.account import Account, Group
+from ordergate.core.doubt import ask_about
+from ordergate.core.draft import Draft
+from ordergate.core.exposure import new_risk_usd, open_orders
+from ordergate.core.limits import Limits
+from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.orders import Orders
+from tests.core.desk import ACCOUNT, MES
+from tests.properties.world import Choices, World, often, runs
+
+LIMITS = Limits(position_quantity_max=6, daily_loss_usd_max=Decimal(10**9), risk_percent_max=Decimal(10**6))
+
+
+@often
+@given(runs(300))
+def test_what_is_known_of_the_orders_is_what_the_slow_way_says(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, strangers=choices.chance(2))
+
+    def nothing_is_forgotten() -> None:
+        check(world.desk.group, world.desk.account)
+        draft = Draft(world.desk.group, world.desk.now_ns, {})
+        for order in world.desk.account.live_orders():
+            ask_about(draft, order)
+        assert draft.events == []
+
+    world.after = nothing_is_forgotten
+    while world.choices:
+        world.step()
+    told = topics.news(topics.encode(topics.State(world.desk.group)))
+    assert told == topics.State(world.desk.group)
+    check(told.group, told.group.accounts[ACCOUNT])
+
+
+def check(group: Group, account: Account) -> None:
+    orders = list(account.orders.values())
+    for side in Side:
+        known = account.orders.leaves(MES.contract_id, side)
+        its = [order for order in orders if order.terms.side is side]
+        plain = [order for order in its if not order.is_leg]
+        assert known.plain == sum(order.leaves for order in plain)
+        assert known.live == sum(order.live for order in plain)
+        assert known.risky == sum(order.leaves for order in plain if order.risk_ticks)
+        assert known.risk_ticks == sum(order.leaves * order.risk_ticks for order in plain)
+        assert known.legs == once(its, doubtful=False)
+        assert known.doubtful == once(its, doubtful=True)
+    assert open_orders(account) == sum(order.live and not order.is_leg for order in orders)
+    assert account.orders.pick(account.orders.holding) == [order for order in orders if order.open_quantity]
+    assert account.orders.pick(account.orders.cancelling) == [
+        order for order in orders if order.status is Status.WORKING and order.cancel_wanted
+    ]
+    assert account.orders.stops() == [order for order in orders if order.live and order.terms.stop_ticks is not None]
+    assert account.orders.legs() == [order for order in orders if order.is_leg]
+    for entry in orders:
+        assert account.orders.legs(entry.order_id) == [leg for leg in orders if leg.parent_id == entry.order_id]
+    again = Orders(named(orders))
+    assert sorted(again.all_leaves(), key=str) == sorted(account.orders.all_leaves(), key=str)
+    assert new_risk_usd(group, account, None) == slow_risk_usd(account)
+    for order in orders[:2]:
+        rest = [other for other in orders if other is not order]
+        assert new_risk_usd(group, account, order.order_id) == slow_risk_usd(
+            replace(account, orders=Orders(named(rest)))
+        )
+
+
+def once(orders: list[Order], *, doubtful: bool) -> int:
+    """The larger of a bracket's stops and its targets, over the brackets."""
+    total = 0
+    for entry_id in {order.parent_id for order in orders if order.is_leg}:
+        sizes = {Role.STOP: 0, Role.TARGET: 0}
+        for leg in orders:
+            if leg.is_leg and leg.parent_id == entry_id:
+                counts = not doubtful or leg.status is Status.IN_DOUBT
+                sizes[leg.role] += leg.leaves if counts else leg.unseen
+        total += max(sizes.values())
+    return total
+
+
+def slow_risk_usd(account: Account) -> Decimal:
+    """Contract by contract, those closest to their stop closing first."""
+    net = account.position(MES.contract_id).net
+    total = Decimal(0)
+    for side in Side:
+        room = max(0, -net * side.sign)
+        its = [order for order in account.orders.values() if order.terms.side is side and not order.is_leg]
+        distances = sorted(order.risk_ticks for order in its for _ in range(order.leaves))
+        for ticks in distances[room:]:
+            total += MES.money(ticks, 1) + 2 * MES.fee_usd if ticks else 0
+    return total
+
+
+def named(orders: list[Order]) -> dict[str, Order]:
+    return {order.order_id: order for order in orders}
