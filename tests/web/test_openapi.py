@@ -174,7 +174,8 @@ def test_every_code_with_a_status_of_its_own_is_named_there() -> None:
 
 
 async def bars(_request: Request) -> Response:
-    bar = Bar("2026-11-23T15:00:00.000000+00:00", *[Decimal("1.25")] * 4, 3)
+    price = Decimal("1.25")
+    bar = Bar("2026-11-23T15:00:00.000000+00:00", open=price, high=price, low=price, close=price, volume=3)
     return Response(200, encode(Bars(MES, 1, (bar,))))
 
 

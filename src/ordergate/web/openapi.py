@@ -19,6 +19,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, UnsetType
 
 from ordergate import __version__
+from ordergate.core.answers import UNKNOWN_ACCOUNT, UNKNOWN_ORDER
 from ordergate.core.rules import RULES
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS, Failure, encode
 from ordergate.web.routes import EVENT_ROWS, EVENTS, ROUTES, Route
@@ -127,7 +128,10 @@ def _failure(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     elif status == BAD_INPUT:
         description = "Bad input; field names what is wrong. Every code that stands at no other status."
     else:
-        description = ", ".join(sorted(code for code, its_status in STATUS.items() if its_status == status))
+        codes = {code for code, its_status in STATUS.items() if its_status == status}
+        if status == STATUS[UNKNOWN_ORDER]:
+            codes.add(UNKNOWN_ACCOUNT)  # of every command but an order, where it is bad input
+        description = ", ".join(sorted(codes))
     return {"description": description, "content": {"application/json": content}}
 
 
