@@ -28,6 +28,8 @@ FLAGS = (
     "--config",
     "--latency-ms",
     "--hours",
+    "--replay",
+    "--speed",
 )
 HEAVY = ("aiohttp", "apsw", "asyncio", "rich", "structlog", "uvloop")
 
@@ -163,6 +165,34 @@ def test_an_empty_path_is_refused_and_not_taken_for_none(flag: str) -> None:
     done = ordergate("exchange", "--gateway-port", "0", flag, "")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["demo", "exchange"])
+def test_a_recording_that_cannot_be_played_is_one_clear_line(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "day.csv"
+    file.write_text("ts_ns,kind,bid,bid_size,ask,ask_size,price,size,aggressor\n1,trade,,,,,1,1,\n", encoding="utf-8")
+    done = ordergate(command, "--replay", str(file), "--state-dir", str(tmp_path / "state"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ordergate: the recording {file}, line 2: ts_ns '1' is not a whole number")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_exchange_alone_plays_a_recording(tmp_path: Path) -> None:
+    file = tmp_path / "day.csv"
+    lines = ["ts_ns,kind,bid,bid_size,ask,ask_size,price,size,aggressor", "1703545200000000000,trade,,,,,4800,1,", ""]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    flags = ("--gateway-port", "0", "--replay", str(file), "--speed", "50")
+    with process("-m", "ordergate", "exchange", *flags) as running:
+        assert "the simulated TopstepX answers" in first_line(running)
+        assert running.stderr is not None
+        lines = [running.stderr.readline(), running.stderr.readline()]
+        running.send_signal(signal.SIGTERM)
+        assert ended(running)[0] == 0
+    assert [json.loads(line)["event"] for line in lines] == [
+        "replaying",
+        "the recording has ended: its contracts stand still",
+    ]
 
 
 def test_an_unknown_flag_is_refused() -> None:

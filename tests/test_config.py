@@ -47,9 +47,18 @@ OTHER: dict[str, tuple[str, object]] = {
     "quote_age_ms": ("2000", 2_000),
     "seed": ("42", 42),
     "hours": ("exchange", Hours.EXCHANGE),
+    "replay": ("day.csv.gz", Path("day.csv.gz")),
+    "speed": ("20", 20),
     "latency_ms": ("0", 0),
     "enable_logging": ("false", False),
     "log_level": ("debug", LogLevel.DEBUG),
+}
+
+# What a setting cannot be without, as variables; and what else is changed with it.
+NEEDED: dict[str, dict[str, str]] = {"speed": {"ORDERGATE_REPLAY": "day.csv"}}
+IMPLIED: dict[str, dict[str, object]] = {
+    "replay": {"hours": Hours.EXCHANGE},
+    "speed": {"replay": Path("day.csv"), "hours": Hours.EXCHANGE},
 }
 
 # What users of the documented system were told to set, and still has the same meaning here.
@@ -112,21 +121,66 @@ def test_the_documented_variables_are_known_by_their_own_names() -> None:
 def test_each_variable_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
     for variable in setting.variables:
-        settings = load({}, {variable: text}, None).settings
-        assert changed(settings) == {setting.key: value}
+        settings = load({}, {variable: text} | NEEDED.get(setting.key, {}), None).settings
+        assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
 @every_setting
 def test_each_key_of_the_file_sets_its_setting_and_no_other(setting: Setting) -> None:
     _, value = OTHER[setting.key]
-    settings = load({}, {}, f"[{setting.section}]\n{setting.key} = {as_toml(value)}\n").settings
-    assert changed(settings) == {setting.key: value}
+    toml = f"[{setting.section}]\n{setting.key} = {as_toml(value)}\n"
+    settings = load({}, NEEDED.get(setting.key, {}), toml).settings
+    assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
 @every_setting
 def test_each_flag_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
-    assert changed(load({setting.key: text}, {}, None).settings) == {setting.key: value}
+    settings = load({setting.key: text}, NEEDED.get(setting.key, {}), None).settings
+    assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "toml"),
+    [
+        ({"replay": "day.csv"}, {}, None),
+        ({"replay": "day.csv", "hours": "exchange"}, {}, None),
+        ({"replay": "day.csv"}, {"ORDERGATE_HOURS": "always"}, None),
+        ({}, {"ORDERGATE_REPLAY": "day.csv"}, '[exchange]\nhours = "always"\n'),
+        ({"replay": "day.csv"}, {}, SHIPPED.read_text(encoding="utf-8")),
+        ({}, {}, '[exchange]\nreplay = "day.csv"\nhours = "always"\n'),
+    ],
+)
+def test_a_replay_keeps_the_hours_of_the_exchange_whatever_a_weaker_source_says(
+    flags: dict[str, object], environ: dict[str, str], toml: str | None
+) -> None:
+    assert load(flags, environ, toml).settings.exchange.hours is Hours.EXCHANGE
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "toml", "label"),
+    [
+        ({"replay": "day.csv", "hours": "always"}, {}, None, "--hours"),
+        ({"hours": "always"}, {"ORDERGATE_REPLAY": "day.csv"}, None, "--hours"),
+        ({}, {"ORDERGATE_REPLAY": "day.csv", "ORDERGATE_HOURS": "always"}, None, "ORDERGATE_HOURS"),
+    ],
+)
+def test_a_replay_that_is_never_closed_is_refused(
+    flags: dict[str, object], environ: dict[str, str], toml: str | None, label: str
+) -> None:
+    assert mistakes(flags, environ, toml) == [
+        f"{label} is always: a replay keeps the exchange's hours, so leave it out"
+    ]
+
+
+def test_a_speed_without_a_replay_is_refused() -> None:
+    assert mistakes({"speed": "2"}, {}, None) == ["--speed is 2: only a replay has a speed, and none is named"]
+    assert load({"speed": "1"}, {}, None).settings.speed == 1
+
+
+@pytest.mark.parametrize("text", ["0", "101", "1.5", "-1", "x10"])
+def test_a_speed_is_a_whole_number_up_to_a_hundred(text: str) -> None:
+    assert len(mistakes({"replay": "day.csv", "speed": text}, {}, None)) == 1
 
 
 def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file() -> None:
@@ -286,7 +340,8 @@ def test_the_shipped_file_still_holds_the_defaults_when_its_examples_are_removed
     text = re.sub(r"^# (\w+ = )", r"\1", SHIPPED.read_text(encoding="utf-8"), flags=re.MULTILINE)
     keys = {key for table in tomllib.loads(text).values() for key in table}
     assert keys == {setting.key for setting in SETTINGS}
-    assert set(changed(load({}, {}, text).settings)) == {setting.key for setting in SETTINGS if setting.example}
+    examples = {setting.key for setting in SETTINGS if setting.example}
+    assert set(changed(load({}, {}, text).settings)) == examples | set(IMPLIED["replay"])
 
 
 def test_the_shipped_file_is_the_one_that_the_table_of_settings_writes() -> None:

@@ -213,6 +213,15 @@ def test_a_step_of_an_order_is_a_debug_line() -> None:
     assert (line["level"], line["event"], line["order"]) == ("debug", "recorded", "manual-1")
 
 
+def test_steps_follow_a_log_that_is_set_up_anew() -> None:
+    before, shown = started(), started()
+    log_step("recorded", "manual-1")
+    hidden = started("info")
+    log_step("recorded", "manual-2")
+    assert [line["order"] for line in lines(shown)] == ["manual-1"]
+    assert before.getvalue() == hidden.getvalue() == ""
+
+
 def test_the_steps_are_in_the_order_of_the_path() -> None:
     assert (STEPS[0], STEPS[-1]) == ("asked", "answered")
     assert (

@@ -15,19 +15,24 @@ from pathlib import Path
 
 import msgspec
 import platformdirs
+from msgspec.structs import replace
 
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
-from ordergate.clock import Clock, SystemClock
+from ordergate.clock import Clock, MarketClock, SystemClock
 from ordergate.config import Settings
 from ordergate.core.inputs import Started
+from ordergate.core.sessions import chicago
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
 from ordergate.engine.writer import EmergencyNotes
 from ordergate.errors import JournalDamaged, StartRefused
+from ordergate.exchange import replay
+from ordergate.exchange.recording import Recording
 from ordergate.exchange.server import Exchange
+from ordergate.exchange.settings import Hours
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
 from ordergate.integration import Interception
@@ -37,12 +42,14 @@ from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network, Request, Response
 from ordergate.state_dir import StateDir
-from ordergate.telemetry import Step, conceal, log_step
+from ordergate.telemetry import Step, conceal, log_step, logger
 from ordergate.web.server import WebServer
 
 HOST = "127.0.0.1"
 VENUE = "sim"
 _READY_LOOK_S = 0.02
+
+_log = logger("app")
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -53,6 +60,7 @@ class Ports(msgspec.Struct, frozen=True):
     journal: Journal
     used_approvals: Journal
     store: Store
+    recording: Recording | None
     emergency: EmergencyNotes
     rng: random.Random
     approval_key: bytes
@@ -77,9 +85,12 @@ async def demo(
     settings: Settings, approval_key: str | None, ready: Callable[[Ready], None], step: Step = log_step
 ) -> None:
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
-    path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / "demo"
     with _announced(settings.ready_file):
-        state = StateDir.open(f"{VENUE} {settings.exchange.user_name}", os.urandom, path)
+        recording = None if settings.replay is None else replay.read(settings.replay)
+        folder = "demo" if recording is None else f"replay-{recording.digest}"
+        path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
+        made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
+        state = StateDir.open(made_for, os.urandom, path)
         async with contextlib.AsyncExitStack() as opened:
             opened.callback(state.release)
             network = HttpNetwork()
@@ -88,12 +99,14 @@ async def demo(
             opened.push_async_callback(journal.close)
             used_approvals = await SqliteJournal.open(state.connection_manager)
             opened.push_async_callback(used_approvals.close)
+            store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
             ports = Ports(
                 network=network,
-                clock=SystemClock(),
+                clock=await _clock(recording, store, settings.exchange.seed, journal),
                 journal=journal,
                 used_approvals=used_approvals,
-                store=SqliteStore(state.exchange, settings.exchange.bars_kept_min),
+                store=store,
+                recording=recording,
                 emergency=EmergencyFile(path / "emergency.jsonl"),
                 rng=random.Random(os.urandom(8)),
                 approval_key=state.approval_key(approval_key),
@@ -110,13 +123,15 @@ async def demo(
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
     """The simulated exchange alone, in memory unless there is a state directory; until cancelled."""
     with _announced(settings.ready_file), contextlib.ExitStack() as held:
+        recording = None if settings.replay is None else replay.read(settings.replay)
         store: Store = MemoryStore(settings.exchange.bars_kept_min)
         if settings.state_dir is not None:
-            state = StateDir.open("exchange", os.urandom, settings.state_dir)
+            state = StateDir.open(_played("exchange", recording), os.urandom, settings.state_dir)
             held.callback(state.release)
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
         network = HttpNetwork()
-        venue = Exchange(settings.exchange, store, SystemClock())
+        clock = await _clock(recording, store, settings.exchange.seed)
+        venue = Exchange(settings.exchange, store, clock, recording)
         try:
             await venue.start(network, HOST, settings.gateway_port)
             at = Ready(None, None, None, venue.url, venue.user_name, venue.api_key, venue.account_ids, os.getpid())
@@ -132,7 +147,8 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
 async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
     """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins."""
     async with contextlib.AsyncExitStack() as running:
-        venue = Exchange(settings.exchange, ports.store, ports.clock)
+        venue = Exchange(settings.exchange, ports.store, ports.clock, ports.recording)
+        session_only = settings.exchange.hours is Hours.EXCHANGE
         running.push_async_callback(venue.close)
         conceal(venue.api_key)
         await venue.start(ports.network, HOST, settings.gateway_port)
@@ -143,7 +159,9 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             journal=ports.journal,
             clock=ports.clock,
             approval_key=ports.approval_key,
-            started=Started(ports.install_id, VENUE, venue.user_name, settings.limits),
+            started=Started(
+                ports.install_id, VENUE, venue.user_name, replace(settings.limits, session_only=session_only)
+            ),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,
             step=ports.step,
@@ -186,6 +204,24 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             account_ids=venue.account_ids,
             pid=os.getpid(),
         )
+
+
+def _played(venue: str, recording: Recording | None) -> str:
+    """What a state directory is made for: one recording only, since its instants are those of the market."""
+    return venue if recording is None else f"{venue}, replay of {recording.name} {recording.digest}"
+
+
+async def _clock(recording: Recording | None, store: Store, seed: int, journal: Journal | None = None) -> Clock:
+    """The clock: a recorded market's begins with its first record, or goes on where the desk was stopped."""
+    if recording is None:
+        return SystemClock()
+    reached_ns = max([recording.first_ns, *(market.moved_ns for market in store.load(seed).markets)])
+    if journal is not None:
+        with contextlib.suppress(JournalDamaged):  # the gate refuses it
+            async for row in journal.read():
+                reached_ns = max(reached_ns, row.recorded_ns)
+    _log.info("replaying", recording=recording.name, market_time=f"{chicago(reached_ns):%Y-%m-%d %H:%M:%S} CT")
+    return MarketClock(reached_ns)
 
 
 def _connection_manager(settings: Settings, ports: Ports, bus: MemoryBus, venue: Exchange) -> ConnectionManager:

@@ -52,18 +52,21 @@ def main() -> None:
         sys.exit(_REFUSED)
 
 
-def run_until_stopped(work: Coroutine[object, object, None]) -> None:
-    """Run to the end of the work. SIGINT or SIGTERM cancels it; this returns once it has closed."""
+def run_until_stopped(work: Coroutine[object, object, None], speed: int = 1) -> None:
+    """Run to the end of the work, on a loop whose time is that much faster than the world's.
+
+    SIGINT or SIGTERM cancels it; this returns once it has closed.
+    """
     import asyncio
     import signal
 
+    from ordergate.pace import new_event_loop
+
     if sys.platform == "win32":
         # Loops take no signals there; asyncio cancels the work on Ctrl-C. UNVERIFIED on Windows: press it there.
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(work)
+        with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_event_loop(speed)) as runner:
+            runner.run(work)
         return
-
-    import uvloop
 
     signals = (signal.SIGINT, signal.SIGTERM)
 
@@ -88,7 +91,7 @@ def run_until_stopped(work: Coroutine[object, object, None]) -> None:
             if not asked:
                 raise
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop(speed)) as runner:
         runner.run(stoppable())
 
 
@@ -135,7 +138,7 @@ def demo(flags: _Flags) -> None:
         if settings.browser and at.web is not None:
             _open_page(at.web)
 
-    run_until_stopped(app.demo(settings, approval_key, ready))
+    run_until_stopped(app.demo(settings, approval_key, ready), settings.speed)
 
 
 @_command
@@ -163,7 +166,7 @@ def exchange(flags: _Flags) -> None:
             flush=True,
         )
 
-    run_until_stopped(app.exchange(settings, ready))
+    run_until_stopped(app.exchange(settings, ready), settings.speed)
 
 
 @_command

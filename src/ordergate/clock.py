@@ -2,11 +2,12 @@
 
 Durations come from the running event loop (``loop.time()``, ``asyncio.sleep``); instants come from a
 ``Clock``. Nothing else in the project asks the machine what time it is, so a virtual loop and a virtual
-clock can replace both at once.
+clock can replace both at once; so does a replay, whose market has its own time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
@@ -24,3 +25,15 @@ class SystemClock:
 
     def now_ns(self) -> int:
         return time.time_ns()
+
+
+class MarketClock:
+    """The time of a recorded market: ``start_ns`` now, and from here on as fast as the running loop's own time."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began_s = self._loop.time()
+        self._start_ns = start_ns
+
+    def now_ns(self) -> int:
+        return self._start_ns + round((self._loop.time() - self._began_s) * 1_000_000_000)

@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ready_file: Path | None = None
     browser: bool = True
     max_queue_size: int = 100
+    replay: Path | None = None
+    speed: int = 1
     limits: Limits = Limits()
     exchange: ExchangeSettings = ExchangeSettings()
     enable_logging: bool = True
@@ -68,15 +70,18 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
     Variables of other programs are left alone.
     """
     mistakes: list[str] = []
-    texts = [*_file_texts(toml, mistakes), *_environment_texts(environ, mistakes)]
-    texts += [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
+    named = [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
+    sources = ([*_file_texts(toml, mistakes)], [*_environment_texts(environ, mistakes)], named)
     given: dict[str, object] = {}
-    for setting, label, text in texts:
-        try:
-            given[setting.field] = setting.kind.parse(text.strip())
-        except ValueError:
-            mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
-    settings = _filled(given)
+    told: dict[str, tuple[int, str]] = {}
+    for source, texts in enumerate(sources):
+        for setting, label, text in texts:
+            try:
+                given[setting.field] = setting.kind.parse(text.strip())
+                told[setting.field] = (source, label)
+            except ValueError:
+                mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
+    settings = _replayed(_filled(given), told, mistakes)
     smallest, largest = settings.limits.order_quantity_min, settings.limits.order_quantity_max
     if smallest > largest:
         mistakes.append(f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}")
@@ -267,6 +272,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exchange", "hours", "exchange.hours", _one_of(Hours), flag=True,
             meaning="When the simulated market is open: always, or 17:00 to 16:00 Chicago time as the real one.",
             reason="it can be tried on a Sunday."),
+    Setting("exchange", "replay", "replay", _PATH, flag=True,
+            meaning="File of recorded quotes and trades that drive ES and MES; time begins at its first record.",
+            reason="prices are simulated.",
+            example='"es-open.csv.gz"'),
+    Setting("exchange", "speed", "speed", _whole(1, 100, "times real time"), flag=True,
+            meaning="How fast a replay is played at most; a busy machine plays more slowly.",
+            reason="as it was."),
     Setting("exchange", "latency_ms", "exchange.latency_ms", _whole(0, 60_000, "milliseconds"), flag=True,
             meaning="How long the simulated exchange waits before it acts on a request.",
             reason="between the 8 and 28 ms seen on the live service."),
@@ -312,6 +324,9 @@ _TOML_TYPES = {
     str: "text",
     _Fraction: "a number",
 }
+
+# The weakest source.
+_FILE = 0
 
 # A setting, the name under which it was given, and the text that was given.
 _Text = tuple[Setting, str, str]
@@ -373,6 +388,21 @@ def _filled(given: Mapping[str, object]) -> Settings:
         else:
             settings = msgspec.structs.replace(settings, **{name: value})
     return settings
+
+
+def _replayed(settings: Settings, told: Mapping[str, tuple[int, str]], mistakes: list[str]) -> Settings:
+    """The settings with what a replay implies; ``told`` has the source, the file 0, and label of what was given."""
+    if settings.replay is None:
+        if settings.speed != 1:
+            mistakes.append(f"{told['speed'][1]} is {settings.speed}: only a replay has a speed, and none is named")
+        return settings
+    # Who names a replay overrides what a weaker source says about the hours, but not what is said beside it; in the
+    # file, where every default is written out, a default says nothing.
+    source, label = told.get("exchange.hours", (_FILE, ""))
+    if settings.exchange.hours is Hours.ALWAYS and source != _FILE and source >= told["replay"][0]:
+        mistakes.append(f"{label} is always: a replay keeps the exchange's hours, so leave it out")
+    exchange = msgspec.structs.replace(settings.exchange, hours=Hours.EXCHANGE)
+    return msgspec.structs.replace(settings, exchange=exchange)
 
 
 def _name(text: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import logging
 import re
@@ -52,7 +53,7 @@ Step = Callable[[str, str], None]
 
 def log_step(step: str, name: str) -> None:
     """The ``Step`` of every day: a debug line."""
-    _steps.debug(step, order=name)
+    _steps().debug(step, order=name)
 
 
 def logger(part: str) -> FilteringBoundLogger:
@@ -90,10 +91,16 @@ def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock) -> 
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Lines(stream),
     )
+    _steps.cache_clear()
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
 
 
-_steps = logger("step")
+@functools.cache
+def _steps() -> FilteringBoundLogger:
+    """Bound once, until ``configure`` binds it anew: at ten steps an order, binding costs more than all else here."""
+    return logger("step").bind()
+
+
 _concealed: list[str] = []
 _NAMED_LIKE_A_SECRET = re.compile(r"token|api_?key|authori[sz]ation|signature|passw|secret|cookie", re.IGNORECASE)
 

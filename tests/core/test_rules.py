@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core import rules
 from ordergate.core.commands import Leg
+from ordergate.core.inputs import Wake
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
-from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, OLD_MES, Desk, fill_row, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, OLD_MES, Desk, fill_row, instant, order_row, position
 
+SATURDAY_NS, OPEN_NS = instant("2026-11-28 12:00"), instant("2026-11-29 17:00")
 FAR = Exit(40)  # 50 USD per contract of MES
 
 
@@ -39,6 +41,7 @@ def limited(p: Proposal, **limits: Any) -> Proposal:
 ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.trading_state: lambda p: replace(p, account=replace(p.account, can_trade=False)),
     rules.visibility: lambda p: replace(p, group=replace(p.group, link_up=False)),
+    rules.market_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
     rules.superseded: lambda p: replace(p, superseded=True),
     rules.instrument_allowed: lambda p: limited(p, allowed_symbols=("MNQ",)),
     rules.order_size_min: lambda p: limited(p, order_quantity_min=2),
@@ -133,6 +136,31 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
     assert "status 99" in breach.message
     desk.read_back()
     assert desk.codes("b") == []
+
+
+# market_hours
+@pytest.mark.parametrize(
+    ("at_ns", "session_only", "codes"),
+    [
+        (SATURDAY_NS, True, ["MARKET_CLOSED"]),
+        (SATURDAY_NS, False, []),
+        (OPEN_NS - 1_000_000_000, True, ["MARKET_CLOSED"]),
+        (OPEN_NS, True, []),
+    ],
+)
+def test_new_risk_waits_until_the_exchange_is_in_session(*, at_ns: int, session_only: bool, codes: list[str]) -> None:
+    p = limited(proposal(Desk()), session_only=session_only)
+    assert [breach.code for breach in breaches(replace(p, at_ns=at_ns))] == codes
+
+
+def test_exits_pass_a_closed_market() -> None:
+    desk = Desk(Limits(session_only=True))
+    desk.hold("a", quantity=2)
+    desk.now_ns = SATURDAY_NS
+    desk.feed(Wake())  # the trading day rolls
+    assert desk.codes("b") == ["MARKET_CLOSED", "NO_REFERENCE_PRICE"]
+    assert desk.submit("c", Side.SELL).ok
+    assert desk.close().ok
 
 
 # superseded

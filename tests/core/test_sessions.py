@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ordergate.core.sessions import chicago, day_open_ns, next_day_open_ns, trading_day, utc_text
+from ordergate.core.sessions import chicago, day_open_ns, is_open, next_day_open_ns, trading_day, utc_text
 from tests.core.desk import SECOND_NS, instant
 
 HOUR_NS = 3_600 * SECOND_NS
@@ -60,6 +60,27 @@ def test_the_weekend_of_a_clock_change_is_an_hour_shorter_or_longer() -> None:
 def test_the_hour_that_comes_twice_is_told_apart() -> None:
     first = instant("2026-11-01 01:30")
     assert [chicago(first + shift).hour for shift in (0, HOUR_NS, 2 * HOUR_NS)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("at", "opens"),
+    [
+        ("2026-11-20 15:59:59", True),
+        ("2026-11-20 16:00", False),
+        ("2026-11-20 18:00", False),
+        ("2026-11-21 12:00", False),
+        ("2026-11-22 12:00", False),
+        ("2026-11-22 16:59:59", False),
+        ("2026-11-22 17:00", True),
+        ("2026-11-23 15:59:59", True),
+        ("2026-11-23 16:00", False),
+        ("2026-11-23 16:59:59", False),
+        ("2026-11-23 17:00", True),
+        ("2026-03-09 16:30", False),
+    ],
+)
+def test_the_exchange_is_in_session_from_five_to_four_and_not_on_a_weekend(*, at: str, opens: bool) -> None:
+    assert is_open(instant(at)) is opens
 
 
 def test_utc_text_has_milliseconds() -> None:

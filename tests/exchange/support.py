@@ -14,7 +14,7 @@ import msgspec
 from ordergate.exchange import listing
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 from ordergate.exchange.listing import Contract
-from ordergate.exchange.market import Market, Print
+from ordergate.exchange.market import Bar, Market, Moved, Print, Walk
 from ordergate.exchange.models import BracketRequest, PlaceRequest
 from ordergate.exchange.orders import Order
 from ordergate.exchange.server import Exchange
@@ -62,10 +62,19 @@ class Script:
     def tell(self, bid: int, ask: int, trades: Sequence[int] = (), size: int = 100, contract_id: str = MES) -> None:
         self._told[contract_id] = (bid, ask, tuple(trades), size)
 
-    def __call__(self, market: Market, _contract: Contract, now_ns: int, day: str) -> tuple[Market, tuple[Print, ...]]:
+    def opening(self, contract: Contract, now_ns: int, day: str) -> Market:
+        return Walk(1).opening(contract, now_ns, day)
+
+    def history(self, _market: Market, _contract: Contract) -> Sequence[Bar]:
+        return ()
+
+    def move(self, market: Market, _contract: Contract, now_ns: int, day: str, *, is_open: bool) -> Moved:
+        if not is_open:
+            return Moved(market)
         told = self._told.pop(market.contract_id, None)
         if told is None:
-            return msgspec.structs.replace(market, moved_ns=now_ns, day=day), ()
+            moved = msgspec.structs.replace(market, moved_ns=now_ns, day=day)
+            return Moved(moved, path=(moved.quote,))
         bid, ask, trades, size = told
         moved = msgspec.structs.replace(
             market,
@@ -78,7 +87,9 @@ class Script:
             last=trades[-1] if trades else market.last,
             day=day,
         )
-        return moved, tuple(Print(OrderSide.BID, price, 1) for price in trades)
+        low, high = (min(trades), max(trades)) if trades else (None, None)
+        prints = tuple(Print(OrderSide.BID, price, 1, now_ns) for price in trades)
+        return Moved(moved, prints, (msgspec.structs.replace(moved.quote, low=low, high=high),))
 
 
 class Desk:

@@ -14,7 +14,7 @@ from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.exchange import bars, hours, listing
 from ordergate.exchange.enums import BarUnit, OrderSide
 from ordergate.exchange.levels import LEVELS
-from ordergate.exchange.market import Bar, Market, opening, rolled, walk
+from ordergate.exchange.market import HISTORY_MIN, Bar, Market, Moved, Walk, rolled
 from ordergate.exchange.store import MINUTE_NS
 from tests.exchange.support import MONDAY_NS
 
@@ -26,11 +26,19 @@ def contract(symbol: str) -> listing.Contract:
     return listing.Contract(PRODUCT_BY_SYMBOL[symbol], 2026, 12)
 
 
+def begun(symbol: str, seed: int, now_ns: int = MONDAY_NS) -> Market:
+    return Walk(seed).opening(contract(symbol), now_ns, DAY)
+
+
+def moved(market: Market, symbol: str, seed: int, now_ns: int, day: str = DAY) -> Moved:
+    return Walk(seed).move(market, contract(symbol), now_ns, day, is_open=True)
+
+
 def walked(symbol: str, seed: int, steps: int) -> list[Market]:
-    move, market = walk(seed), opening(contract(symbol), seed, MONDAY_NS, DAY)
+    market = begun(symbol, seed)
     path = [market]
     for number in range(steps):
-        market, _ = move(market, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+        market = moved(market, symbol, seed, MONDAY_NS + number * STEP_NS).market
         path.append(market)
     return path
 
@@ -58,17 +66,17 @@ def test_the_walk_is_the_same_on_every_machine() -> None:
 def test_a_stored_market_continues_as_if_it_had_never_stopped(symbol: str, seed: int) -> None:
     path = walked(symbol, seed, 20)
     stored = msgspec.json.decode(msgspec.json.encode(path[10]), type=Market)
-    move = walk(seed)
     for number in range(10, 20):
-        stored, _ = move(stored, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+        stored = moved(stored, symbol, seed, MONDAY_NS + number * STEP_NS).market
     assert stored == path[20]
 
 
 @given(st.sampled_from(sorted(LEVELS)), st.integers(0, 2**32))
 def test_a_market_is_never_crossed_or_empty_and_trades_at_its_touches(symbol: str, seed: int) -> None:
-    move, market = walk(seed), opening(contract(symbol), seed, MONDAY_NS, DAY)
+    market = begun(symbol, seed)
     for number in range(50):
-        market, prints = move(market, contract(symbol), MONDAY_NS + number * STEP_NS, DAY)
+        after = moved(market, symbol, seed, MONDAY_NS + number * STEP_NS)
+        market, prints = after.market, after.prints
         assert market.bid < market.ask
         assert min(market.bid_size, market.ask_size) >= 1
         assert market.low <= market.last <= market.high
@@ -89,15 +97,15 @@ def test_an_hour_of_the_market_moves_as_far_as_an_hour_should_and_volatility_com
 @pytest.mark.parametrize(("part", "times"), [(1, 2), (2, 1)])
 def test_a_price_never_leaves_half_to_double_of_its_level(part: int, times: int) -> None:
     level = int(LEVELS["MES"].price * 4) * 1_000
-    move, market = walk(1), msgspec.structs.replace(walked("MES", 1, 1)[-1], fair=level * times // part)
+    market = msgspec.structs.replace(walked("MES", 1, 1)[-1], fair=level * times // part)
     for number in range(100):
-        market, _ = move(market, contract("MES"), MONDAY_NS + number * STEP_NS, DAY)
+        market = moved(market, "MES", 1, MONDAY_NS + number * STEP_NS).market
         assert level // 2 <= market.fair <= level * 2
 
 
 def test_a_new_trading_day_starts_its_figures_afresh_and_keeps_the_price() -> None:
     before = walked("MES", 1, 100)[-1]
-    after, _ = walk(1)(before, contract("MES"), MONDAY_NS, "2026-11-24")
+    after = moved(before, "MES", 1, MONDAY_NS, "2026-11-24").market
     assert (after.settlement, after.open, after.day) == (before.last, before.last, "2026-11-24")
     assert after.volume < before.volume
     assert abs(after.bid - before.bid) < 20
@@ -110,17 +118,59 @@ def test_the_next_month_starts_where_the_month_before_stands() -> None:
 
 
 def test_the_trades_of_a_minute_are_its_bar() -> None:
-    move, market = walk(1), opening(contract("MES"), 1, MONDAY_NS, DAY)
+    market = begun("MES", 1)
     prices, volume = [], 0
     for number in range(240):
-        market, prints = move(market, contract("MES"), MONDAY_NS + number * STEP_NS, DAY)
-        prices += [trade.price for trade in prints]
-        volume += sum(trade.quantity for trade in prints)
-    assert market.bar == Bar(MONDAY_NS, prices[0], max(prices), min(prices), prices[-1], volume)
-    while market.bar is not None and market.bar.start_ns == MONDAY_NS:
-        market, prints = move(market, contract("MES"), MONDAY_NS + MINUTE_NS, DAY)
+        after = moved(market, "MES", 1, MONDAY_NS + number * STEP_NS)
+        market = after.market
+        prices += [trade.price for trade in after.prints]
+        volume += sum(trade.quantity for trade in after.prints)
+        assert after.minutes == ()
+    minute = Bar(MONDAY_NS, prices[0], max(prices), min(prices), prices[-1], volume)
+    assert market.bar == minute
+    while market.bar == minute:
+        after = moved(market, "MES", 1, MONDAY_NS + MINUTE_NS)
+        market = after.market
+    assert after.minutes == (minute,)
     assert market.bar is not None
-    assert (market.bar.start_ns, market.bar.open) == (MONDAY_NS + MINUTE_NS, prints[0].price)
+    assert (market.bar.start_ns, market.bar.open) == (MONDAY_NS + MINUTE_NS, after.prints[0].price)
+
+
+def test_a_closed_market_stands_still() -> None:
+    market = begun("MES", 1)
+    assert Walk(1).move(market, contract("MES"), MONDAY_NS, DAY, is_open=False) == Moved(market)
+
+
+@pytest.mark.parametrize("symbol", sorted(LEVELS))
+def test_a_new_market_has_a_past_of_minutes_that_ends_where_it_opens(symbol: str) -> None:
+    market = begun(symbol, 5, MONDAY_NS + 20_000_000_000)
+    past = Walk(5).history(market, contract(symbol))
+    assert [bar.start_ns for bar in past] == [MONDAY_NS - number * MINUTE_NS for number in range(HISTORY_MIN, 0, -1)]
+    assert past[-1].close == market.open
+    assert all(before.close == after.open for before, after in itertools.pairwise(past))
+    assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in past)
+    assert min(bar.volume for bar in past) >= 1
+    assert min(bar.low for bar in past) > 0
+    assert max(bar.high for bar in past) > min(bar.low for bar in past)
+
+
+def test_the_past_is_as_lively_as_what_follows() -> None:
+    past = Walk(5).history(begun("MES", 5), contract("MES"))
+    market, minutes = begun("MES", 5), list[Bar]()
+    for number in range(30 * 240):
+        after = moved(market, "MES", 5, MONDAY_NS + number * STEP_NS)
+        market = after.market
+        minutes += after.minutes
+    for figure in (lambda bar: bar.high - bar.low, lambda bar: bar.volume):
+        mean_past, mean_live = (sum(map(figure, bars)) / len(bars) for bars in (past, minutes))
+        assert mean_live / 2 < mean_past < mean_live * 2
+
+
+def test_the_past_of_a_market_is_always_the_same_and_that_of_a_rolled_one_is_not_invented() -> None:
+    market = begun("MES", 5)
+    later = msgspec.structs.replace(walked("MES", 5, 50)[-1], day="2026-11-24")
+    assert Walk(5).history(market, contract("MES")) == Walk(5).history(later, contract("MES"))
+    assert Walk(5).history(rolled(market, market.contract_id, MONDAY_NS, DAY), contract("MES")) == ()
 
 
 MINUTES = [

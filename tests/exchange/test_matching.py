@@ -99,6 +99,22 @@ def test_a_stop_is_triggered_by_a_trade_or_by_the_opposite_touch(
     assert is_triggered(order(1, side, 1, stop=stop), quote) is triggers
 
 
+@pytest.mark.parametrize("partial_fills", [True, False])
+def test_where_nobody_is_nothing_fills_and_no_stop_is_triggered(*, partial_fills: bool) -> None:
+    quote = msgspec.structs.replace(QUOTE, ask_size=0, bid_size=0)
+    orders = [
+        order(1, OrderSide.BID, 1),
+        order(2, OrderSide.BID, 1, limit=110),
+        order(6, OrderSide.BID, 1, limit=102),
+        order(3, OrderSide.ASK, 1, limit=90),
+        order(4, OrderSide.BID, 1, stop=90),
+        order(5, OrderSide.ASK, 1, stop=110),
+    ]
+    for incoming in (True, False):
+        swept = sweep(orders, quote, partial_fills=partial_fills, incoming=incoming)
+        assert (swept.matches, swept.triggered) == ((), ())
+
+
 def test_a_stop_that_the_market_gaps_over_fills_at_the_touch() -> None:
     gapped = Quote(bid=80, ask=82, last=81, bid_size=5, ask_size=5)
     swept = sweep([order(1, SELL, 2, stop=99)], gapped, partial_fills=True)

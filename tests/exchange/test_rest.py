@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from ordergate.exchange.market import HISTORY_MIN
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import Hours
 from ordergate.net.port import Network
-from tests.exchange.support import ACCOUNT, MES, MONDAY_NS, OTHER_ACCOUNT, SECOND_NS, Client, SetClock
+from tests.exchange.support import ACCOUNT, BARS_KEPT_MIN, MES, MONDAY_NS, OTHER_ACCOUNT, SECOND_NS, Client, SetClock
 
 Start = Callable[..., Awaitable[Exchange]]
 EVER = {"startTimestamp": "2020-01-01T00:00:00Z"}
@@ -354,20 +355,52 @@ async def test_bars_come_newest_first_nearest_the_end_and_agree_with_the_trades(
     for _ in range(5 * 240 + 10):
         exchange._venue.step()  # noqa: SLF001 - five minutes of market without waiting for them
         clock.at_ns += SECOND_NS // 4
-    found = (await client.ok("History/retrieveBars", **BARS))["bars"]
+    since = BARS | {"startTime": "2026-11-23T15:00:00Z"}
+    found = (await client.ok("History/retrieveBars", **since))["bars"]
     assert [bar["t"] for bar in found] == [f"2026-11-23T15:0{minute}:00+00:00" for minute in (5, 4, 3, 2, 1, 0)]
     assert all(bar["l"] <= min(bar["o"], bar["c"]) and max(bar["o"], bar["c"]) <= bar["h"] for bar in found)
     assert all(bar["v"] > 0 for bar in found)
-    whole = (await client.ok("History/retrieveBars", **(BARS | {"includePartialBar": False})))["bars"]
+    whole = (await client.ok("History/retrieveBars", **(since | {"includePartialBar": False})))["bars"]
     assert whole == found[1:]
-    assert (await client.ok("History/retrieveBars", **(BARS | {"limit": 2})))["bars"] == found[:2]
-    [five, first_five] = (await client.ok("History/retrieveBars", **(BARS | {"unitNumber": 5})))["bars"]
+    assert (await client.ok("History/retrieveBars", **(since | {"limit": 2})))["bars"] == found[:2]
+    [five, first_five] = (await client.ok("History/retrieveBars", **(since | {"unitNumber": 5})))["bars"]
     assert (five, first_five["t"]) == (found[0], found[-1]["t"])
     assert first_five["v"] == sum(bar["v"] for bar in found[1:])
-    assert (await client.ok("History/retrieveBars", **(BARS | {"live": True})))["bars"] == []
-    assert (await client.ok("History/retrieveBars", **(BARS | {"unit": 1})))["bars"] == []
+    assert (await client.ok("History/retrieveBars", **(since | {"live": True})))["bars"] == []
+    assert (await client.ok("History/retrieveBars", **(since | {"unit": 1})))["bars"] == []
     window = BARS | {"startTime": "2026-11-23T15:01:00Z", "endTime": "2026-11-23T15:03:00Z"}
     assert (await client.ok("History/retrieveBars", **window))["bars"] == found[3:5]
+    chart = (await client.ok("History/retrieveBars", **(BARS | {"limit": 20_000})))["bars"]
+    assert chart[:6] == found
+    assert chart[6]["t"] == "2026-11-23T14:59:00+00:00"  # from before the exchange was first started
+    assert abs(chart[6]["c"] - found[-1]["o"]) < 5
+    assert len(chart) == 6 + 15 * 60
+
+
+@pytest.mark.parametrize("symbol_id", ["MES", "CLE"])
+async def test_a_new_exchange_has_a_day_of_bars_of_every_contract(
+    network: Network, start: Start, symbol_id: str
+) -> None:
+    clock = SetClock()
+    exchange = await start(clock)
+    client = await Client(network, exchange.url).login(exchange)
+    contract_id = f"CON.F.US.{symbol_id}.{'F27' if symbol_id == 'CLE' else 'Z26'}"
+    asked = BARS | {"contractId": contract_id, "startTime": "2026-11-20T00:00:00Z", "limit": 20_000}
+    found = (await client.ok("History/retrieveBars", **asked))["bars"]
+    assert (len(found), found[0]["t"]) == (HISTORY_MIN, "2026-11-23T14:59:00+00:00")
+    hours = (await client.ok("History/retrieveBars", **(asked | {"unit": 3})))["bars"]
+    assert sum(bar["v"] for bar in hours) == sum(bar["v"] for bar in found)
+    clock.at_ns += 20 * 3_600 * SECOND_NS  # no more than a day is kept of it, as of what the exchange has seen itself
+    left = (await client.ok("History/retrieveBars", **(asked | {"endTime": "2026-11-25T00:00:00Z"})))["bars"]
+    assert left == found[: BARS_KEPT_MIN - 20 * 60]
+
+
+async def test_where_the_exchange_closes_its_past_has_no_bars_of_closed_hours(network: Network, start: Start) -> None:
+    exchange = await start(hours=Hours.EXCHANGE)
+    client = await Client(network, exchange.url).login(exchange)
+    asked = BARS | {"startTime": "2026-11-20T00:00:00Z", "limit": 20_000}
+    found = (await client.ok("History/retrieveBars", **asked))["bars"]
+    assert found[-1]["t"] == "2026-11-22T23:00:00+00:00"  # Sunday, 17:00 in Chicago
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ordergate.errors import StartRefused, StoreUnavailable
 from ordergate.exchange.accounts import Account, Fill, Position
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 from ordergate.exchange.listing import known_contract
-from ordergate.exchange.market import Bar, opening
+from ordergate.exchange.market import Bar, Walk
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.orders import Order
 from ordergate.exchange.sqlite import SqliteStore
@@ -55,7 +55,7 @@ HELD = Position(
     cost_usd=Decimal("15.000001"),
     average_ticks=Decimal(-4) / 3,
 )
-MARKET = opening(known_contract(MES), 1, 0, "2026-11-23")
+MARKET = Walk(1).opening(known_contract(MES), 0, "2026-11-23")
 QUOTE = Quote(bid=1, ask=2, last=1, bid_size=5, ask_size=5, ask_taken=3)
 COUNTERS = Counters(order_id=11, fill_id=21, position_id=31)
 BARS_KEPT_MIN = 3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ordergate.errors import StartRefused, StoreUnavailable
 from ordergate.exchange.accounts import Fill
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
-from ordergate.exchange.market import walk
+from ordergate.exchange.market import Walk
 from ordergate.exchange.models import (
     BracketRequest,
     CloseRequest,
@@ -419,7 +419,7 @@ actions = st.lists(places() | changes_and_closes() | st.just(stepped), min_size=
 
 def seeded(store: Store, clock: SetClock, told: list[Event], **settings: Any) -> Venue:
     chosen = ExchangeSettings(symbols=("MES", "MNQ"), **settings)
-    return Venue(chosen, store, clock, walk(chosen.seed), told.extend)
+    return Venue(chosen, store, clock, Walk(chosen.seed), told.extend)
 
 
 def assert_adds_up(venue: Venue, store: Store) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,14 +14,17 @@ import msgspec
 from ordergate import app
 from ordergate.config import Settings
 from ordergate.core.account import Group
+from ordergate.core.limits import Limits
 from ordergate.engine.recovery import recover
+from ordergate.exchange.recording import Recording
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.memory import MemoryNetwork
-from tests.simulation.virtual_time import VirtualClock
+from tests.simulation.virtual_time import START_NS, VirtualClock
 
+_exact = msgspec.json.Decoder(float_hook=Decimal)
 MICROS = ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
 
 
@@ -38,6 +42,7 @@ class SimulatedDesk:
         self.network = network
         self.journal = journal
         self.at = at
+        self._token = ""
 
     async def get(self, path: str) -> Any:
         answer = await self.network.request("GET", f"{self.at.web}{path}", timeout_s=10)
@@ -50,23 +55,53 @@ class SimulatedDesk:
         answer = await self.network.request("POST", f"{self.at.web}{path}", headers=headers, body=data, timeout_s=10)
         return answer.status, msgspec.json.decode(answer.body)
 
+    async def venue(self, path: str, **body: object) -> Any:
+        """A call at the exchange itself, as another client with the same login makes it."""
+        headers = {"content-type": "application/json"}
+        if path != "Auth/loginKey":
+            if not self._token:
+                login = await self.venue("Auth/loginKey", userName=self.at.user_name, apiKey=self.at.api_key)
+                self._token = login["token"]
+            headers["authorization"] = f"Bearer {self._token}"
+        url, data = f"{self.at.gateway}/api/{path}", msgspec.json.encode(body)
+        answer = await self.network.request("POST", url, headers=headers, body=data, timeout_s=10)
+        assert answer.status == 200, (path, answer)
+        return _exact.decode(answer.body)
+
     async def state(self) -> Group:
         """The gate's state, folded again from its journal."""
         return (await recover(self.journal))[0]
 
 
 @contextlib.asynccontextmanager
-async def simulated(seed: int, **exchange: Any) -> AsyncIterator[SimulatedDesk]:
-    """A ready desk. Everything that is random follows from ``seed``."""
-    network, journal, clock = MemoryNetwork(), MemoryJournal(), VirtualClock(asyncio.get_running_loop())
-    venue = ExchangeSettings(seed=seed, symbols=MICROS, quote_interval_ms=1_000, **exchange)
-    settings = Settings(web_port=0, connection_manager_port=0, aggregator_port=0, gateway_port=0, exchange=venue)
+async def simulated(
+    seed: int,
+    *,
+    recording: Recording | None = None,
+    limits: Limits | None = None,
+    symbols: tuple[str, ...] = MICROS,
+    quote_interval_ms: int = 1_000,
+    **exchange: Any,
+) -> AsyncIterator[SimulatedDesk]:
+    """A ready desk. Everything that is random follows from ``seed``; a recording brings its own time."""
+    network, journal = MemoryNetwork(), MemoryJournal()
+    start_ns = START_NS if recording is None else recording.first_ns
+    venue = ExchangeSettings(seed=seed, symbols=symbols, quote_interval_ms=quote_interval_ms, **exchange)
+    settings = Settings(
+        web_port=0,
+        connection_manager_port=0,
+        aggregator_port=0,
+        gateway_port=0,
+        exchange=venue,
+        limits=limits or Limits(allowed_symbols=symbols),
+    )
     ports = app.Ports(
         network=network,
-        clock=clock,
+        clock=VirtualClock(asyncio.get_running_loop(), start_ns),
         journal=journal,
         used_approvals=MemoryJournal(),
         store=MemoryStore(venue.bars_kept_min),
+        recording=recording,
         emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,

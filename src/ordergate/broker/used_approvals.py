@@ -3,6 +3,9 @@
 Must never hold up a stop or a close: where the record fails, an exit goes on without it and new risk does not. The
 record is then missing after a restart, so an exit's approval from before the start counts as perhaps sent (admission).
 
+Approvals that come while a write is under way share the next one: a request waits for two syncs at most, however many
+leave at once.
+
 Invariants:
 1. When ``record`` returns True, the approval's id is found by ``load`` after any crash.
 2. ``SequenceConflict`` is never swallowed: a second connection manager writes this book, and this one must end.
@@ -34,6 +37,13 @@ class ApprovalUsed(msgspec.Struct, frozen=True):
     order_tag: str
 
 
+class _Record(msgspec.Struct):
+    """One approval that waits for its write; ``durable`` None: not written yet."""
+
+    entry: Entry
+    durable: bool | None = None
+
+
 class UsedApprovals:
     """The record, in a journal of its own."""
 
@@ -41,6 +51,7 @@ class UsedApprovals:
         self._journal = journal
         self._clock = clock
         self._seq = 0
+        self._waiting: list[_Record] = []
         self._turn = asyncio.Lock()  # each append names the seq before it
 
     async def load(self) -> list[str]:
@@ -58,12 +69,24 @@ class UsedApprovals:
     async def record(self, approval: Approval) -> bool:
         """Whether the id is durable. Raises ``SequenceConflict``."""
         body = msgspec.json.encode(ApprovalUsed(approval.approval_id, approval.order_tag))
+        mine = _Record(Entry(BOOK, self._clock.now_ns(), KIND, VERSION, body))
+        self._waiting.append(mine)
         async with self._turn:
-            entry = Entry(BOOK, self._clock.now_ns(), KIND, VERSION, body)
-            try:
-                await self._journal.append([entry], {BOOK: self._seq})
-            except JournalUnavailable as error:
-                _log.error("the record of used approvals failed", approval_id=approval.approval_id, reason=str(error))
-                return False
-            self._seq += 1
-        return True
+            if mine.durable is None:
+                await self._write_waiting()
+        return bool(mine.durable)
+
+    async def _write_waiting(self) -> None:
+        """Write all that wait as one append: they are durable together, or none is."""
+        records = self._waiting[:]
+        try:
+            await self._journal.append([record.entry for record in records], {BOOK: self._seq})
+        except JournalUnavailable as error:
+            _log.error("the record of used approvals failed", approvals=len(records), reason=str(error))
+            durable = False
+        else:
+            self._seq += len(records)
+            durable = True
+        del self._waiting[: len(records)]
+        for record in records:
+            record.durable = durable

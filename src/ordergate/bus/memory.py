@@ -67,24 +67,38 @@ class _Lane:
         self._capacity = capacity
         self._mailboxes: list[_Mailbox] = []
         self._sent = 0
-        # Senders take turns, so that none overtakes one that waits for room.
+        # Senders that must wait for room take turns, and no later one overtakes them.
+        self._waiting = 0
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
 
     async def send(self, message: bytes) -> None:
-        async with self._turn:
-            while any(mailbox.unread >= self._capacity for mailbox in _open(self._mailboxes)):
-                self._room.clear()
-                await self._room.wait()
-            self._sent += 1
-            self._mailboxes = _open(self._mailboxes)
-            for mailbox in self._mailboxes:
-                mailbox.put(self._sent, message)
+        if not self._waiting and not self._is_full():
+            self._put(message)
+            return
+        self._waiting += 1
+        try:
+            async with self._turn:
+                while self._is_full():
+                    self._room.clear()
+                    await self._room.wait()
+                self._put(message)
+        finally:
+            self._waiting -= 1
 
     def subscribe(self) -> _Mailbox:
         mailbox = _Mailbox(self._room, {})
-        self._mailboxes.append(mailbox)
+        self._mailboxes = [*_open(self._mailboxes), mailbox]
         return mailbox
+
+    def _is_full(self) -> bool:
+        return any(mailbox.unread >= self._capacity for mailbox in self._mailboxes if not mailbox.closed)
+
+    def _put(self, message: bytes) -> None:
+        self._sent += 1
+        for mailbox in self._mailboxes:
+            if not mailbox.closed:
+                mailbox.put(self._sent, message)
 
     def close(self) -> None:
         for mailbox in self._mailboxes:

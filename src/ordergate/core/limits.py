@@ -30,7 +30,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Loss limits deny at ``>=``; size and count limits deny at ``>``. Defaults are the documented ones.
 
     ``account_size_usd`` is the risk base of ``risk_percent_max``; None = the balance at the day's open.
-    ``quote_age_ms_max``: an older quote is no reference price.
+    ``quote_age_ms_max``: an older quote is no reference price. ``session_only``: new risk is denied while the exchange
+    is closed; False for a venue that never closes.
     """
 
     allowed_symbols: tuple[str, ...] = MICROS
@@ -44,3 +45,4 @@ class Limits(msgspec.Struct, frozen=True):
     risk_reward_ratio: Decimal = Decimal(2)
     quote_age_ms_max: int = 5_000
     on_daily_loss: OnDailyLoss = OnDailyLoss.FLATTEN
+    session_only: bool = False

@@ -1,4 +1,4 @@
-"""The trading day: 17:00 to 17:00 America/Chicago, named by the date on which it ends.
+"""The trading day: 17:00 to 17:00 America/Chicago, named by the date on which it ends; its session closes at 16:00.
 
 Minimal: holidays and product closes come with a calendar in a later release. Source of the hours: TopstepX help article
 8284206 as quoted in the project's API notes, 2026-11-22.
@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 CHICAGO = ZoneInfo("America/Chicago")
-_OPEN = time(17)
+_OPEN, _CLOSE = time(17), time(16)
 _SECOND_NS = 1_000_000_000
-_SATURDAY = 5
+_FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 
 
 def chicago(at_ns: int) -> datetime:
@@ -27,6 +27,16 @@ def trading_day(at_ns: int) -> str:
     while day.weekday() >= _SATURDAY:
         day += timedelta(days=1)
     return day.isoformat()
+
+
+def is_open(at_ns: int) -> bool:
+    """Whether the exchange is in session: 17:00 to 16:00, from Sunday evening to Friday afternoon."""
+    local = chicago(at_ns)
+    weekday, wall = local.weekday(), local.time()
+    if weekday == _SATURDAY:
+        return False
+    before_close, after_open = wall < _CLOSE and weekday != _SUNDAY, wall >= _OPEN and weekday != _FRIDAY
+    return before_close or after_open
 
 
 def day_open_ns(at_ns: int) -> int:

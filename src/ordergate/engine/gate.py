@@ -17,7 +17,6 @@ from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.inputs import Started
 from ordergate.core.reports import LinkReport, Report
-from ordergate.core.rules import fresh_quotes
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.quotes import QuoteBoard
@@ -75,16 +74,17 @@ class Gate:
 
     @property
     def ready(self) -> bool:
-        """Whether the first comparison with the broker is done and every allowed product has a fresh quote."""
+        """Whether the first comparison with the broker is done and every allowed product has been quoted.
+
+        However long ago: a market that is closed is not quoted again, and an order's own quote must be fresh.
+        """
         group = self.group
         compared = [
             account.reconciled_ns and not account.snapshot_since_ns and not account.unexplained
             for account in group.accounts.values()
         ]
         active = {i.symbol: i.contract_id for i in group.instruments.values() if i.active}
-        now_ns, age_ms = self._clock.now_ns(), group.limits.quote_age_ms_max
-        quoted = fresh_quotes(self._board.latest, age_ms, now_ns)
-        listed = [active.get(symbol) in quoted for symbol in group.limits.allowed_symbols]
+        listed = [active.get(symbol) in self._board.latest for symbol in group.limits.allowed_symbols]
         return group.link_up and bool(compared) and all(compared) and all(listed)
 
     async def open(self) -> None:

@@ -94,7 +94,8 @@ class Inbox:
         if not self._heap:
             self._filled.clear()
             try:
-                await asyncio.wait_for(self._filled.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._filled.wait()
             except TimeoutError:
                 return []
         return list(self._pop(most))

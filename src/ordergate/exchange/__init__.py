@@ -12,7 +12,8 @@ An order flows down this list:
     brackets.py      the children of an entry
     matching.py      orders against the market
     fills.py         what a match changes; accounts.py does the money
-    market.py        the next quote; levels.py says where each product starts
+    market.py        where quotes come from: a random walk; levels.py says where each product starts
+    replay.py        or recorded data, which recording.py reads
     turn.py          the changes of one request or step: stored first, then true, then told
     store.py         the port of the file, and its twin in memory; sqlite.py is the file
     models.py        the API's messages, enums.py its numbers; wire.py makes them from ours
@@ -21,7 +22,7 @@ An order flows down this list:
     orders.py        an order as the exchange keeps it
     hours.py         when the market is open
 
-All but server, rest, hubs, venue and the stores are pure.
+All but server, rest, hubs, venue, recording and the stores are pure.
 
 It knows nothing of the gate: it imports only ``core.contracts``, ``net``, ``clock`` and ``errors``. The specification
 is the ProjectX API notes of 2026-11-22; "section 5.4" in this folder means theirs.

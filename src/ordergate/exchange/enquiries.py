@@ -27,7 +27,8 @@ from ordergate.exchange.models import (
 )
 from ordergate.exchange.orders import Order
 from ordergate.exchange.requests import Malformed
-from ordergate.exchange.store import Store
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.store import MINUTE_NS, Store
 from ordergate.exchange.venue import Venue
 
 BARS_MAX = 20_000  # bars of one call (section 5.3)
@@ -40,7 +41,8 @@ _EVER_NS = 2**63 - 1
 class Enquiries:
     """Each method answers one endpoint."""
 
-    def __init__(self, venue: Venue, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: ExchangeSettings, venue: Venue, store: Store, clock: Clock) -> None:
+        self._settings = settings
         self._venue = venue
         self._store = store
         self._clock = clock
@@ -79,7 +81,10 @@ class Enquiries:
         unit = BarUnit(asked.unit)
         if asked.live or unit is BarUnit.SECOND:  # no live subscription (as in _subscribed); no bars below a minute
             return BarsResponse(bars=[], success=True, error_code=0)
-        minutes = self._store.bars(asked.contract_id, start_ns, end_ns)
+        kept_ns = self._clock.now_ns() - self._settings.bars_kept_min * MINUTE_NS
+        past = self._venue.history(asked.contract_id)
+        minutes = [bar for bar in past if max(start_ns, kept_ns) <= bar.start_ns < end_ns]
+        minutes += self._store.bars(asked.contract_id, start_ns, end_ns)
         market = self._venue.book.markets.get(asked.contract_id)
         if market is not None and market.bar is not None and start_ns <= market.bar.start_ns < end_ns:
             minutes.append(market.bar)

@@ -31,7 +31,7 @@ LEVELS_MAX = 10
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """The market of one contract, in ticks.
+    """The market of one contract, in ticks. A size of 0: nobody is there, and its price is the last there was.
 
     ``low`` and ``high`` are the range of the trades that the next sweep is to see, None if there are none; ``last`` is
     the last trade, however old. ``bid_taken`` and ``ask_taken`` count contracts that sweeps have taken from this quote.
@@ -100,8 +100,13 @@ def is_triggered(order: Order, quote: Quote) -> bool:
     """Whether the market has reached the price of a stop."""
     assert order.stop_ticks is not None, "a stop has a price"
     if order.side is OrderSide.BID:
-        return max(quote.bid, quote.bid if quote.high is None else quote.high) >= order.stop_ticks
-    return min(quote.ask, quote.ask if quote.low is None else quote.low) <= order.stop_ticks
+        return any(price >= order.stop_ticks for price in _seen(quote.bid, quote.bid_size, quote.high))
+    return any(price <= order.stop_ticks for price in _seen(quote.ask, quote.ask_size, quote.low))
+
+
+def _seen(touch: int, size: int, traded: int | None) -> list[int]:
+    """The prices of a touch, where somebody is there, and of the furthest trade, where there was one."""
+    return ([touch] if size else []) + ([] if traded is None else [traded])
 
 
 def _priority(order: Order) -> tuple[bool, int, int]:
@@ -116,6 +121,8 @@ def _walk(order: Order, leaves: int, quote: Quote, *, partial_fills: bool) -> li
     sign = order.side.sign
     touch, size, taken = _opposite(quote, order.side)
     limit = order.limit_ticks if order.type is OrderType.LIMIT else None
+    if not size:
+        return []
     if not partial_fills:
         crosses = limit is None or sign * (limit - touch) >= 0
         return [Match(order.order_id, leaves, touch)] if crosses and leaves else []
@@ -136,9 +143,8 @@ def _rest(order: Order, leaves: int, quote: Quote, *, partial_fills: bool) -> li
     assert order.limit_ticks is not None, "a limit has a price"
     touch, size, taken = _opposite(quote, order.side)
     traded = quote.low if order.side is OrderSide.BID else quote.high
-    reached = (touch, touch if traded is None else traded)
-    through = any(order.side.sign * (order.limit_ticks - price) > 0 for price in reached)
-    touched = touch == order.limit_ticks
+    through = any(order.side.sign * (order.limit_ticks - price) > 0 for price in _seen(touch, size, traded))
+    touched = size > 0 and touch == order.limit_ticks
     if through or (touched and not partial_fills):
         quantity = leaves
     else:
@@ -147,10 +153,10 @@ def _rest(order: Order, leaves: int, quote: Quote, *, partial_fills: bool) -> li
 
 
 def _opposite(quote: Quote, side: OrderSide) -> tuple[int, int, int]:
-    """Price, size (>= 1) and contracts taken of the touch that an order of ``side`` trades with."""
+    """Price, size (0: nobody is there) and contracts taken of the touch that an order of ``side`` trades with."""
     if side is OrderSide.BID:
-        return quote.ask, max(1, quote.ask_size), quote.ask_taken
-    return quote.bid, max(1, quote.bid_size), quote.bid_taken
+        return quote.ask, quote.ask_size, quote.ask_taken
+    return quote.bid, quote.bid_size, quote.bid_taken
 
 
 def _less(quote: Quote, side: OrderSide, quantity: int) -> Quote:

@@ -15,7 +15,9 @@ from ordergate.errors import StoreUnavailable
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
 from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs
-from ordergate.exchange.market import Market, walk
+from ordergate.exchange.market import Market, Walk
+from ordergate.exchange.recording import Recording
+from ordergate.exchange.replay import Replay
 from ordergate.exchange.rest import Rest, bearer_token
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import Store
@@ -29,15 +31,21 @@ _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # seen at
 class Exchange:
     """See the module. Everything it knows lives in ``store``; it closes what it was given only by ``close``."""
 
-    def __init__(self, settings: ExchangeSettings, store: Store, clock: Clock) -> None:
-        """Go on from what ``store`` holds. Raises ``StartRefused``."""
+    def __init__(
+        self, settings: ExchangeSettings, store: Store, clock: Clock, recording: Recording | None = None
+    ) -> None:
+        """Go on from what ``store`` holds; ``recording`` moves the contracts it is of. Raises ``StartRefused``."""
         settings.checked()
         self._settings = settings
         self._store = store
+        self._clock = clock
+        self._recording = recording
         self._hubs = Hubs(settings, self._market_of)
-        self._venue = Venue(settings, store, clock, walk(settings.seed), self._hubs.publish)
+        walk = Walk(settings.seed)
+        feed = walk if recording is None else Replay(recording, walk)
+        self._venue = Venue(settings, store, clock, feed, self._hubs.publish)
         self._sessions = Sessions(settings, store, clock)
-        self._rest = Rest(settings, self._venue, Enquiries(self._venue, store, clock), self._sessions)
+        self._rest = Rest(settings, self._venue, Enquiries(settings, self._venue, store, clock), self._sessions)
         self._server: RunningServer | None = None
         self._market_task: asyncio.Task[None] | None = None
 
@@ -88,12 +96,16 @@ class Exchange:
 
     async def _run_market(self) -> None:
         """One step every interval. A step that cannot be stored has not happened: the market stands still."""
+        is_playing = self._recording is not None
         while True:
             await asyncio.sleep(self._settings.quote_interval_ms / 1_000)
             try:
                 self._venue.step()
             except StoreUnavailable as error:
                 _log.error("market step not stored", error=str(error))
+            if is_playing and self._recording is not None and self._clock.now_ns() > self._recording.last_ns:
+                is_playing = False
+                _log.info("the recording has ended: its contracts stand still", recording=self._recording.name)
 
     async def _answer(self, request: Request) -> Response | Upgrade:
         """Every request to the port."""

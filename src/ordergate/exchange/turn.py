@@ -13,7 +13,7 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.exchange.accounts import Account, Fill, Position
-from ordergate.exchange.market import Bar, Market, Print
+from ordergate.exchange.market import Bar, Market, Moved, Print
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.orders import Order
 from ordergate.exchange.store import Changes, Store, Stored
@@ -43,7 +43,7 @@ class Book:
         self.positions = {(held.account_id, held.contract_id): held for held in positions}
         self.orders = {order.order_id: order for order in sorted(stored.orders, key=lambda order: order.order_id)}
         self.markets = {market.contract_id: market for market in stored.markets}
-        self.quotes = {contract_id: _quote(market) for contract_id, market in self.markets.items()}
+        self.quotes = {contract_id: market.quote for contract_id, market in self.markets.items()}
         self.quotes |= dict(stored.quotes)
         self.counters = stored.counters
 
@@ -128,22 +128,23 @@ class Turn:
         """Replace all markets: contracts that are not among them have none from now on."""
         self._markets = markets
 
-    def add_tick(self, tick: Tick) -> None:
-        """Move one market, and tell it. A minute that ended is kept as a bar."""
-        before, after = tick.before, tick.after
+    def move_market(self, before: Market, moved: Moved) -> None:
+        """Move one market, and tell it. Minutes that ended are kept as bars."""
+        after = moved.market
         self._markets = self._markets or dict(self._book.markets)
         self._markets[after.contract_id] = after
-        self._quotes[after.contract_id] = _quote(after)
-        if before.bar is not None and after.bar is not None and before.bar.start_ns != after.bar.start_ns:
-            self._bars.append((before.contract_id, before.bar))
-        self.events.append(tick)
+        # Without a new quote nobody has put in again what orders have taken.
+        if moved.path or before.quote != after.quote:
+            self._quotes[after.contract_id] = after.quote
+        self._bars += [(after.contract_id, bar) for bar in moved.minutes]
+        self.events.append(Tick(before, after, moved.prints))
 
     def commit(self, store: Store) -> None:
         """Store the changes, then make them true. Raises ``StoreUnavailable``, and then nothing has happened."""
         book = self._book
         markets = book.markets if self._markets is None else self._markets
         quotes = book.quotes | self._quotes
-        quotes = {name: quotes.get(name) or _quote(market) for name, market in markets.items()}
+        quotes = {name: quotes.get(name) or market.quote for name, market in markets.items()}
         taken = _taken(quotes)
         orders = sorted(self._orders.values(), key=lambda order: order.order_id)
         store.save(
@@ -177,13 +178,3 @@ class Turn:
 def _taken(quotes: dict[str, Quote]) -> dict[str, Quote]:
     """Those from which orders have taken something: the rest follow from their markets."""
     return {contract_id: quote for contract_id, quote in quotes.items() if quote.bid_taken or quote.ask_taken}
-
-
-def _quote(market: Market) -> Quote:
-    return Quote(
-        bid=market.bid,
-        ask=market.ask,
-        last=market.last,
-        bid_size=market.bid_size,
-        ask_size=market.ask_size,
-    )

@@ -9,6 +9,7 @@ Invariants:
 2. Order ids count up without a gap, rejected orders included; a bracket's children follow their entry.
 3. Same seed, same calls at the same instants: same answers, fills and prices.
 4. The market moves only in ``step``: while the process is down it stands still.
+5. Resting orders meet every quote and trade of a step in their order, not only the last.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 
 from ordergate.clock import Clock
 from ordergate.errors import StartRefused
-from ordergate.exchange import fills, hours, listing, market, matching, placing
+from ordergate.exchange import fills, hours, listing, matching, placing
 from ordergate.exchange.accounts import Account, Position
 from ordergate.exchange.brackets import children
 from ordergate.exchange.enums import (
@@ -34,13 +35,13 @@ from ordergate.exchange.enums import (
     PlaceCode,
 )
 from ordergate.exchange.listing import Contract
-from ordergate.exchange.market import Market, Move
+from ordergate.exchange.market import Bar, Feed, Market, rolled
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.models import CloseRequest, ModifyRequest, OrderRequest, PartialCloseRequest, PlaceRequest
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.exchange.store import Store
-from ordergate.exchange.turn import Book, Event, Tick, Turn
+from ordergate.exchange.turn import Book, Event, Turn
 
 FIRST_ACCOUNT_ID = 1001
 
@@ -61,7 +62,7 @@ class Venue:
         settings: ExchangeSettings,
         store: Store,
         clock: Clock,
-        move: Move,
+        feed: Feed,
         publish: Callable[[Sequence[Event]], None],
     ) -> None:
         """Go on from what ``store`` holds. Raises ``StartRefused`` for a file of another seed."""
@@ -74,7 +75,7 @@ class Venue:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._move = move
+        self._feed = feed
         self._publish = publish
         turn = Turn(self.book)
         for number in range(1, settings.account_count + 1):
@@ -201,33 +202,44 @@ class Venue:
             return Answer(PartialCloseCode.ORDER_REJECTED)
         return self._close(held, request.size)
 
+    def history(self, contract_id: str) -> Sequence[Bar]:
+        """The minutes that a market has had before it began, oldest first."""
+        market = self.book.markets.get(contract_id)
+        past = () if market is None else self._feed.history(market, listing.known_contract(contract_id))
+        return [bar for bar in past if self._settings.hours is Hours.ALWAYS or hours.is_open(bar.start_ns)]
+
     def step(self) -> None:
-        """One step of every market, if the exchange is open, and what it does to the orders."""
-        if not self.is_open:
-            return
-        now_ns = self._clock.now_ns()
+        """One step of every market that moves now, and what it does to the orders."""
+        is_open, now_ns = self.is_open, self._clock.now_ns()
         day = hours.trading_day(now_ns)
         markets = self.book.markets
         turn = Turn(self.book)
-        prices: dict[str, list[int]] = {}
-        if any(state.day != day.isoformat() for state in markets.values()):
+        if is_open and any(state.day != day.isoformat() for state in markets.values()):
             markets = self._markets_of(day)
             turn.put_markets(markets)
-        for before in list(markets.values()):
+        paths: dict[str, Sequence[Quote]] = {}
+        for before in markets.values():
             contract = listing.known_contract(before.contract_id)
-            after, prints = self._move(before, contract, now_ns, day.isoformat())
-            turn.add_tick(Tick(before, after, prints))
-            prices[before.contract_id] = [trade.price for trade in prints]
-        open_orders: dict[str, list[Order]] = {}
+            moved = self._feed.move(before, contract, now_ns, day.isoformat(), is_open=is_open)
+            if moved.market is not before:
+                turn.move_market(before, moved)
+                paths[before.contract_id] = moved.path
+        if paths:
+            self._meet(turn, paths)
+            self._commit(turn)
+
+    def _meet(self, turn: Turn, paths: Mapping[str, Sequence[Quote]]) -> None:
+        """Let resting orders meet the quotes of their contract, one after the other."""
+        waiting: dict[str, list[int]] = {}
         for order in self.book.orders.values():
-            if order.is_open:
-                open_orders.setdefault(order.contract_id, []).append(order)
-        for contract_id, orders in open_orders.items():
-            contract, quote, traded = listing.known_contract(contract_id), turn.quote(contract_id), prices[contract_id]
-            if traded:
-                quote = msgspec.structs.replace(quote, low=min(traded), high=max(traded))
-            self._match(turn, orders, contract, quote, incoming=False)
-        self._commit(turn)
+            waiting.setdefault(order.contract_id, []).append(order.order_id)
+        for contract_id, order_ids in waiting.items():
+            contract = listing.known_contract(contract_id)
+            for quote in paths.get(contract_id, ()):
+                turn.put_quote(contract_id, msgspec.structs.replace(quote, low=None, high=None))
+                orders = [found for name in order_ids if (found := turn.order(name)) is not None and found.is_open]
+                if orders:
+                    self._match(turn, orders, contract, quote, incoming=False)
 
     def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
         """Why an order is rejected, or None. ``priced`` is the order or what is wrong with its price."""
@@ -299,7 +311,7 @@ class Venue:
 
     def _markets_of(self, day: datetime.date) -> dict[str, Market]:
         """The markets to run on a trading date: active contracts, and those that an order or a position is still in."""
-        now_ns, seed = self._clock.now_ns(), self._settings.seed
+        now_ns = self._clock.now_ns()
         active = listing.listed(self._settings.symbols, day)
         held = {order.contract_id for order in self.book.orders.values()}
         held |= {contract_id for _, contract_id in self.book.positions}
@@ -310,9 +322,9 @@ class Venue:
                 continue
             earlier = [before[known] for known in before if listing.known_contract(known).product == contract.product]
             if earlier:
-                markets[name] = market.rolled(earlier[-1], name, now_ns, day.isoformat())
+                markets[name] = rolled(earlier[-1], name, now_ns, day.isoformat())
             else:
-                markets[name] = market.opening(contract, seed, now_ns, day.isoformat())
+                markets[name] = self._feed.opening(contract, now_ns, day.isoformat())
         return markets
 
     def _commit(self, turn: Turn) -> None:

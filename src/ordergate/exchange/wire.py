@@ -200,7 +200,7 @@ def prints(tick: Tick, contract: Contract) -> list[PrintModel]:
         PrintModel(
             symbol_id=contract.product.symbol_id,
             price=number(contract.price(trade.price)),
-            timestamp=instant(tick.after.moved_ns, HUB_DIGITS),
+            timestamp=instant(trade.at_ns, HUB_DIGITS),
             type=trade.side,
             volume=trade.quantity,
             contract_id=contract.contract_id,

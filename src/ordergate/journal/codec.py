@@ -23,10 +23,16 @@ from ordergate.errors import JournalDamaged
 Document = dict[str, Any]
 Lift = Callable[[Document], Document]
 
+
+def _limits_without_hours(document: Document) -> Document:
+    """Before version 2 there was no rule on the market's hours."""
+    return document | {"limits": document["limits"] | {"session_only": False}}
+
+
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {}
+VERSIONS: Mapping[str, int] = {"limits-changed": 2}
 # (kind, version) to the lift from that version to the next.
-LIFTS: Mapping[tuple[str, int], Lift] = {}
+LIFTS: Mapping[tuple[str, int], Lift] = {("limits-changed", 1): _limits_without_hours}
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 KINDS: Mapping[str, type[Event]] = {event.__struct_config__.tag: event for event in get_args(Event)}

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -73,7 +73,7 @@ class SqliteJournal:
         self._connection = connection
         self._thread = thread
         self._waiting: list[_Append] = []
-        self._commit: asyncio.Future[list[SequenceConflict | None]] | None = None
+        self._commit: Future[list[SequenceConflict | None]] | None = None
         # Why no append is taken any more; None while they are.
         self._refusal: str | None = None
         self._closed = False
@@ -118,17 +118,18 @@ class SqliteJournal:
         self._closed = True
         self._refusal = self._refusal or f"the journal {self._path} is closed"
         while self._commit is not None:
-            await asyncio.wait({self._commit})
+            await asyncio.wait({asyncio.wrap_future(self._commit)})
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown()
 
     def _start_commit(self) -> None:
         batch, self._waiting = self._waiting, []
         loop = asyncio.get_running_loop()
-        self._commit = loop.run_in_executor(self._thread, _committed, self._connection, batch)
-        self._commit.add_done_callback(lambda commit: self._answer(batch, commit))
+        # Not run_in_executor: its second future costs as much again, on the way of every order.
+        self._commit = self._thread.submit(_committed, self._connection, batch)
+        self._commit.add_done_callback(lambda commit: loop.call_soon_threadsafe(self._answer, batch, commit))
 
-    def _answer(self, batch: list[_Append], commit: asyncio.Future[list[SequenceConflict | None]]) -> None:
+    def _answer(self, batch: list[_Append], commit: Future[list[SequenceConflict | None]]) -> None:
         """Tell every caller of ``batch`` what became of its append, and commit what has come in since."""
         failure = commit.exception()
         outcomes: Sequence[BaseException | None]

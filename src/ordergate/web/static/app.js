@@ -16,7 +16,7 @@ function Prices() {
   const price = desk.price.value;
   const instrument = desk.instrument.value ?? undefined;
   return html`
-    <section class="panel prices" aria-label="Prices">
+    <section class="panel prices" aria-label="Prices" data-old=${!desk.isQuoted.value}>
       <h2>${instrument?.symbol}</h2>
       <p class="sell"><span>Bid</span> <b id="bid">${priceText(price?.bid, instrument)}</b></p>
       <p><span>Last</span> <b id="last">${priceText(price?.last, instrument)}</b></p>
@@ -27,14 +27,16 @@ function Prices() {
 
 function App() {
   return html`
-    <${Header} />
-    <${Gone} />
-    ${desk.desk.value && html`<${Banner} mode=${desk.desk.value.mode} />`}
-    <main data-status=${desk.status.value}>
-      <${Ticket} />
-      <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
-      <div class="side"><${Meters} /><${Alerts} /><${Fills} /><${Decisions} /></div>
-    </main>
+    <div data-status=${desk.status.value}>
+      <${Header} />
+      <${Gone} />
+      ${desk.desk.value && html`<${Banner} mode=${desk.desk.value.mode} />`}
+      <main>
+        <${Ticket} />
+        <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
+        <div class="side"><${Meters} /><${Alerts} /><${Fills} /><${Decisions} /></div>
+      </main>
+    </div>
   `;
 }
 

@@ -56,33 +56,26 @@ export function Orders() {
       <h2>Working orders</h2>
       ${rows.length === 0
         ? html`<p class="quiet">None.</p>`
-        : html`<div class="scroll"><table>
-            <thead>
-              <tr><th>Order</th><th>Type</th><th class="n">Price</th><th class="n">Filled</th><th>Status</th><th></th></tr>
-            </thead>
-            <tbody>${rows.toReversed().map((row) => html`<${OrderLine} key=${row.orderId} row=${row} />`)}</tbody>
-          </table></div>`}
+        : html`<ul>${rows.toReversed().map((row) => html`<${OrderLine} key=${row.orderId} row=${row} />`)}</ul>`}
     </section>
   `;
 }
 
 function OrderLine(/** @type {{row: Order}} */ { row }) {
   const instrument = desk.instruments.value.get(row.instrument);
+  const cancel = () => act("/api/cancel-order", { accountId: row.accountId, orderId: row.orderId });
   return html`
-    <tr title=${row.reason}>
-      <td class=${row.side === "BUY" ? "buy" : "sell"}>
-        ${row.side === "BUY" ? "▲" : "▼"} ${row.side} ${row.quantity} <b>${row.instrument}</b>
-      </td>
-      <td>${row.orderType.toLowerCase()}${row.source === "EXTERNAL" ? ", EXTERNAL" : ""}</td>
-      <td class="n">${priceText(row.limitPrice ?? row.stopPrice, instrument)}</td>
-      <td class="n">${row.filledQuantity} of ${row.quantity}</td>
-      <td>${row.status.replace("_", " ").toLowerCase()}</td>
-      <td>
-        <button type="button" onClick=${() => act("/api/cancel-order", { accountId: row.accountId, orderId: row.orderId })}>
-          Cancel
-        </button>
-      </td>
-    </tr>
+    <li title=${row.reason}>
+      <b class=${row.side === "BUY" ? "buy" : "sell"}>
+        ${row.side === "BUY" ? "▲" : "▼"} ${row.side} ${row.quantity} ${row.instrument}
+      </b>
+      <span>${row.orderType.toLowerCase()} <b>${priceText(row.limitPrice ?? row.stopPrice, instrument)}</b></span>
+      <span class="quiet">
+        ${row.status.replace("_", " ").toLowerCase()}${row.filledQuantity ? `, ${row.filledQuantity} filled` : ""}
+      </span>
+      ${row.source === "EXTERNAL" && html`<b class="quiet">◆ EXTERNAL</b>`}
+      <button type="button" class="end" onClick=${cancel}>Cancel</button>
+    </li>
   `;
 }
 

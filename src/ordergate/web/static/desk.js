@@ -10,8 +10,12 @@ import { batch, computed, signal } from "@preact/signals";
 
 /** @typedef {import("./rows.js").Snapshot} Snapshot */
 /** @typedef {import("./rows.js").Order} Order */
+/** @typedef {import("./rows.js").Price & {quotedMs: number}} KnownPrice `quotedMs`: when, by this page's own clock */
 
 const ALERTS_MAX = 20;
+// As the gate's own default: an older quote is no reference price.
+const PRICE_AGE_MS_MAX = 5_000;
+const LOOK_MS = 250;
 // What the ticket answers already, or the row of the order says.
 const NO_ALERT = new Set(["ORDER_DENIED"]);
 
@@ -28,7 +32,7 @@ export const orders = signal(/** @type {ReadonlyMap<string, Order>} */ (new Map(
 /** By account and fill id; the oldest first. */
 export const fills = signal(/** @type {ReadonlyMap<string, import("./rows.js").Fill>} */ (new Map()));
 export const instruments = signal(/** @type {ReadonlyMap<string, import("./rows.js").Instrument>} */ (new Map()));
-export const prices = signal(/** @type {ReadonlyMap<string, import("./rows.js").Price>} */ (new Map()));
+export const prices = signal(/** @type {ReadonlyMap<string, KnownPrice>} */ (new Map()));
 /** The newest first. */
 export const alerts = signal(/** @type {readonly import("./rows.js").Alarm[]} */ ([]));
 
@@ -46,6 +50,17 @@ export const position = computed(
     ) ?? null,
 );
 
+/** This page's own clock, looked at now and then. */
+const nowMs = signal(performance.now());
+setInterval(() => (nowMs.value = performance.now()), LOOK_MS);
+
+/** Whether the chosen instrument has a two-sided quote of now: a market that falls silent tells nothing by itself. */
+export const isQuoted = computed(() => {
+  const row = price.value;
+  if (status.value !== "live" || row === null || row.bid === null || row.ask === null) return false;
+  return nowMs.value - row.quotedMs <= PRICE_AGE_MS_MAX;
+});
+
 /** The number of the last event that the rows show. */
 let number = -1;
 
@@ -59,7 +74,7 @@ export function begin(/** @type {Snapshot} */ told) {
     orders.value = new Map(told.orders.toReversed().map((row) => [key(row.accountId, row.orderId), row]));
     fills.value = new Map(told.fills.toReversed().map((row) => [key(row.accountId, row.fillId), row]));
     instruments.value = new Map(told.instruments.map((row) => [row.symbol, row]));
-    prices.value = new Map(Object.entries(told.prices));
+    prices.value = new Map(Object.values(told.prices).map((row) => [row.symbol, known(row)]));
     if (!accounts.value.has(chosenAccount.value ?? -1)) chosenAccount.value = told.accounts[0]?.accountId ?? null;
     if (!instruments.value.has(chosenSymbol.value)) {
       const allowed = told.instruments.filter((row) => row.allowed);
@@ -103,7 +118,7 @@ export function apply(told, name, row) {
       instruments.value = new Map(instruments.value).set(row.symbol, row);
       break;
     case "price":
-      prices.value = new Map(prices.value).set(row.symbol, row);
+      prices.value = new Map(prices.value).set(row.symbol, known(row));
       break;
     case "alarm":
       if (!NO_ALERT.has(row.code)) alerts.value = [row, ...alerts.value].slice(0, ALERTS_MAX);
@@ -115,6 +130,11 @@ export function apply(told, name, row) {
 /** Whether an order may still fill. */
 export function isWorking(/** @type {Order} */ row) {
   return ["PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"].includes(row.status);
+}
+
+/** @returns {KnownPrice} */
+function known(/** @type {import("./rows.js").Price} */ row) {
+  return { ...row, quotedMs: performance.now() - row.ageMs };
 }
 
 function key(/** @type {number} */ accountId, /** @type {string | number} */ id) {

@@ -3,10 +3,8 @@
 import { signal } from "@preact/signals";
 import { ask } from "./ask.js";
 import * as desk from "./desk.js";
-import { signedUsd, tone, usd } from "./format.js";
+import { signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
-
-const PRICE_AGE_MS_MAX = 5_000;
 
 // What each mode means, in the words of the person who looks at it. The key is the server's.
 const MODES = /** @type {Record<string, {shape: string, meaning: string, banner?: string}>} */ ({
@@ -66,12 +64,12 @@ export function Header() {
           onChange=${(/** @type {any} */ event) => (desk.chosenAccount.value = Number(event.target.value))}
         >
           ${[...desk.accounts.value.values()].map(
-            (one) => html`<option value=${String(one.accountId)}>${one.name} · ${usd(one.balance)}</option>`,
+            (one) => html`<option value=${String(one.accountId)}>${one.name}</option>`,
           )}
         </select>
       </label>
       <${Lights} />
-      <div class="day">
+      <div class="day live">
         <span>Day, net</span>
         <b id="day-pnl" class=${tone(account?.dayPnl)}>${signedUsd(account?.dayPnl)}</b>
       </div>
@@ -106,19 +104,17 @@ async function leave(/** @type {"flatten" | "cancel"} */ way) {
 function Lights() {
   const isLive = desk.status.value === "live";
   const row = desk.desk.value;
-  const price = desk.price.value;
-  const isFresh = isLive && price !== null && price.ageMs <= PRICE_AGE_MS_MAX && price.bid !== null && price.ask !== null;
   return html`
     <ul class="lights" aria-label="Connections">
       <${Light} name="Gate" good=${isLive} why=${desk.statusReason.value} />
       <${Light} name="Broker" good=${isLive && row?.linkUp === true} why=${row?.linkReason ?? ""} />
-      <${Light} name="Prices" good=${isFresh} why="no fresh price of this instrument" />
+      <${Light} name="Prices" good=${desk.isQuoted.value} why="no fresh price of this instrument" />
     </ul>
   `;
 }
 
 function Light(/** @type {{name: string, good: boolean, why: string}} */ { name, good, why }) {
   return html`<li class=${good ? "good" : "bad"} title=${good ? "connected" : why}>
-    <i aria-hidden="true">${good ? "●" : "✕"}</i> ${name}<span class="quiet">: ${good ? "up" : "down"}</span>
+    <i aria-hidden="true">${good ? "●" : "✕"}</i> ${name}<span class="unseen">: ${good ? "up" : "down"}</span>
   </li>`;
 }

@@ -18,6 +18,7 @@ export function Meters() {
   const state = account.tradingState;
   return html`
     <section class="panel meters" aria-label="Limits">
+      <p class="money"><span>Balance</span> <b>${usd(account.balance)}</b></p>
       <p class="state ${state === "active" && !account.reason ? "good" : "bad"}">
         <b>${state === "active" ? (account.reason ? "✕ NO NEW RISK" : "✓ ACTIVE") : `✕ ${state.toUpperCase()}`}</b>
         ${account.reason && html` <span>${account.reason}</span>`}

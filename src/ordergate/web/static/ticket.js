@@ -25,10 +25,15 @@ const levelText = signal("");
 const stop = { enabled: signal(true), points: signal("") };
 const target = { enabled: signal(true), points: signal("") };
 const sending = signal(false);
-/** The answer to the last order, with the words of the button that sent it. */
-const answered = signal(/** @type {{words: string, answer: Answer} | null} */ (null));
-/** Orders that left and were not answered, as far as this tab knows. */
-const unanswered = new Set(/** @type {string[]} */ ([]));
+/** The last order that left from here: the words of its button, and its answer. */
+const last = signal(/** @type {{words: string, orderId: string, answer: Answer} | null} */ (null));
+/** The row of that order, which says what became of it whatever the answer was. */
+const lastRow = computed(() => {
+  const orderId = last.value?.orderId;
+  return [...desk.orders.value.values()].findLast((row) => row.orderId === orderId) ?? null;
+});
+/** Whether it is not known what became of it. */
+const isUnknown = computed(() => last.value !== null && isOpen(last.value.answer) && lastRow.value === null);
 
 // A level belongs to an instrument and a type: it is never carried over to another market.
 effect(() => {
@@ -41,14 +46,9 @@ effect(() => {
   });
 });
 
-// The order of an unanswered asking has turned up: it is not asked for again under its id.
+// Known by its answer or by its row: to ask for the same again is to ask for another one.
 effect(() => {
-  for (const row of desk.orders.value.values()) {
-    if (unanswered.delete(row.orderId)) {
-      void settle(row.orderId);
-      answered.value = { words: `Order ${row.orderId}`, answer: { success: true, orderId: row.orderId } };
-    }
-  }
+  if (last.value !== null && !isUnknown.value) void settle(last.value.orderId);
 });
 
 /** What is missing before anything can be sent; empty when nothing is. */
@@ -89,13 +89,7 @@ async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ wo
   sending.value = true;
   try {
     const orderId = await intend(body);
-    unanswered.add(orderId);
-    const answer = await ask("/api/order", { ...body, orderId });
-    answered.value = { words, answer };
-    if (!isOpen(answer)) {
-      unanswered.delete(orderId);
-      await settle(orderId);
-    }
+    last.value = { words, orderId, answer: await ask("/api/order", { ...body, orderId }) };
   } finally {
     sending.value = false;
   }
@@ -220,25 +214,21 @@ function LegField({ name, id, leg, usual }) {
   `;
 }
 
-/** What became of the last order: in the order's own words once it is known. */
+/** What became of the last order: in the words of its own row once there is one. */
 function Outcome() {
-  if (answered.value === null) return html`<div class="outcome" role="status" aria-live="polite"></div>`;
-  const { words, answer } = answered.value;
-  const row = [...desk.orders.value.values()].findLast((order) => order.orderId === answer.orderId);
-  const breaches = answer.breaches ?? [];
-  const kind = answer.success ? "good" : isOpen(answer) ? "open" : "bad";
-  const verdict = answer.success
-    ? `✓ ${row ? row.status.replace("_", " ") : "APPROVED"}`
-    : isOpen(answer)
-      ? "? UNKNOWN"
-      : breaches.length
-        ? "✕ DENIED"
-        : "✕ NOT AN ORDER";
+  if (last.value === null) return html`<div class="outcome" role="status" aria-live="polite"></div>`;
+  const { words, answer } = last.value;
+  const row = lastRow.value;
+  const breaches = row?.breaches ?? answer.breaches ?? [];
+  const state = row?.status ?? (answer.success ? "APPROVED" : breaches.length ? "DENIED" : "NOT AN ORDER");
+  const kind = isUnknown.value ? "open" : ["DENIED", "REJECTED", "NOT AN ORDER"].includes(state) ? "bad" : "good";
+  const verdict = { open: "? UNKNOWN", bad: `✕ ${state}`, good: `✓ ${state.replace("_", " ")}` }[kind];
+  const error = row ? row.reason : breaches.length ? "" : answer.error;
   return html`
     <div class="outcome ${kind}" role="status" aria-live="polite">
       <p><b>${verdict}</b> ${words}</p>
-      ${!answer.success && !breaches.length && html`<p>${answer.error}</p>`}
-      ${isOpen(answer) && html`<p>Pressing again asks for the same order, never for a second one.</p>`}
+      ${error && html`<p>${error}</p>`}
+      ${isUnknown.value && html`<p>Pressing again asks for the same order, never for a second one.</p>`}
       ${breaches.length > 0 &&
       html`<ul>
         ${breaches.map((breach) => html`<li>${breach.message} <code>${breach.code}</code></li>`)}

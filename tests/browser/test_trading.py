@@ -1,0 +1,160 @@
+"""A trader's hands on the page: what is pressed, what the exchange has of it, and what the page shows."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.sight import card, opened, section, sees_colour
+from tests.end_to_end.process import Desk, until
+
+# The lines' colours, as chart.js and style.css have them.
+POSITION, STOP, TARGET = (232, 237, 244), (255, 138, 92), (63, 208, 164)
+
+
+def test_a_bought_position_stands_with_its_stop_and_target_on_the_chart_as_the_exchange_has_them(
+    desk: Desk, page: Page
+) -> None:
+    opened(page, desk)
+    page.fill("#quantity", "2")
+    page.get_by_role("button", name="Buy 2 MES").click()
+    expect(section(page, "Order ticket")).to_contain_text("✓ FILLED Buy 2 MES market")
+    expect(card(page, "MES")).to_contain_text("▲ LONG 2 MES")
+    expect(card(page, "MES")).to_contain_text("✓ protected")
+    expect(section(page, "Fills")).to_contain_text(re.compile(r"▲ BUY 2\s*MES.*entry"))
+    expect(section(page, "Decisions")).to_contain_text("✓ APPROVED")
+
+    drawn = page.get_by_label("Lines on the chart")
+    expect(drawn).to_contain_text("LONG 2")
+    legs = until(lambda: len(rows := desk.resting()) == 2 and rows)
+    for leg in legs:
+        expect(drawn).to_contain_text(f"{leg['stopPrice'] or leg['limitPrice']:,.2f}")
+    until(lambda: [colour for colour in (POSITION, STOP, TARGET) if sees_colour(page, colour)] == [POSITION, STOP, TARGET])
+
+
+def test_a_denied_order_says_every_limit_it_breaks_and_the_exchange_never_hears_of_it(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.fill("#quantity", "11")
+    page.get_by_role("button", name="Sell 11 MES").click()
+    ticket = section(page, "Order ticket")
+    expect(ticket).to_contain_text("✕ DENIED Sell 11 MES market")
+    for code in ("MAX_ORDER_SIZE", "MAX_POSITION_SIZE"):
+        expect(ticket).to_contain_text(code)
+        expect(section(page, "Decisions")).to_contain_text(code)
+    assert desk.venue_orders() == []
+
+
+def test_what_is_no_order_is_told_before_it_can_be_sent(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.fill("#quantity", "2.5")
+    expect(section(page, "Order ticket")).to_contain_text("the quantity must be a whole number")
+    expect(page.get_by_role("button", name="Buy 2.5 MES")).to_be_disabled()
+    page.fill("#quantity", "1")
+    page.get_by_label("Limit", exact=True).check()
+    expect(section(page, "Order ticket")).to_contain_text("say the limit price")
+    page.fill("#level", "5000.10")
+    page.get_by_role("button", name="Buy 1 MES").click()
+    expect(section(page, "Order ticket")).to_contain_text("not a multiple of MES's tick")
+    assert desk.get("/api/orders") == []
+
+
+def test_a_working_order_is_shown_on_the_chart_and_cancelled(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_label("Limit", exact=True).check()
+    far_below = float(desk.get("/api/prices/MES")["bid"]) - 30
+    page.fill("#level", str(far_below))
+    page.get_by_role("button", name="Buy 1 MES").click()
+    orders = section(page, "Working orders")
+    expect(orders).to_contain_text(f"limit {far_below:,.2f}")
+    expect(page.get_by_label("Lines on the chart")).to_contain_text(f"BUY 1 limit {far_below:,.2f}")
+    orders.get_by_role("button", name="Cancel").click()
+    expect(orders).to_contain_text("None.")
+    until(lambda: desk.resting() == [])
+
+
+def test_a_position_is_closed_and_its_fill_says_what_it_earned(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_role("button", name="Buy 1 MES").click()
+    card(page, "MES").get_by_role("button", name="Close 1 MES").click()
+    expect(section(page, "Positions")).to_contain_text("Flat.")
+    expect(section(page, "Fills")).to_contain_text(re.compile(r"▼ SELL 1.*close.*\$\d"))
+    until(desk.flat_and_empty)
+
+
+def test_flatten_closes_all_and_says_so(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_role("button", name="Sell 1 MES").click()
+    expect(card(page, "MES")).to_contain_text("✓ protected")
+    page.select_option("#instrument", "MNQ")
+    page.get_by_role("button", name="Buy 1 MNQ").click()
+    expect(card(page, "MNQ")).to_contain_text("✓ protected")
+    page.get_by_role("button", name="Flatten").click()
+    expect(page.get_by_text("✓ flat")).to_be_visible()
+    expect(section(page, "Positions")).to_contain_text("Flat.")
+    until(desk.flat_and_empty)
+
+
+def test_the_legs_that_are_switched_off_are_not_placed_and_the_page_says_unprotected(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_label("Stop loss", exact=True).uncheck()
+    page.get_by_label("Take profit", exact=True).uncheck()
+    page.get_by_role("button", name="Buy 1 MES").click()
+    expect(card(page, "MES")).to_contain_text("✕ UNPROTECTED")
+    expect(card(page, "MES")).to_contain_text("stop none")
+    assert desk.resting() == []
+
+
+def test_another_instrument_brings_its_own_prices_and_leaves_no_level_behind(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_label("Stop", exact=True).check()
+    page.fill("#level", "5000")
+    page.fill("#stop", "7")
+    page.select_option("#instrument", "MYM")
+    expect(page.locator("#level")).to_have_value("")
+    expect(page.locator("#stop")).to_have_value("")
+    expect(page.get_by_role("button", name="Buy 1 MYM")).to_be_disabled()
+    asked = float(page.locator("#ask").inner_text().replace(",", ""))
+    assert abs(asked - float(desk.get("/api/prices/MYM")["ask"])) < 100
+
+
+def test_everything_can_be_done_with_the_keyboard(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.locator("#quantity").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("3")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").startswith("Buy 3 MES"):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(card(page, "MES")).to_contain_text("LONG 3")
+
+
+def test_every_mode_has_a_word_and_a_shape_of_its_own_and_what_enforces_nothing_has_a_red_banner(
+    shared_desk: Desk, page: Page
+) -> None:
+    opened(page, shared_desk)
+    modes = ("SIM", "LIVE", "SHADOW", "PASS-THROUGH", "ADVISORY")
+    shown = [page.evaluate(_RENDERED, mode) for mode in modes]
+    assert [text.split(" ", 1)[1] for text, _, _ in shown] == list(modes)
+    assert len({text[0] for text, _, _ in shown}) == len(modes)
+    banners = [banner for _, banner, _ in shown]
+    assert banners[:3] == ["", "", ""]
+    assert all(mode in banner for mode, banner in zip(modes[3:], banners[3:], strict=True))
+    assert {colour for _, _, colour in shown[3:]} == {"rgb(179, 21, 31)"}
+
+
+_RENDERED = """async (mode) => {
+    const { h, render } = await import("preact");
+    const { Badge, Banner } = await import("/static/header.js");
+    const box = document.body.appendChild(document.createElement("div"));
+    render([h(Badge, { mode }), h(Banner, { mode })], box);
+    const banner = box.querySelector(".banner");
+    return [
+        box.querySelector(".badge").textContent.trim().replace(/\\s+/g, " "),
+        banner?.textContent ?? "",
+        banner ? getComputedStyle(banner).backgroundColor : "",
+    ];
+}"""
