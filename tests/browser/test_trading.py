@@ -30,7 +30,9 @@ def test_a_bought_position_stands_with_its_stop_and_target_on_the_chart_as_the_e
     legs = until(lambda: len(rows := desk.resting()) == 2 and rows)
     for leg in legs:
         expect(drawn).to_contain_text(f"{leg['stopPrice'] or leg['limitPrice']:,.2f}")
-    until(lambda: [colour for colour in (POSITION, STOP, TARGET) if sees_colour(page, colour)] == [POSITION, STOP, TARGET])
+    until(
+        lambda: [colour for colour in (POSITION, STOP, TARGET) if sees_colour(page, colour)] == [POSITION, STOP, TARGET]
+    )
 
 
 def test_a_denied_order_says_every_limit_it_breaks_and_the_exchange_never_hears_of_it(desk: Desk, page: Page) -> None:

@@ -171,7 +171,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/api/cancel-all",
-        "Cancel every working entry; stops and targets stay.",
+        "Cancel every working order; stops, targets and closes stay.",
         Done,
         (*_ASK, 404),
         note="Never blocked by a limit. Orders that were sent before it and are not decided yet are denied SUPERSEDED.",
@@ -192,7 +192,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", "/api/accounts", "The accounts.", list[AccountRow], _READ),
     Route("GET", "/api/positions", "The positions that are held.", list[PositionRow], _READ),
-    Route("GET", "/api/orders", "Today's orders and all that work, the newest first.", list[OrderRow], _READ),
+    Route(
+        "GET",
+        "/api/orders",
+        "Entries and orders made elsewhere, the newest first; stops and targets stand with their entry.",
+        list[OrderRow],
+        _READ,
+    ),
     Route("GET", "/api/fills", "Today's fills, the newest first.", list[FillRow], _READ),
     Route("GET", "/api/prices", "The latest prices, by symbol.", dict[str, PriceRow], _READ),
     Route(
