@@ -1,8 +1,7 @@
 """The page and the HTTP API of port 3003. It listens on the loopback only and never on anything else.
 
-Reading: bare arrays of accounts, positions and orders, prices by symbol, and the event stream with its snapshot.
-Asking: see ``asking``. Every failure has the shape ``replies.Failure``; only a body that is too large is turned away
-with 413 by the network, before it is read.
+``routes`` lists what can be asked; a POST is answered by ``asking``. Every failure has the shape ``replies.Failure``; a
+body that is too large is turned away with 413 by the network, before it is read.
 
 Invariants:
 1. Every request passes ``guard`` first.
@@ -17,39 +16,26 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.errors import InputRefused
 from ordergate.net.port import Network, Request, Response, RunningServer
 from ordergate.telemetry import Step, logger
-from ordergate.web import guard, history, pages, views
+from ordergate.web import guard, history, openapi, pages, routes, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
-from ordergate.web.replies import refused, reply
+from ordergate.web.replies import JSON_HEADERS, refused, reply
 from ordergate.web.rows import PriceRow
 
 _log = logger("web")
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 65_536  # the largest command has some 500 bytes
-_PRICES = "/api/prices/"
-_OTHERS = ("/health", "/api/events", history.PATH)
 _STREAM_HEADERS = {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
 }
-
-
-class Health(msgspec.Struct, frozen=True, rename="camel"):
-    """``status``: starting (no state yet), healthy, or failed (nobody follows the gate). ``number``: the last event."""
-
-    status: str
-    service: str
-    number: int
-    link_up: bool
 
 
 class WebServer:
@@ -73,7 +59,13 @@ class WebServer:
         self._bars = history.Bars(network, connection_manager_url)
         self._asking = Asking(self._mirror, bus, clock, rng, trace)
         self._pages = pages.load()
-        self._reading: dict[str, Callable[[Group], Any]] = {
+        # What can be read without the gate's state, and what with it.
+        self._at_any_time: dict[str, Callable[[], Response]] = {
+            routes.HEALTH: self._health,
+            routes.OPENAPI: lambda: Response(200, openapi.document(), JSON_HEADERS),
+            routes.EVENTS: lambda: Response(200, headers=_STREAM_HEADERS, stream=self._mirror.stream.listen()),
+        }
+        self._rows: dict[str, Callable[[Group], Any]] = {
             "/api/accounts": lambda _: self._mirror.board.accounts(),
             "/api/positions": lambda _: self._mirror.board.positions(),
             "/api/orders": lambda _: self._mirror.board.orders(),
@@ -114,38 +106,31 @@ class WebServer:
         """One request."""
         try:
             guard.check(request)
-            return await self._post(request) if request.path in self._asking.routes else await self._get(request)
+            page = None if request.query else self._pages.get(request.path)
+            if page is not None:
+                _check_method(request, "GET")
+                return pages.answer(page, request)
+            route = routes.find(request.path)
+            _check_method(request, route.method)
+            return await self._route(route.path, request)
         except InputRefused as error:
             return refused(error)
 
-    async def _post(self, request: Request) -> Response:
-        if request.method != "POST":
-            raise _wrong_method(request)
-        guard.check_json(request)
-        return await self._asking.routes[request.path](request.body)
-
-    async def _get(self, request: Request) -> Response:
-        path = request.path
-        page = None if request.query else self._pages.get(path)
-        symbol = path.removeprefix(_PRICES) if path.startswith(_PRICES) else None
-        if page is None and symbol is None and path not in self._reading and path not in _OTHERS:
-            raise InputRefused("NOT_FOUND", "there is nothing here")
-        if request.method != "GET":
-            raise _wrong_method(request)
-        if page is not None:
-            return pages.answer(page, request)
-        if path == "/health":
-            return self._health()
-        if path == "/api/events":
-            return Response(200, headers=_STREAM_HEADERS, stream=self._mirror.stream.listen())
+    async def _route(self, path: str, request: Request) -> Response:
+        """The answer of the route ``path``."""
+        if request.method == "POST":
+            guard.check_json(request)
+            return await self._asking.routes[path](request.body)
+        if path in self._at_any_time:
+            return self._at_any_time[path]()
         group = self._mirror.group
         if group is None:
             raise InputRefused("STARTING", "the gate's state is not known; try again in a moment")
-        if path == history.PATH:
+        if path == routes.BARS:
             return await self._bars.answer(group, request.query)
-        if symbol is not None:
-            return reply(self._price(symbol))
-        return reply(self._reading[path](group))
+        if path == routes.PRICE:
+            return reply(self._price(routes.symbol(request.path)))
+        return reply(self._rows[path](group))
 
     def _prices(self) -> dict[str, PriceRow]:
         return self._mirror.board.prices(self._clock.now_ns())
@@ -160,7 +145,7 @@ class WebServer:
         group = self._mirror.group
         status = "failed" if self._following.done() else "starting" if group is None else "healthy"
         link_up = group is not None and group.link_up
-        health = Health(status, "Manual Trading Server", self._mirror.stream.number, link_up)
+        health = routes.Health(status, "Manual Trading Server", self._mirror.stream.number, link_up)
         return reply(health, 200 if status == "healthy" else 503)
 
 
@@ -169,5 +154,6 @@ def _report(following: asyncio.Task[None]) -> None:
         _log.critical("the web part no longer follows the gate", exc_info=following.exception())
 
 
-def _wrong_method(request: Request) -> InputRefused:
-    return InputRefused("METHOD_NOT_ALLOWED", f"{request.path} does not take {request.method[:16]}")
+def _check_method(request: Request, method: str) -> None:
+    if request.method != method:
+        raise InputRefused("METHOD_NOT_ALLOWED", f"{request.path} does not take {request.method[:16]}")

@@ -1,0 +1,276 @@
+"""Every route of the HTTP API, in one table: the server answers what stands here, and ``/openapi.json`` says it.
+
+The page's own files are no part of it: see ``pages``.
+
+Invariant: a path that is not in ``ROUTES`` is NOT_FOUND, and a method that is not a path's own is METHOD_NOT_ALLOWED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ordergate.broker.history import Bars
+from ordergate.errors import InputRefused
+from ordergate.web.alarms import Alarm
+from ordergate.web.asking import (
+    CancelAllBody,
+    CancelBody,
+    CloseBody,
+    FlattenBody,
+    ModifyBody,
+    OrderBody,
+    ProtectionBody,
+)
+from ordergate.web.board import Snapshot
+from ordergate.web.replies import DENIED, Done
+from ordergate.web.rows import (
+    AccountRow,
+    DeskRow,
+    FillRow,
+    InstrumentRow,
+    OrderRow,
+    PositionRow,
+    PriceRow,
+    TradingStatus,
+)
+
+HEALTH = "/health"
+OPENAPI = "/openapi.json"
+EVENTS = "/api/events"
+BARS = "/api/bars"
+PRICE = "/api/prices/{symbol}"
+_PRICES = PRICE.removesuffix("{symbol}")
+
+# What the stream tells, by the name of the event. An alarm is told once; the others are rows, whole, to be kept.
+EVENT_ROWS: Mapping[str, type[msgspec.Struct]] = {
+    "desk": DeskRow,
+    "account": AccountRow,
+    "position": PositionRow,
+    "order": OrderRow,
+    "fill": FillRow,
+    "instrument": InstrumentRow,
+    "price": PriceRow,
+    "alarm": Alarm,
+}
+
+
+class Health(msgspec.Struct, frozen=True, rename="camel"):
+    """``status``: starting (no state yet), healthy, or failed (nobody follows the gate). ``number``: the last event."""
+
+    status: str
+    service: str
+    number: int
+    link_up: bool
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """``place`` is where it stands in the request; ``kind`` is how its text is read."""
+
+    name: str
+    place: Literal["path", "query"]
+    kind: type
+    meaning: str
+    required: bool = False
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One row of ``ROUTES``.
+
+    ``answer`` is the type of the JSON that comes with each of ``statuses``, None where it is no JSON; ``failures`` are
+    the statuses that come with a ``Failure``. ``body`` is what a POST takes, ``example`` one of it, and ``answered``
+    its answer.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    summary: str
+    answer: Any
+    failures: tuple[int, ...]
+    note: str = ""
+    statuses: tuple[int, ...] = (200,)
+    body: type[msgspec.Struct] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    example: Mapping[str, object] = {}
+    answered: Mapping[str, object] = {}
+
+
+_ANY = (403, 405)
+_READ = (*_ANY, 503)
+_ASK = (*_ANY, 400, 413, 415, 503, 504)
+_MES = "CON.F.US.MES.Z26"
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/api/order",
+        "Place an order.",
+        Done,
+        (*_ASK, 409, DENIED),
+        note="instrument is a symbol, which means its active contract, or a contract id; side is BUY or SELL; "
+        "orderType is MARKET, LIMIT or STOP. Success means approved and recorded, not filled. The same orderId again "
+        "with the same content gets the same answer and places nothing; with other content it is ORDER_ID_REUSED.",
+        body=OrderBody,
+        example={
+            "instrument": "MES",
+            "side": "BUY",
+            "quantity": 2,
+            "accountId": 1001,
+            "orderId": "my-first",
+            "stopLoss": {"enabled": True, "points": 5},
+            "takeProfit": {"enabled": True, "points": 10},
+        },
+        answered={"success": True, "orderId": "my-first", "contractId": _MES},
+    ),
+    Route(
+        "POST",
+        "/api/modify-order",
+        "Change the quantity or price of a working order, or the price of a stop or target.",
+        Done,
+        (*_ASK, 404, 409, DENIED),
+        note="More risk than before is put before the rules as a new order is.",
+        body=ModifyBody,
+        example={"orderId": "my-limit", "limitPrice": 4899},
+        answered={"success": True, "orderId": "my-limit", "contractId": _MES},
+    ),
+    Route(
+        "POST",
+        "/api/cancel-order",
+        "Cancel an order.",
+        Done,
+        (*_ASK, 404, 409),
+        note="Never blocked by a limit. A stop that protects a position is not cancelled: PROTECTIVE_STOP.",
+        body=CancelBody,
+        example={"orderId": "my-limit"},
+        answered={"success": True, "orderId": "my-limit", "contractId": _MES},
+    ),
+    Route(
+        "POST",
+        "/api/update-sl-tp",
+        "Move the stop and the target of a position, to prices.",
+        Done,
+        (*_ASK, 404, 409, DENIED),
+        note="A stop farther away is new risk, put before the rules.",
+        body=ProtectionBody,
+        example={"positionId": f"1001:{_MES}", "stopLoss": 4996},
+        answered={"success": True, "orderId": "my-first", "contractId": _MES},
+    ),
+    Route(
+        "POST",
+        "/api/close-position",
+        "Close a position, or a part of it, at the market.",
+        Done,
+        (*_ASK, 404, 409),
+        note="Never blocked by a limit. Waits up to two seconds for the exit: finished and flat say how far it came.",
+        body=CloseBody,
+        example={"accountId": 1001, "instrument": "MES", "quantity": 1, "closeType": "partial"},
+        answered={"success": True, "contractId": _MES, "finished": True, "flat": False},
+    ),
+    Route(
+        "POST",
+        "/api/cancel-all",
+        "Cancel every working order; stops, targets and closes stay.",
+        Done,
+        (*_ASK, 404),
+        note="Never blocked by a limit. Orders that were sent before it and are not decided yet are denied SUPERSEDED.",
+        body=CancelAllBody,
+        example={"accountId": 1001},
+        answered={"success": True},
+    ),
+    Route(
+        "POST",
+        "/api/flatten",
+        "Cancel every order and close every position.",
+        Done,
+        (*_ASK, 404),
+        note="Never blocked by a limit. Waits up to two seconds for the exits: finished and flat say how far it came.",
+        body=FlattenBody,
+        example={"accountId": "all"},
+        answered={"success": True, "finished": True, "flat": True},
+    ),
+    Route("GET", "/api/accounts", "The accounts.", list[AccountRow], _READ),
+    Route("GET", "/api/positions", "The positions that are held.", list[PositionRow], _READ),
+    Route(
+        "GET",
+        "/api/orders",
+        "Entries and orders made elsewhere, the newest first; stops and targets stand with their entry.",
+        list[OrderRow],
+        _READ,
+    ),
+    Route("GET", "/api/fills", "Today's fills, the newest first.", list[FillRow], _READ),
+    Route("GET", "/api/prices", "The latest prices, by symbol.", dict[str, PriceRow], _READ),
+    Route(
+        "GET",
+        PRICE,
+        "The latest price of one symbol.",
+        PriceRow,
+        (*_READ, 404),
+        parameters=(Parameter("symbol", "path", str, "As in instruments.", required=True),),
+    ),
+    Route("GET", "/api/instruments/active", "The contracts that can be traded now.", list[InstrumentRow], _READ),
+    Route(
+        "GET",
+        "/api/trading-status",
+        "Whether an exit is under way, and whether risk can be added.",
+        TradingStatus,
+        _READ,
+    ),
+    Route(
+        "GET",
+        BARS,
+        "Bars of a contract, the oldest first.",
+        Bars,
+        (*_READ, 400),
+        parameters=(
+            Parameter(
+                "symbol", "query", str, "A symbol, which means its active contract, or a contract id.", required=True
+            ),
+            Parameter("unitMinutes", "query", int, "Minutes of a bar, 1 to 60; 1 if left out."),
+            Parameter("count", "query", int, "How many at most, 1 to 1500; 300 if left out."),
+        ),
+    ),
+    Route(
+        "GET",
+        "/api/snapshot",
+        "Everything at one event number.",
+        Snapshot,
+        _READ,
+        note="The events after this number are what a follower of the stream applies to it.",
+    ),
+    Route(
+        "GET",
+        EVENTS,
+        "The event stream: every change, numbered, as server-sent events.",
+        None,
+        _READ,
+        note="Listen first, then ask for the snapshot, then apply the events with higher numbers. Each event has an id "
+        "(its number), an event (its name) and data (one JSON row, whole). Numbers have no gaps: after a gap, or when "
+        "the connection ends, begin again from a snapshot. A comment line comes at least every second.",
+    ),
+    Route(
+        "GET",
+        HEALTH,
+        "Whether this server knows the gate's state.",
+        Health,
+        _ANY,
+        note="200 while healthy, else 503, with the same body.",
+        statuses=(200, 503),
+    ),
+    Route("GET", OPENAPI, "This document.", dict, _ANY),
+)
+_BY_PATH = {route.path: route for route in ROUTES}
+
+
+def find(path: str) -> Route:
+    """The route of a request's path. Raises ``InputRefused``."""
+    route = _BY_PATH.get(PRICE if path.startswith(_PRICES) else path)
+    if route is None:
+        raise InputRefused("NOT_FOUND", "there is nothing here")
+    return route
+
+
+def symbol(path: str) -> str:
+    """What stands for ``{symbol}`` in a path of ``PRICE``."""
+    return path.removeprefix(_PRICES)

@@ -1,0 +1,156 @@
+"""Writes what the documentation takes from the code: ``python -m tools.reference``.
+
+``docs/settings.md`` is made whole. In the other pages it fills the parts between ``<!-- made: NAME -->`` and
+``<!-- end -->``; what stands around them is written by hand.
+"""
+# ruff: noqa: INP001 - a folder of scripts, not a package
+
+from __future__ import annotations
+
+import ast
+import enum
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ordergate.config import SETTINGS, Setting
+from ordergate.core import rules
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
+from ordergate.core.instrument import Instrument
+from ordergate.core.limits import MICROS
+from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
+from ordergate.web.routes import ROUTES
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SETTINGS_PAGE = DOCS / "settings.md"
+
+_PART = re.compile(r"(<!-- made: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_CODE = re.compile(r"[A-Z]+(_[A-Z]+)+|[A-Z]{5,}")
+
+_SETTINGS_INTRO = """\
+# Settings
+
+Made by `python -m tools.reference` from the table in `src/ordergate/config.py`.
+
+- A flag wins over the environment, the environment over the file, the file over the default.
+- The file is read only if it is named: `--config PATH`, or `ORDERGATE_CONFIG=PATH`. `config/ordergate.toml` holds every
+  key at its default.
+- An unknown key of the file is refused, and so is an unknown `ORDERGATE_*` variable. Every mistake of every source is
+  told at once, and nothing starts.
+- Variables without `ORDERGATE_` are those of the documented system, with the same meaning. Both names of one setting
+  may be set only to the same value.
+- `ORDERGATE_APPROVAL_KEY` is read too: the key that signs approvals, at least 32 characters. Without it, a key is made
+  at the first start and kept in the state directory.
+"""
+
+
+def settings_page() -> str:
+    """``docs/settings.md``."""
+    lines = [_SETTINGS_INTRO]
+    section = ""
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            lines.append(f"## [{section}]\n")
+        lines += [f"### {setting.key}\n", *_setting(setting), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def filled(page: str) -> str:
+    """A page with its made parts made anew."""
+    return _PART.sub(lambda part: part[1] + _PARTS[part[2]]() + part[3], page)
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made, whole or in parts, as it has to be."""
+    others = [path for path in sorted(DOCS.rglob("*.md")) if path != SETTINGS_PAGE]
+    made = {path: filled(path.read_text(encoding="utf-8")) for path in others}
+    return made | {SETTINGS_PAGE: settings_page()}
+
+
+def _setting(setting: Setting) -> Iterator[str]:
+    allowed = setting.kind.allowed
+    default = "none" if setting.default is None else f"`{_written(setting.default)}`"
+    yield f"{setting.meaning}\n"
+    yield f"- {allowed[0].upper()}{allowed[1:]}."
+    yield f"- Default {default}: {setting.reason}"
+    yield f"- Also {', '.join(f'`{name}`' for name in [setting.option] * setting.flag + list(setting.variables))}."
+
+
+def _written(value: object) -> str:
+    """A default as it is written in a variable."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(_written(item) for item in value)
+        case enum.Enum():
+            return str(value.value)
+        case _:
+            return str(value)
+
+
+def _rules() -> str:
+    """The rules in their order, each with its definition, the settings it reads and the codes it denies with."""
+    keys = {setting.field: setting.key for setting in SETTINGS}
+    rows = []
+    for number, rule in enumerate(rules.RULES, start=1):
+        assert rule.__doc__ is not None
+        tree = ast.parse(inspect.getsource(rule)).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        names = [f"limits.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        settings = sorted({f"`{keys[name]}`" for name in names if name in keys})
+        words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        codes = dict.fromkeys(f"`{word}`" for word in words if isinstance(word, str) and _CODE.fullmatch(word))
+        meaning = " ".join(rule.__doc__.split())
+        rows.append([str(number), rule.__name__, meaning, ", ".join(settings), ", ".join(codes)])
+    return _table(["", "Rule", "What it looks at", "Settings", "Codes"], rows)
+
+
+def _defaults() -> str:
+    """What the default distances are in dollars, for one contract of each micro."""
+    rows = []
+    for symbol in MICROS:
+        product = PRODUCT_BY_SYMBOL[symbol]
+        size, value, fee = product.tick_size, product.tick_value_usd, product.fee_usd
+        contract = Instrument(symbol, symbol, symbol, size, value, fee)
+        distances = (contract.stop_ticks_default, contract.stop_ticks_min, contract.stress_ticks)
+        dollars = [f"{contract.price(ticks):f} pt = ${contract.money(ticks, 1):,.2f}" for ticks in distances]
+        rows.append([symbol, f"{size} = ${value:.2f}", *dollars, f"${fee:.2f}"])
+    head = (contract.stop_ticks_default, contract.stop_ticks_min, contract.stress_ticks)
+    names = ("Default stop", "Smallest stop", "Stress move")
+    columns = [f"{name}, {ticks} ticks" for name, ticks in zip(names, head, strict=True)]
+    return _table(["", "Tick", *columns, "Fee a side"], rows)
+
+
+def _codes() -> str:
+    """Which status comes with which codes."""
+    statuses = sorted({*STATUS.values(), BAD_INPUT, DENIED})
+    rows = []
+    for status in statuses:
+        codes = ", ".join(f"`{code}`" for code, its_status in sorted(STATUS.items()) if its_status == status)
+        if status == BAD_INPUT:
+            codes = "Every other code: bad input. `field` names what is wrong"
+        if status == DENIED:
+            codes = "Denied: the code of the first rule that denies. [The rules](decision.md#the-rules-in-their-order)"
+        rows.append([str(status), codes])
+    return _table(["Status", "Codes"], rows)
+
+
+def _routes() -> str:
+    """Every route."""
+    return _table(["", "Path", ""], [[route.method, f"`{route.path}`", route.summary] for route in ROUTES])
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+_PARTS = {"codes": _codes, "defaults": _defaults, "routes": _routes, "rules": _rules}
+
+
+if __name__ == "__main__":
+    for path, page in pages().items():
+        path.write_text(page, encoding="utf-8", newline="\n")
