@@ -149,7 +149,7 @@ def alike(said: Any, real: Any, name: str = "") -> bool:
         same_names = said == {} or (isinstance(real, dict) and said.keys() == real.keys())
         return same_names and isinstance(real, dict) and all(alike(said[key], real[key], key) for key in said)
     if isinstance(said, list):
-        return isinstance(real, list) and all(any(alike(row, other) for other in real) for row in said)
+        return isinstance(real, list) and len(real) >= len(said) and all(map(alike, said, real))
     if isinstance(said, str):
         # Times, contracts and ids differ in their digits alone.
         return isinstance(real, str) and re.sub(r"\d+", "0", said) == re.sub(r"\d+", "0", real)
