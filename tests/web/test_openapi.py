@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ordergate.broker.history import Bar, Bars
+from ordergate.broker.bars import Bar, Bars
 from ordergate.core.rules import RULES
 from ordergate.net.port import Request, Response
 from ordergate.web.openapi import document

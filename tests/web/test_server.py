@@ -73,7 +73,7 @@ async def test_health_tells_where_the_stream_stands_and_whether_the_broker_is_se
     assert (await at.get("/api/accounts"))[0]["linkUp"] is False
 
 
-@pytest.mark.parametrize("path", [*READING, *ASKING, "/", "/static/app.js", "/nothing"])
+@pytest.mark.parametrize("path", [*READING, *ASKING, "/", "/openapi.json", "/static/app.js", "/nothing"])
 @pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "null"}, {"origin": "http://evil.example"}])
 def test_every_route_refuses_a_foreign_host_and_a_foreign_origin(path: str, headers: dict[str, str]) -> None:
     async def main() -> None:
@@ -103,7 +103,7 @@ def test_every_command_has_to_come_as_json_by_post(path: str) -> None:
 
 @at_a_desk
 async def test_reading_is_by_get_and_what_is_not_there_is_not_found_in_the_one_shape_of_failure(at: Desk) -> None:
-    for path in (*READING, "/", "/static/app.js"):
+    for path in (*READING, "/", "/openapi.json", "/static/app.js"):
         status, answer = await at.call("POST", path, {})
         assert (status, answer["code"]) == (405, "METHOD_NOT_ALLOWED")
     for path in ("/api", "/api/nothing", "/api/orders/", "/../etc/passwd"):

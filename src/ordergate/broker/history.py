@@ -6,10 +6,10 @@ Must never invent: a time without trades has no bar, and what the broker does no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 import msgspec
 
+from ordergate.broker.bars import Bar, Bars
 from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.rest import Passage
@@ -29,25 +29,6 @@ _MINUTE_NS = 60_000_000_000
 _PASSAGE = Passage(exits=False, wait_s=2.0)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
-
-
-class Bar(msgspec.Struct, frozen=True):
-    """The trades of one bar that begins at ``time`` (ISO 8601, UTC)."""
-
-    time: str
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: int
-
-
-class Bars(msgspec.Struct, frozen=True, rename="camel"):
-    """The oldest first; the last one may still be under way."""
-
-    contract_id: str
-    unit_minutes: int
-    bars: tuple[Bar, ...]
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ordergate.broker.history import Bars
+from ordergate.broker.bars import Bars
 from ordergate.errors import InputRefused
 from ordergate.web.alarms import Alarm
 from ordergate.web.asking import (
