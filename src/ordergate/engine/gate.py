@@ -17,6 +17,7 @@ from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.inputs import Started
 from ordergate.core.reports import LinkReport, Report
+from ordergate.core.rules import fresh_quotes
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.quotes import QuoteBoard
@@ -74,9 +75,9 @@ class Gate:
 
     @property
     def ready(self) -> bool:
-        """Whether the first comparison with the broker is done and every allowed product has been quoted.
+        """Whether the first comparison with the broker is done and every allowed product has a fresh quote.
 
-        However long ago: a market that is closed is not quoted again, and an order's own quote must be fresh.
+        However old where the exchange closes: then it quotes nothing, and what is sent now is denied for that.
         """
         group = self.group
         compared = [
@@ -84,7 +85,10 @@ class Gate:
             for account in group.accounts.values()
         ]
         active = {i.symbol: i.contract_id for i in group.instruments.values() if i.active}
-        listed = [active.get(symbol) in self._board.latest for symbol in group.limits.allowed_symbols]
+        now_ns, limits = self._clock.now_ns(), group.limits
+        latest = self._board.latest
+        quoted = latest if limits.session_only else fresh_quotes(latest, limits.quote_age_ms_max, now_ns)
+        listed = [active.get(symbol) in quoted for symbol in limits.allowed_symbols]
         return group.link_up and bool(compared) and all(compared) and all(listed)
 
     async def open(self) -> None:
