@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis searches.
+"""What all tests share: how hypothesis searches, and one line that says why tests were skipped.
 
 ``ci`` (the default) tries the same examples every time, so that a failure is the change's and not the day's.
 ``HYPOTHESIS_PROFILE=thorough`` looks further, and differently each time; the blob it prints repeats what it found.
@@ -7,9 +7,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None, max_examples=50)
 settings.register_profile("thorough", print_blob=True, deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
