@@ -2,7 +2,7 @@
 # test   run the tests                                                        make test ARGS="-m slow"
 # check  format, lint, types, import contracts
 # bench  run the benchmarks against their budgets
-# vendor copy the page's libraries anew, after a change in package.json
+# vendor, screenshots   copy the page's libraries anew, after a change in package.json; picture the page for docs/
 # clean  remove all that these verbs made
 # .venv  made, updated or repaired by each verb that needs it; another interpreter: make clean test PYTHON=python3.13
 
@@ -17,7 +17,7 @@ BROKEN = $(shell { test "$$(cat .venv/stamp)" = "$$(pwd -P)" && .venv/bin/python
 TOO_OLD = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo too old)
 NO_VENV = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo no venv)
 
-.PHONY: run test check bench vendor clean .venv broken
+.PHONY: run test check bench vendor screenshots clean .venv broken
 
 run: .venv/stamp
 	@.venv/bin/ordergate demo $(ARGS)
@@ -33,7 +33,7 @@ check: .venv/stamp-dev
 bench: .venv/stamp
 	.venv/bin/python -m bench $(ARGS)
 
-vendor: .venv/stamp
+vendor screenshots: .venv/stamp-dev
 	.venv/bin/python -m tools.$@
 
 clean:
