@@ -2,7 +2,7 @@
 # test   run the tests                                                        make test ARGS="-m slow"
 # check  format, lint, types, import contracts
 # bench  run the benchmarks against their budgets
-# vendor copy the page's libraries anew, after a change in package.json; screenshots: take those in docs/ anew
+# vendor, screenshots   copy the page's libraries anew, after a change in package.json; picture the page for docs/
 # clean  remove all that these verbs made
 # .venv  made, updated or repaired by each verb that needs it; another interpreter: make clean test PYTHON=python3.13
 

@@ -20,4 +20,4 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
     for reason, count in reasons.items():
-        terminalreporter.write_line(f"{count} times {reason}")
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")

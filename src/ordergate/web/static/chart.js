@@ -67,7 +67,9 @@ export function Chart() {
         ${lines.value.map(
           (line) => html`<li class=${line.kind}>${line.name} <b>${priceText(line.price, instrument)}</b> ${line.text}</li>`,
         )}
-        <li class="credit"><a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">Chart by TradingView</a></li>
+        <li class="credit" title="TradingView Lightweight Charts, Copyright (c) 2023 TradingView, Inc.">
+          <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">Chart by TradingView</a>
+        </li>
       </ul>
     </section>
   `;
