@@ -45,7 +45,7 @@ def silent_desk(
     browser: Browser,  # noqa: ARG001 - without it no desk is started
     tmp_path: Path,
 ) -> Iterator[Desk]:
-    with running(tmp_path, "--replay", str(SILENT_MARKET), "--speed", "5") as desk:
+    with running(tmp_path, "--replay", str(SILENT_MARKET), "--speed", "50") as desk:
         yield desk
 
 
