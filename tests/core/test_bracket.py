@@ -470,3 +470,16 @@ def test_a_stop_refused_because_the_market_is_through_it_is_not_tried_again() ->
     desk.quote(MES, ASK - 45, ASK - 44)
     desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text="invalid price")
     assert len(desk.closes()) == 1, "at once"
+
+
+def test_a_refused_target_is_tried_again_but_not_in_a_loop() -> None:
+    desk = Desk()
+    desk.enter("a")
+    desk.accept(desk.stop("a").order_id)
+    desk.placed(desk.target("a").order_id, Outcome.REFUSED, text="no")
+    assert desk.legs("a", Role.TARGET) == []
+    desk.wait(4_999)
+    assert desk.legs("a", Role.TARGET) == []
+    desk.wait(1)
+    desk.accept(desk.target("a").order_id)
+    assert desk.target("a").leaves == 1

@@ -128,7 +128,7 @@ def may_close(world: World, side: Side, without: str) -> int:
     ]
     amounts += [
         (effect.order_tag, effect.terms.order_type, effect.terms.quantity)
-        for effect in (request.effect for request in world.requests)
+        for effect in (request.effect for request in world.requests if not world.is_expired(request))
         if isinstance(effect, Place) and effect.terms.side is side and not world.is_overtaken(effect.order_tag)
     ]
     brackets: dict[str, dict[OrderType, int]] = {}

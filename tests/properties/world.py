@@ -161,11 +161,15 @@ class World:
         if isinstance(request.effect, Place | Modify) and self.is_overtaken(request.effect.order_tag):
             self.broker.perform(request.effect, Outcome.REFUSED, made=False)
             return
-        if self.desk.now_ns - request.since_ns > APPROVAL_NS and isinstance(request.effect, Place | Modify):
+        if self.is_expired(request):
             self.broker.perform(request.effect, Outcome.NOT_SENT, made=False)
             return
         outcome, made = (Outcome.DONE, True) if honest else self._fate(request.effect)
         self.broker.perform(request.effect, outcome, made=made)
+
+    def is_expired(self, request: Request) -> bool:
+        """Whether its approval is too old to be sent on."""
+        return isinstance(request.effect, Place | Modify) and self.desk.now_ns - request.since_ns > APPROVAL_NS
 
     def is_overtaken(self, tag: str) -> bool:
         """Whether a leg of the same bracket has filled, unknown to the gate: one that cancels the other refuses it."""

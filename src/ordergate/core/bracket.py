@@ -82,8 +82,8 @@ def still_to_cover(account: Account, contract_id: str) -> int:
     """Contracts for which a leg has yet to be asked for: one was refused, or is resized in a moment (>= 0)."""
     missing = 0
     for bracket in brackets(account):
-        promised_ = bracket.entry.protection
-        if bracket.entry.terms.contract_id == contract_id and (promised_.stop or promised_.target):
+        protection = bracket.entry.protection
+        if bracket.entry.terms.contract_id == contract_id and (protection.stop or protection.target):
             sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
             missing += max(0, bracket.held - max(sizes))
     return missing
@@ -109,7 +109,8 @@ def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
     stop, target = entry.protection.stop, entry.protection.target
-    due = draft.account(entry.terms.account_id).timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns
+    timers = draft.account(entry.terms.account_id).timers
+    due = timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
     elif not stops:
@@ -120,6 +121,8 @@ def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
         _end(draft, targets, "nothing left to take profit on")
     elif targets:
         _shape(draft, entry, targets, held, target_level(entry, target), due=due)
+    elif timers.get(f"target:{entry.order_id}", 0) > draft.at_ns:
+        return  # one was refused a moment ago
     elif stop is None or any(leg.status is Status.WORKING for leg in stops):
         draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
 

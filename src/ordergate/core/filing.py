@@ -17,7 +17,7 @@ from ordergate.core.timing import RESIZE_GAP_NS
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_AN_ORDER = ("order", "cancel", "change", "fills", "leg")
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "leg", "target")
 
 
 def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:

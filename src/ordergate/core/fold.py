@@ -29,7 +29,10 @@ from ordergate.core.timing import (
     SNAPSHOT_WAIT_NS,
     STOP_DOUBT_READ_NS,
     STOP_RETRY_NS,
+    TARGET_RETRY_NS,
 )
+
+_REFUSED = (Trigger.REJECT, Trigger.PROVE_ABSENT)
 
 
 def evolve(group: Group, event: e.Event) -> Group:
@@ -199,7 +202,10 @@ def _modify_refused(account: Account, order: Order, event: e.ModifyRefused) -> A
 def _end(account: Account, order: Order, trigger: Trigger, at_ns: int, reason: str) -> Account:
     """A terminal fact about an order: its timers and what was under way end with it."""
     order = replace(step(order, trigger, at_ns), reason=reason, change=None)
-    return put(leg_timer(ended(account, order), order, at_ns), order)
+    account = leg_timer(ended(account, order), order, at_ns)
+    if order.role is Role.TARGET and order.parent_id in account.orders and trigger in _REFUSED:
+        account = timer(account, f"target:{order.parent_id}", at_ns + TARGET_RETRY_NS)
+    return put(account, order)
 
 
 def _exit(account: Account, event: e.ExitStarted | e.ExitAdvanced | e.ExitFinished) -> Account:

@@ -34,3 +34,5 @@ REFUSALS_DOUBLED_MAX = 6
 # After a refused stop, the next try: long enough for the market to pass a rejected price, short for a naked position.
 STOP_RETRY_NS = 500 * _MS
 STOP_ATTEMPTS = 3
+# After a refused target: nothing is unprotected without it, and what was refused once mostly is again.
+TARGET_RETRY_NS = 5_000 * _MS
