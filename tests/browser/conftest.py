@@ -17,8 +17,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.chromium import DESK, PHONE, chromium, executable, watched
 from tests.end_to_end.process import Desk, running
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-ARTEFACTS = ROOT / ".artefacts/browser"
+ARTEFACTS = Path(__file__).resolve().parent.parent.parent / ".artefacts/browser"
 MISSING = "browser tests need Chromium or Chrome: none is on the PATH, and ORDERGATE_BROWSER names none"
 
 

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser.conftest import ARTEFACTS, ROOT
+from tests.browser.conftest import ARTEFACTS
 from tests.browser.sight import card, opened, section
 from tests.end_to_end.process import Desk, running
 
 # The issue's figure is for the person who looks: from the server's end to grey prices.
 GONE_MS = 2_000
-SILENT_MARKET = ROOT / "tests/exchange/es-open.csv"  # a few quotes, and then no more
+SILENT_MARKET = """ts_ns,kind,bid,bid_size,ask,ask_size,price,size,aggressor
+1703545200000000000,quote,4800.0,4,4800.25,7,,,
+1703545202000000000,quote,4800.25,4,4800.5,7,,,
+"""
 
 
 @pytest.fixture
@@ -45,7 +48,9 @@ def silent_desk(
     browser: Browser,  # noqa: ARG001 - without it no desk is started
     tmp_path: Path,
 ) -> Iterator[Desk]:
-    with running(tmp_path, "--replay", str(SILENT_MARKET), "--speed", "50") as desk:
+    recording = tmp_path / "silent.csv"
+    recording.write_text(SILENT_MARKET)
+    with running(tmp_path, "--replay", str(recording)) as desk:
         yield desk
 
 
@@ -100,6 +105,7 @@ def test_a_server_that_hangs_is_seen_as_gone_though_its_connection_stands(
 def test_a_market_that_falls_silent_looks_old_though_the_server_is_there(silent_desk: Desk, page: Page) -> None:
     opened(page, silent_desk)
     expect(page.locator("#bid")).to_contain_text(".")
+    page.wait_for_selector(".prices[data-old=false]")
     page.wait_for_selector(".prices[data-old=true]")
     expect(page.get_by_label("Connections")).to_contain_text("✕ Prices: down")
     expect(page.locator("[data-status=live]")).to_be_visible()
