@@ -343,7 +343,7 @@ def test_entries_hang_no_more_than_a_lane_wide_and_an_exit_does_not_wait_behind_
 
         desk.broker.script[PLACE] = hang
         async with desk.open():
-            for _ in range(20):
+            for _ in range(WIDTH + 10):
                 await desk.send(desk.approved())
             await asyncio.sleep(1)
             assert desk.broker.count(PLACE) == WIDTH
