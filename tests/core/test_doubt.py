@@ -58,6 +58,62 @@ def test_a_stop_in_doubt_after_a_restart_is_replaced_within_half_a_second_of_rea
     assert desk.stop("a").order_id != stop
 
 
+def test_a_target_in_doubt_after_a_restart_holds_up_a_flatten_for_half_a_second_of_reads() -> None:
+    """Seen in the browser test of a killed server: the flatten ended NOT FLAT after three rounds."""
+    desk = Desk()
+    desk.enter("a", quantity=2)
+    stop = desk.stop("a").order_id
+    desk.accept(stop)
+    target = desk.target("a").order_id
+    restart(desk)
+    desk.feed(LinkReport(up=True))
+    desk.looked_up(target)
+    desk.read_back()
+    desk.wait(300)
+    assert desk.flatten().ok
+    desk.cancelled(stop)
+    desk.forget()
+    desk.wait(200)
+    assert len(desk.asked(LookUp)) == 1
+    desk.looked_up(target)
+    assert desk.order(target).status is Status.NOT_SENT
+    (close,) = desk.closes()
+    assert (close.terms.side, close.terms.quantity) == (Side.SELL, 2)
+
+
+def test_a_target_in_doubt_whose_first_read_is_under_way_is_read_again_soon_once_it_is_in_the_way() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2)
+    stop = desk.stop("a").order_id
+    desk.accept(stop)
+    target = desk.target("a").order_id
+    desk.placed(target, Outcome.UNKNOWN)
+    desk.flatten()
+    desk.cancelled(stop)
+    desk.looked_up(target)
+    desk.forget()
+    desk.wait(500)
+    assert len(desk.asked(LookUp)) == 1
+    desk.looked_up(target)
+    assert desk.order(target).status is Status.NOT_SENT
+    desk.read_back()
+    assert len(desk.closes()) == 1
+
+
+def test_a_target_in_doubt_that_is_in_nobodys_way_is_read_as_patiently_as_any_order() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2)
+    desk.accept(desk.stop("a").order_id)
+    target = desk.target("a").order_id
+    desk.placed(target, Outcome.UNKNOWN)
+    desk.looked_up(target)
+    desk.forget()
+    desk.wait(4_900)
+    assert desk.asked(LookUp) == []
+    desk.wait(100)
+    assert len(desk.asked(LookUp)) == 1
+
+
 def test_a_restart_with_the_same_limits_says_nothing_new() -> None:
     desk = Desk()
     desk.feed(LinkReport(up=False, reason="x"))

@@ -15,7 +15,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account, Doubt, Group, RunningExit
 from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
-from ordergate.core.order import Order, Role, Trigger
+from ordergate.core.order import Order, Role, Status, Trigger
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
     CANCEL_RETRY_NS,
@@ -27,9 +27,9 @@ from ordergate.core.timing import (
     REFUSALS_DOUBLED_MAX,
     RESIZE_GAP_NS,
     SNAPSHOT_WAIT_NS,
-    STOP_DOUBT_READ_NS,
     STOP_RETRY_NS,
     TARGET_RETRY_NS,
+    URGENT_DOUBT_READ_NS,
 )
 
 _REFUSED = (Trigger.REJECT, Trigger.PROVE_ABSENT)
@@ -115,7 +115,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
     key = f"order:{order.order_id}"
     match event:
         case e.CancelWanted():
-            return put(account, replace(step(order, Trigger.WANT_CANCEL), cancel_wanted=True, reason=event.reason))
+            order = replace(step(order, Trigger.WANT_CANCEL), cancel_wanted=True, reason=event.reason)
+            return _hastened(put(account, order), order)
         case e.CancelSent():
             account = timer(account, f"cancel:{order.order_id}", event.at_ns + CANCEL_RETRY_NS)
             return put(account, replace(order, cancel_sent=order.cancel_sent + 1))
@@ -140,13 +141,14 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             order = replace(step(order, Trigger.LOSE, event.at_ns), reason=event.reason, doubt_reads=0, doubt_read_ns=0)
             return timer(put(account, order), key, event.at_ns)
         case e.LookupSent():
-            wait_ns = STOP_DOUBT_READ_NS if order.role is Role.STOP else DOUBT_READ_NS
+            wait_ns = URGENT_DOUBT_READ_NS if order.is_urgent else DOUBT_READ_NS
             change_ns = CHANGE_READ_NS if order.is_leg else DOUBT_READ_NS
             account = timer(account, f"change:{order.order_id}", event.at_ns + change_ns if order.change else None)
             account = put(account, replace(order, change_unknown=order.change is not None))
             return timer(account, key, event.at_ns + wait_ns)
         case e.LookupMissed():
-            return put(account, replace(order, doubt_reads=order.doubt_reads + 1, doubt_read_ns=event.at_ns))
+            order = replace(order, doubt_reads=order.doubt_reads + 1, doubt_read_ns=event.at_ns)
+            return _hastened(put(account, order), order)
         case e.OrderNotSent():
             return _end(account, order, Trigger.PROVE_ABSENT, event.at_ns, event.reason)
         case e.OrderCancelled():
@@ -197,6 +199,13 @@ def _modify_refused(account: Account, order: Order, event: e.ModifyRefused) -> A
     refused = order.changes_refused + 1
     order = replace(order, change=None, changes_refused=refused, reason=event.reason)
     return settled(account, order, event.at_ns)
+
+
+def _hastened(account: Account, order: Order) -> Account:
+    """The next read of an order in doubt, which may have become urgent since the last one."""
+    if order.status is not Status.IN_DOUBT or not order.is_urgent or not order.doubt_read_ns:
+        return account
+    return timer(account, f"order:{order.order_id}", order.doubt_read_ns + URGENT_DOUBT_READ_NS)
 
 
 def _end(account: Account, order: Order, trigger: Trigger, at_ns: int, reason: str) -> Account:

@@ -285,3 +285,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_leg(self) -> bool:
         return self.role in LEGS
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it is read back soon when in doubt: a stop, and a leg that has to go before an exit can close."""
+        return self.role is Role.STOP or (self.is_leg and self.cancel_wanted)

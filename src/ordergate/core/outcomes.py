@@ -10,15 +10,15 @@ from __future__ import annotations
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
-from ordergate.core.order import Order, Role, Status
+from ordergate.core.order import Order, Status
 from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
 from ordergate.core.timing import (
     CHANGE_READ_NS,
     CHANGE_READS,
     DOUBT_READ_NS,
     DOUBT_READS,
-    STOP_DOUBT_READ_NS,
-    STOP_DOUBT_READS,
+    URGENT_DOUBT_READ_NS,
+    URGENT_DOUBT_READS,
 )
 
 
@@ -101,9 +101,8 @@ def apply_lookup(draft: Draft, outcome: LookupOutcome) -> None:
 
 def _missed(draft: Draft, order: Order) -> None:
     account_id = order.terms.account_id
-    stop = order.role is Role.STOP
-    reads = _reads_without_trace(draft, order, STOP_DOUBT_READ_NS if stop else DOUBT_READ_NS)
-    if reads >= (STOP_DOUBT_READS if stop else DOUBT_READS):
+    reads = _reads_without_trace(draft, order, URGENT_DOUBT_READ_NS if order.is_urgent else DOUBT_READ_NS)
+    if reads >= (URGENT_DOUBT_READS if order.is_urgent else DOUBT_READS):
         reason = f"{order.reason}; absent from open orders and history in {reads} reads"
         draft.add(e.OrderNotSent(account_id, order.order_id, reason, draft.at_ns))
         # Its time in doubt was its wait: the next try is due at once.

@@ -6,11 +6,12 @@ _MS = 1_000_000
 
 # A place or modify without any outcome: longer than the client's own deadline (10 s), so its answer comes first.
 ANSWER_WAIT_NS = 15_000 * _MS
-# In doubt (design, section 7): new risk needs three absent reads over 10 s, a protective stop two, 500 ms apart.
+# In doubt (design, section 7): new risk needs three absent reads over 10 s, a protective stop two, 500 ms apart; and so
+# does a leg that stands in the way of an exit, which could not close while the leg may fill.
 DOUBT_READ_NS = 5_000 * _MS
 DOUBT_READS = 3
-STOP_DOUBT_READ_NS = 500 * _MS
-STOP_DOUBT_READS = 2
+URGENT_DOUBT_READ_NS = 500 * _MS
+URGENT_DOUBT_READS = 2
 # An unproven modify: of a leg it is read back twice, a second apart (an order round trip with a wide margin); of any
 # other order like an order in doubt, for until then it counts with the larger size.
 CHANGE_READ_NS = 1_000 * _MS
