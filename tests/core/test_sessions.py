@@ -24,7 +24,7 @@ HOUR_NS = 3_600 * SECOND_NS
         ("2026-11-29 16:59:59", "2026-11-30"),
         ("2026-11-29 17:00", "2026-11-30"),
         ("2026-12-31 16:59:59", "2026-12-31"),
-        ("2026-12-31 17:00", "2027-01-01"),
+        ("2026-12-31 17:00", "2027-01-04"),
         ("2027-01-01 17:00", "2027-01-04"),
     ],
 )
@@ -43,7 +43,7 @@ def test_a_trading_day_is_named_by_the_date_on_which_it_ends(at: str, day: str) 
         ("2026-03-08 12:00", "2026-03-06 17:00", "2026-03-09 17:00"),
         ("2026-03-09 16:59:59", "2026-03-06 17:00", "2026-03-09 17:00"),
         ("2026-11-01 12:00", "2026-10-30 17:00", "2026-11-02 17:00"),
-        ("2026-12-31 20:00", "2026-12-31 17:00", "2027-01-01 17:00"),
+        ("2026-12-31 20:00", "2026-12-31 17:00", "2027-01-04 17:00"),
     ],
     ids=["Monday", "Tuesday", "at the open", "Saturday", "Sunday", "spring", "Monday after", "autumn", "New Year"],
 )
@@ -80,7 +80,7 @@ def test_the_hour_that_comes_twice_is_told_apart() -> None:
     ],
 )
 def test_the_exchange_is_in_session_from_five_to_four_and_not_on_a_weekend(*, at: str, opens: bool) -> None:
-    assert is_open(instant(at)) is opens
+    assert is_open("equity", instant(at)) is opens
 
 
 def test_utc_text_has_milliseconds() -> None:
