@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.sessions import Window, chicago, ending_notice, next_open_ns, wall_ns, window, windows_around
+from ordergate.core.sessions import (
+    CLOSED_DAYS_MAX,
+    Window,
+    chicago,
+    ending_notice,
+    next_open_ns,
+    wall_ns,
+    window,
+    windows_around,
+)
 
 if TYPE_CHECKING:
     from ordergate.core.rules import Proposal
@@ -77,15 +86,19 @@ def flat_groups(limits: Limits, at_ns: int) -> tuple[str, ...]:
 
 
 def next_flat_ns(limits: Limits, after_ns: int) -> int | None:
-    """The next must-be-flat time (after ``after_ns``), None if there is none on this UTC day or the next."""
+    """The next must-be-flat time (after ``after_ns``), None if there is none, or none that the calendar knows."""
     if not limits.session_only or limits.must_be_flat is None:
         return None
     today = after_ns // _DAY_NS
-    spans = (*_flat_spans(today, limits.must_be_flat), *_flat_spans(today + 1, limits.must_be_flat))
-    return min((from_ns for _, from_ns, _ in spans if from_ns > after_ns), default=None)
+    for utc_day in range(today, today + CLOSED_DAYS_MAX):
+        spans = _flat_spans(utc_day, limits.must_be_flat)
+        due = [from_ns for _, from_ns, _ in spans if from_ns > after_ns and from_ns // _DAY_NS == utc_day]
+        if due:
+            return min(due)
+    return None
 
 
-@lru_cache(maxsize=4)  # the days that a decision and the wait for the next one look at
+@lru_cache(maxsize=16)  # the days that a decision and the wait for the next one look at
 def _flat_spans(utc_day: int, must_be_flat: time) -> tuple[tuple[str, int, int], ...]:
     """Of each window that touches a UTC day: its group, and from when until when it must be flat and trades."""
     found = []

@@ -29,7 +29,7 @@ _DAY = timedelta(days=1)
 _SATURDAY = 5
 _WARNED = timedelta(days=60)  # before the schedule ends: time enough to install a newer one
 # No closure in the schedule is longer than a weekend with a holiday on either side.
-_CLOSED_DAYS_MAX = 10
+CLOSED_DAYS_MAX = 10
 
 FIRST, LAST = date.fromisoformat(schedule.FIRST), date.fromisoformat(schedule.LAST)
 _NO_TRADE_DATE = frozenset(date.fromisoformat(day) for day in schedule.NO_TRADE_DATE)
@@ -119,7 +119,7 @@ def window(group: str, at_ns: int) -> Window | None:
 def next_open_ns(group: str, at_ns: int) -> int | None:
     """When ``group`` opens next (after ``at_ns``), None if the schedule does not say."""
     day = chicago(at_ns).date()
-    for ahead in range(_CLOSED_DAYS_MAX):
+    for ahead in range(CLOSED_DAYS_MAX):
         for span in _windows(group, day + ahead * _DAY):
             if span.opens_ns > at_ns:
                 return span.opens_ns
