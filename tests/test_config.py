@@ -10,6 +10,7 @@ import re
 import sys
 import textwrap
 import tomllib
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordergate.config import SETTINGS, Loaded, LogLevel, Setting, Settings, load
-from ordergate.core.limits import OnDailyLoss
+from ordergate.core.limits import Blackout, OnDailyLoss, OnMustBeFlat
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
 
@@ -45,6 +46,12 @@ OTHER: dict[str, tuple[str, object]] = {
     "account_size": ("50000", Decimal(50_000)),
     "default_risk_reward": ("1.5", Decimal("1.5")),
     "quote_age_ms": ("2000", 2_000),
+    "blackouts": (
+        "07:25-07:45, 2026-12-09 23:55-00:30",
+        (Blackout(time(7, 25), time(7, 45)), Blackout(time(23, 55), time(0, 30), date(2026, 12, 9))),
+    ),
+    "must_be_flat": ("14:55", time(14, 55)),
+    "on_must_be_flat": ("flatten", OnMustBeFlat.FLATTEN),
     "seed": ("42", 42),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
@@ -374,6 +381,10 @@ def as_toml(value: object) -> str:
             return f"[{', '.join(as_toml(item) for item in value)}]"
         case enum.Enum():
             return f'"{value.value}"'
+        case time():
+            return f'"{value:%H:%M}"'
+        case Blackout():
+            return f'"{value.text}"'
         case str() | Path():
             return f'"{value}"'
         case _:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ast
+import datetime
 import enum
 import inspect
 import re
@@ -87,6 +88,8 @@ def _written(value: object) -> str:
             return ",".join(_written(item) for item in value)
         case enum.Enum():
             return str(value.value)
+        case datetime.time():
+            return f"{value:%H:%M}"
         case _:
             return str(value)
 

@@ -24,7 +24,7 @@ from ordergate.bus.memory import MemoryBus
 from ordergate.clock import Clock, MarketClock, SystemClock
 from ordergate.config import Settings
 from ordergate.core.inputs import Started
-from ordergate.core.sessions import chicago
+from ordergate.core.sessions import chicago, ending_notice
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
 from ordergate.engine.writer import EmergencyNotes
@@ -151,6 +151,8 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         session_only = settings.exchange.hours is Hours.EXCHANGE
         running.push_async_callback(venue.close)
         conceal(venue.api_key)
+        if session_only and (notice := ending_notice(ports.clock.now_ns())):
+            _log.warning("the calendar of trading hours ends", notice=notice)
         await venue.start(ports.network, HOST, settings.gateway_port)
         bus = MemoryBus()
         running.callback(bus.close)

@@ -16,6 +16,7 @@ import enum
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import msgspec
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import QUANTITY_MAX
-from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.core.limits import Blackout, Limits, OnDailyLoss, OnMustBeFlat
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import ExchangeSettings, Hours
 
@@ -195,6 +196,25 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _blackouts(text: str) -> tuple[Blackout, ...]:
+    windows = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)-(\d\d:\d\d)", part.strip(), re.ASCII)
+        if found is None or found[2] == found[3]:
+            raise ValueError
+        start, end = time.fromisoformat(found[2]), time.fromisoformat(found[3])
+        windows.append(Blackout(start, end, date.fromisoformat(found[1]) if found[1] else None))
+    return tuple(windows)
+
+
+def _time(text: str) -> time | None:
+    if text.lower() == "off":
+        return None
+    if re.fullmatch(r"\d\d:\d\d", text, re.ASCII) is None:
+        raise ValueError
+    return time.fromisoformat(text)
+
+
 _PORT = Kind(_whole(0, 65_535).parse, "a port number from 0 to 65535, 0 = any free one", "PORT", (int,))
 _CONTRACTS = _whole(1, QUANTITY_MAX, "contracts")
 _DOLLARS = _amount("0.01", "1000000000", "US dollars")
@@ -202,6 +222,14 @@ _RATIO = _amount("0.1", "100", "stop distances")
 _SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
 _SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
 _PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))
+
+_TIME = Kind(_time, "a time as HH:MM, or off", "HH:MM|off", (str,))
+_BLACKOUTS = Kind(
+    _blackouts,
+    "a list of HH:MM-HH:MM for every day and YYYY-MM-DD HH:MM-HH:MM for one, which may end past midnight",
+    "WINDOW,WINDOW",
+    (list,),
+)
 
 # Section and key in the file, place in Settings, kind.
 # fmt: off
@@ -266,6 +294,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits", "quote_age_ms", "limits.quote_age_ms_max", _whole(1, 600_000, "milliseconds"),
             meaning="Age beyond which a quote is no reference price, and new risk is denied.",
             reason="an active contract is quoted several times a second; five seconds of silence is a fault."),
+    Setting("limits", "blackouts", "limits.blackouts", _BLACKOUTS,
+            meaning="Windows in Chicago time without new risk, such as those of news.",
+            reason="which news matter is the trader's to say.",
+            example='["07:25-07:45", "2026-12-09 12:55-13:30"]'),
+    Setting("limits", "must_be_flat", "limits.must_be_flat", _TIME,
+            meaning="Chicago time from which on orders that would open are denied and cancelled until the next open, "
+                    "or 15 minutes before a close that is earlier than 16:00. Only with the exchange's hours.",
+            reason="Topstep begins to flatten at 15:08."),
+    Setting("limits", "on_must_be_flat", "limits.on_must_be_flat", _one_of(OnMustBeFlat),
+            meaning="What happens to open positions at that time.",
+            reason="closing what somebody holds is for him to ask for."),
     Setting("exchange", "seed", "exchange.seed", _whole(0, 2**63 - 1), flag=True,
             meaning="Decides the simulated prices and the API key: the same seed, the same market.",
             reason="a demonstration looks the same on every machine."),

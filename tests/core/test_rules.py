@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,9 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core import rules
 from ordergate.core.commands import Leg
+from ordergate.core.hours import blackout, trading_hours
 from ordergate.core.inputs import Wake
-from ordergate.core.limits import Limits
+from ordergate.core.limits import Blackout, Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
@@ -41,7 +43,8 @@ def limited(p: Proposal, **limits: Any) -> Proposal:
 ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.trading_state: lambda p: replace(p, account=replace(p.account, can_trade=False)),
     rules.visibility: lambda p: replace(p, group=replace(p.group, link_up=False)),
-    rules.market_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
+    trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
+    blackout: lambda p: limited(p, blackouts=(Blackout(time(8), time(7, 59)),)),
     rules.superseded: lambda p: replace(p, superseded=True),
     rules.instrument_allowed: lambda p: limited(p, allowed_symbols=("MNQ",)),
     rules.order_size_min: lambda p: limited(p, order_quantity_min=2),
@@ -138,13 +141,13 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
     assert desk.codes("b") == []
 
 
-# market_hours
+# trading_hours: the tables are in test_hours.py
 @pytest.mark.parametrize(
     ("at_ns", "session_only", "codes"),
     [
-        (SATURDAY_NS, True, ["MARKET_CLOSED"]),
+        (SATURDAY_NS, True, ["OUTSIDE_TRADING_HOURS"]),
         (SATURDAY_NS, False, []),
-        (OPEN_NS - 1_000_000_000, True, ["MARKET_CLOSED"]),
+        (OPEN_NS - 1_000_000_000, True, ["OUTSIDE_TRADING_HOURS"]),
         (OPEN_NS, True, []),
     ],
 )
@@ -158,7 +161,7 @@ def test_exits_pass_a_closed_market() -> None:
     desk.hold("a", quantity=2)
     desk.now_ns = SATURDAY_NS
     desk.feed(Wake())  # the trading day rolls
-    assert desk.codes("b") == ["MARKET_CLOSED", "NO_REFERENCE_PRICE"]
+    assert desk.codes("b") == ["OUTSIDE_TRADING_HOURS", "NO_REFERENCE_PRICE"]
     assert desk.submit("c", Side.SELL).ok
     assert desk.close().ok
 

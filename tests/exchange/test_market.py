@@ -218,7 +218,7 @@ def test_minutes_become_bars_of_any_unit(unit: BarUnit, unit_number: int, count:
 def test_the_exchange_is_open_from_17_to_16_chicago_time_and_closed_on_weekends(
     *, instant: str, is_open: bool, day: str
 ) -> None:
-    assert hours.is_open(at(instant)) is is_open
+    assert hours.is_open(PRODUCT_BY_SYMBOL["MES"], at(instant)) is is_open
     assert hours.trading_day(at(instant)).isoformat() == day
 
 

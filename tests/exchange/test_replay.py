@@ -196,7 +196,9 @@ def test_the_day_opens_with_its_first_trade() -> None:
 def test_there_is_no_past_of_what_is_recorded() -> None:
     desk = Desk()
     assert desk.venue.history(MES) == []
-    assert desk.venue.history(MNQ) != []
+    assert desk.venue.history(MNQ) == [], "the exchange was closed for Christmas"
+    other = listing.known_contract(MNQ)
+    assert REPLAY.history(desk.market(MNQ), other) != []
 
 
 def test_before_the_open_quotes_are_shown_and_orders_rejected() -> None:
@@ -246,12 +248,19 @@ def test_a_limit_that_was_traded_through_between_two_steps_is_filled() -> None:
     assert desk.fills() == [(3, 19_210)]
 
 
-def test_the_trading_day_rolls_at_the_open() -> None:
+def test_a_holiday_belongs_to_the_next_trade_date() -> None:
     desk = Desk()
-    desk.go(s(-1))
-    assert {market.day for market in desk.venue.book.markets.values()} == {BEFORE}
-    desk.go(s(0))
-    assert {market.day for market in desk.venue.book.markets.values()} == {AFTER}
+    for seconds in (-1, 0, 60):
+        desk.go(s(seconds))
+        assert {market.day for market in desk.venue.book.markets.values()} == {AFTER}
+
+
+def test_the_trading_day_rolls_at_the_open() -> None:
+    desk = Desk(now_ns=s(86_397))
+    desk.go(s(86_399))
+    assert desk.market(MNQ).day == AFTER
+    desk.go(s(86_400))
+    assert desk.market(MNQ).day == "2023-12-27"
 
 
 @pytest.mark.parametrize("stopped_s", [-7, 5.12, 61])

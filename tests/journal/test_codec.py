@@ -6,6 +6,7 @@ not match any more means that journals in the field cannot be read, and the even
 
 from __future__ import annotations
 
+import datetime
 import enum
 import types
 from collections.abc import Callable
@@ -53,7 +54,10 @@ def sample_leaf(name: str, kind: Any) -> Any:
             return 2
         case _ if get_origin(kind):
             return get_args(kind)[0]
-    return {bool: weight % 2 == 0, int: -weight, str: f"the {name} é", Decimal: Decimal(weight).scaleb(-2)}[kind]
+    moment = datetime.datetime(2026, 1, 1) + datetime.timedelta(hours=weight)  # noqa: DTZ001 - wall time
+    values: dict[Any, Any] = {bool: weight % 2 == 0, int: -weight, str: f"the {name} é"}
+    values |= {Decimal: Decimal(weight).scaleb(-2), datetime.date: moment.date(), datetime.time: moment.time()}
+    return values[kind]
 
 
 def sample(kind: str) -> Event:
@@ -69,6 +73,8 @@ def events(draw: st.DrawFn) -> Event:
         str: st.text(),
         Decimal: st.decimals(allow_nan=False, allow_infinity=False),
         types.NoneType: st.none(),
+        datetime.date: st.dates(),
+        datetime.time: st.times(),
     }
 
     def leaf(_: str, kind: Any) -> Any:

@@ -122,19 +122,19 @@ def counted_usd(trades: list[dict[str, Any]]) -> tuple[Decimal, dict[str, int]]:
 
 
 async def before_the_open(desk: SimulatedDesk, trader: Trader) -> None:
-    """The gate denies new risk; an order that goes around it is rejected; the day is still the day before."""
-    assert {row["tradingDay"] for row in await desk.get("/api/accounts")} == {"2023-12-25"}
+    """The gate denies new risk; an order that goes around it is rejected; Christmas belongs to the next trade date."""
+    assert {row["tradingDay"] for row in await desk.get("/api/accounts")} == {"2023-12-26"}
     for kind in ({}, {"orderType": "LIMIT", "limitPrice": 4_700}, {"orderType": "STOP", "stopPrice": 4_900}):
         order = {"instrument": "MES", "side": "BUY", "quantity": 1, "accountId": desk.at.account_ids[0], **kind}
         status, answer = await desk.post("/api/order", order)
-        assert (status, answer["code"]) == (422, "MARKET_CLOSED"), answer
+        assert (status, answer["code"]) == (422, "OUTSIDE_TRADING_HOURS"), answer
     order = {"accountId": desk.at.account_ids[0], "contractId": CONTRACTS["MES"], "type": 2, "side": 0, "size": 1}
     answer = await desk.venue("Order/place", **order)
     assert (answer["success"], answer["errorCode"]) == (False, 2)
     assert answer["errorMessage"].startswith("Trading is currently unavailable.")
     await trader.trade(3_000, 100)
-    assert set(trader.answers) <= {"MARKET_CLOSED", "UNKNOWN_POSITION", "OK"}  # OK: a flatten of nothing
-    assert trader.answers["MARKET_CLOSED"] > 10
+    assert set(trader.answers) <= {"OUTSIDE_TRADING_HOURS", "UNKNOWN_POSITION", "OK"}  # OK: a flatten of nothing
+    assert trader.answers["OUTSIDE_TRADING_HOURS"] > 10
     assert await desk.get("/api/positions") == []
 
 

@@ -1,21 +1,25 @@
-"""The trading day rolls, and the daily loss limit trips, at the prices of the stamp."""
+"""The trading day rolls, the daily loss limit trips at the prices of the stamp, and accounts get flat in time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from ordergate.core import events as e
 from ordergate.core.account import Account
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.exposure import day_pnl
-from ordergate.core.limits import OnDailyLoss
-from ordergate.core.order import Role
+from ordergate.core.hours import flat_groups
+from ordergate.core.limits import OnDailyLoss, OnMustBeFlat
+from ordergate.core.order import Order, Role
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.rules import held_quotes
 from ordergate.core.sessions import trading_day
 
 TRIPPED = "DAILY_LOSS_LIMIT"
+_FLAT = "must be flat"
 
 
 def react(draft: Draft, account_id: int) -> None:
@@ -28,7 +32,8 @@ def react(draft: Draft, account_id: int) -> None:
     _trip(draft, account_id)
     account = draft.account(account_id)
     if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
-        _cancel_openers(draft, account)
+        _cancel_openers(draft, account, account.live_orders(), "daily loss limit")
+    _get_flat(draft, account_id)
 
 
 def _open_day(draft: Draft, account_id: int) -> None:
@@ -65,14 +70,38 @@ def _trip(draft: Draft, account_id: int) -> None:
             begin(draft, account_id, contract_id, f"{account.day.name}/daily-loss", None, "daily loss limit")
 
 
-def _cancel_openers(draft: Draft, account: Account) -> None:
+def _get_flat(draft: Draft, account_id: int) -> None:
+    """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for."""
+    groups = flat_groups(draft.group.limits, draft.at_ns)
+    if not groups:
+        return
+    account = draft.account(account_id)
+    _cancel_openers(
+        draft, account, [o for o in account.live_orders() if _is_of(draft, o.terms.contract_id, groups)], _FLAT
+    )
+    if draft.group.limits.on_must_be_flat is OnMustBeFlat.KEEP:
+        return
+    for contract_id in list(account.positions):
+        # An exit that was given up is begun again, but not at once.
+        if _is_of(draft, contract_id, groups) and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
+            begin(draft, account_id, contract_id, f"{account.day.name}/must-be-flat", None, _FLAT)
+
+
+def _is_of(draft: Draft, contract_id: str, groups: tuple[str, ...]) -> bool:
+    """Whether a contract is of a product in ``groups``."""
+    instrument = draft.group.instruments.get(contract_id)
+    product = None if instrument is None else PRODUCT_BY_SYMBOL.get(instrument.symbol)
+    return product is not None and product.group in groups
+
+
+def _cancel_openers(draft: Draft, account: Account, among: Iterable[Order], reason: str) -> None:
     """Reduce-only: orders go, now and whenever one turns up, unless they only close; stops are kept before others."""
     room = {position.contract_id: -position.net for position in account.positions.values()}
-    orders = [order for order in account.live_orders() if order.role in (Role.ENTRY, Role.EXTERNAL)]
+    orders = [order for order in among if order.role in (Role.ENTRY, Role.EXTERNAL)]
     for order in sorted(orders, key=lambda order: order.terms.stop_ticks is None):
         contract_id, signed = order.terms.contract_id, order.terms.side.sign * order.leaves
         left = room.get(contract_id, 0)
         if left * signed > 0 and abs(signed) <= abs(left):
             room[contract_id] = left - signed
         else:
-            draft.want_cancel(order, "daily loss limit")
+            draft.want_cancel(order, reason)

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, day, doubt, exits, facts, outcomes
+from ordergate.core import bracket, day, doubt, exits, facts, hours, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
@@ -169,8 +169,9 @@ def _settle(draft: Draft) -> None:
 
 
 def next_wake_ns(group: Group, after_ns: int) -> int | None:
-    """The next instant after ``after_ns`` that a timer of the state names."""
-    return min(_due(group.accounts.values(), after_ns), default=None)
+    """The next instant after ``after_ns`` that a timer of the state names, or at which accounts must be flat."""
+    flat_ns = hours.next_flat_ns(group.limits, after_ns)
+    return min([*_due(group.accounts.values(), after_ns), *([] if flat_ns is None else [flat_ns])], default=None)
 
 
 def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:

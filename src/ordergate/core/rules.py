@@ -15,11 +15,11 @@ import msgspec
 from ordergate.core.account import Account, Group
 from ordergate.core.events import TradingState
 from ordergate.core.exposure import Money, money, open_orders, order_risk_usd, worst_position
+from ordergate.core.hours import blackout, trading_hours
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach
 from ordergate.core.order import Protection, Side, Terms
 from ordergate.core.reports import Quote
-from ordergate.core.sessions import is_open
 
 _MS_NS = 1_000_000
 
@@ -156,14 +156,6 @@ def visibility(p: Proposal) -> Breach | None:
     return None
 
 
-def market_hours(p: Proposal) -> Breach | None:
-    """New risk only while the exchange is in session. Its own rejects stay what they are: it knows its holidays."""
-    if not p.group.limits.session_only or is_open(p.at_ns):
-        return None
-    hours = "17:00 to 16:00 Chicago time, Sunday evening to Friday afternoon"
-    return Breach("MARKET_CLOSED", "open", "closed", f"the market is closed; it trades {hours}")
-
-
 def superseded(p: Proposal) -> Breach | None:
     """A flatten, halt or cancel-all that arrived after this order voids it."""
     if not p.superseded:
@@ -273,7 +265,8 @@ def daily_loss(p: Proposal) -> Breach | None:
 RULES: tuple[Rule, ...] = (
     trading_state,
     visibility,
-    market_hours,
+    trading_hours,
+    blackout,
     superseded,
     instrument_allowed,
     order_size_min,

@@ -80,7 +80,7 @@ class Replay:
         if contract not in self._contracts:
             return self._others.move(market, contract, now_ns, day, is_open=is_open)
         after_ns, prints, path = market.moved_ns, list[Print](), list[Quote]()
-        is_uniform = now_ns - after_ns < _HOUR_NS and hours.is_open(after_ns) == is_open
+        is_uniform = now_ns - after_ns < _HOUR_NS and hours.is_open(contract.product, after_ns) == is_open
         quote, number = market.quote, market.number
         for record in self._recording.between(after_ns, now_ns):
             number += 1
@@ -92,10 +92,10 @@ class Replay:
                 prints.append(Print(record.side, record.price, record.quantity, record.at_ns))
                 quote = _traded(quote, record.price)
                 continue
-            if is_open if is_uniform else hours.is_open(record.at_ns):
+            if is_open if is_uniform else hours.is_open(contract.product, record.at_ns):
                 path.append(quote)
             quote = msgspec.structs.replace(quote, low=None, high=None)
-        if quote.low is not None and hours.is_open(prints[-1].at_ns):
+        if quote.low is not None and hours.is_open(contract.product, prints[-1].at_ns):
             path.append(quote)
         minutes, bar = bars_after(market.bar, prints)
         after = msgspec.structs.replace(

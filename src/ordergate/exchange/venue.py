@@ -87,11 +87,6 @@ class Venue:
         turn.commit(store)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the market trades now."""
-        return self._settings.hours is Hours.ALWAYS or hours.is_open(self._clock.now_ns())
-
-    @property
     def listed(self) -> Mapping[str, Contract]:
         """The active contracts by id."""
         return listing.listed(self._settings.symbols, hours.trading_day(self._clock.now_ns()))
@@ -157,7 +152,7 @@ class Venue:
             return Answer(ModifyCode.REJECTED, refusal)
         order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
         turn.put_order(order)
-        if self.is_open:
+        if self._is_open(contract, order.updated_ns):
             self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
         self._commit(turn)
         return Answer()
@@ -178,12 +173,13 @@ class Venue:
         """Position/closeContract: a market order for the whole position."""
         if request.account_id not in self.book.accounts:
             return Answer(CloseCode.ACCOUNT_NOT_FOUND)
-        if listing.contract_of(request.contract_id) is None:
+        contract = listing.contract_of(request.contract_id)
+        if contract is None:
             return Answer(CloseCode.CONTRACT_NOT_FOUND)
         held = self.book.positions.get((request.account_id, request.contract_id))
         if held is None:
             return Answer(CloseCode.POSITION_NOT_FOUND)
-        if not self.is_open:
+        if not self._is_open(contract, self._clock.now_ns()):
             return Answer(CloseCode.ORDER_REJECTED)
         return self._close(held, abs(held.net_quantity))
 
@@ -191,42 +187,51 @@ class Venue:
         """Position/partialCloseContract: a market order for a part of the position, or all of it."""
         if request.account_id not in self.book.accounts:
             return Answer(PartialCloseCode.ACCOUNT_NOT_FOUND)
-        if listing.contract_of(request.contract_id) is None:
+        contract = listing.contract_of(request.contract_id)
+        if contract is None:
             return Answer(PartialCloseCode.CONTRACT_NOT_FOUND)
         held = self.book.positions.get((request.account_id, request.contract_id))
         if held is None:
             return Answer(PartialCloseCode.POSITION_NOT_FOUND)
         if not 0 < request.size <= abs(held.net_quantity):
             return Answer(PartialCloseCode.INVALID_CLOSE_SIZE)
-        if not self.is_open:
+        if not self._is_open(contract, self._clock.now_ns()):
             return Answer(PartialCloseCode.ORDER_REJECTED)
         return self._close(held, request.size)
 
     def history(self, contract_id: str) -> Sequence[Bar]:
         """The minutes that a market has had before it began, oldest first."""
         market = self.book.markets.get(contract_id)
-        past = () if market is None else self._feed.history(market, listing.known_contract(contract_id))
-        return [bar for bar in past if self._settings.hours is Hours.ALWAYS or hours.is_open(bar.start_ns)]
+        if market is None:
+            return []
+        contract = listing.known_contract(contract_id)
+        return [bar for bar in self._feed.history(market, contract) if self._is_open(contract, bar.start_ns)]
 
     def step(self) -> None:
         """One step of every market that moves now, and what it does to the orders."""
-        is_open, now_ns = self.is_open, self._clock.now_ns()
+        now_ns = self._clock.now_ns()
         day = hours.trading_day(now_ns)
         markets = self.book.markets
         turn = Turn(self.book)
-        if is_open and any(state.day != day.isoformat() for state in markets.values()):
+        trades = any(self._is_open(listing.known_contract(name), now_ns) for name in markets)
+        if trades and any(state.day != day.isoformat() for state in markets.values()):
             markets = self._markets_of(day)
             turn.put_markets(markets)
         paths: dict[str, Sequence[Quote]] = {}
         for before in markets.values():
             contract = listing.known_contract(before.contract_id)
-            moved = self._feed.move(before, contract, now_ns, day.isoformat(), is_open=is_open)
+            moves = self._is_open(contract, now_ns)
+            moved = self._feed.move(before, contract, now_ns, day.isoformat(), is_open=moves)
             if moved.market is not before:
                 turn.move_market(before, moved)
                 paths[before.contract_id] = moved.path
         if paths:
             self._meet(turn, paths)
             self._commit(turn)
+
+    def _is_open(self, contract: Contract, at_ns: int) -> bool:
+        """Whether a contract trades at an instant."""
+        return self._settings.hours is Hours.ALWAYS or hours.is_open(contract.product, at_ns)
 
     def _meet(self, turn: Turn, paths: Mapping[str, Sequence[Quote]]) -> None:
         """Let resting orders meet the quotes of their contract, one after the other."""
@@ -244,7 +249,8 @@ class Venue:
     def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
         """Why an order is rejected, or None. ``priced`` is the order or what is wrong with its price."""
         side, account_id = placed[0].side, placed[0].account_id
-        refusal = placing.place_refusal(request, side, self._settings.bracket_mode, is_open=self.is_open)
+        is_open = self._is_open(listing.known_contract(placed[0].contract_id), placed[0].created_ns)
+        refusal = placing.place_refusal(request, side, self._settings.bracket_mode, is_open=is_open)
         if refusal is not None:
             return refusal
         if any(self._store.is_tag_used(account_id, order.tag) for order in placed if order.tag is not None):

@@ -29,10 +29,19 @@ def _limits_without_hours(document: Document) -> Document:
     return document | {"limits": document["limits"] | {"session_only": False}}
 
 
+def _limits_without_flat_time(document: Document) -> Document:
+    """Before version 3 there were no windows without new risk, and no time at which accounts must be flat."""
+    added = {"blackouts": None, "must_be_flat": None, "on_must_be_flat": "keep"}
+    return document | {"limits": document["limits"] | added}
+
+
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {"limits-changed": 2}
+VERSIONS: Mapping[str, int] = {"limits-changed": 3}
 # (kind, version) to the lift from that version to the next.
-LIFTS: Mapping[tuple[str, int], Lift] = {("limits-changed", 1): _limits_without_hours}
+LIFTS: Mapping[tuple[str, int], Lift] = {
+    ("limits-changed", 1): _limits_without_hours,
+    ("limits-changed", 2): _limits_without_flat_time,
+}
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 KINDS: Mapping[str, type[Event]] = {event.__struct_config__.tag: event for event in get_args(Event)}
