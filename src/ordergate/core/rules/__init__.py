@@ -1,0 +1,77 @@
+"""The limits, one function each, in the order in which their breaches are told.
+
+A rule takes one ``Proposal`` and returns a ``Breach`` or None. It has no side effect and never passes what it cannot
+tell: a missing price, base or contract is a breach. ``decide`` asks the rules only about the part of an order that adds
+risk; what can only shrink a position is never asked about. Semantics: docs/decisions, and the comments here.
+"""
+
+from __future__ import annotations
+
+from ordergate.core.limits import Breach
+from ordergate.core.rules.money import daily_loss, risk_per_trade
+from ordergate.core.rules.price import reference_price, stop_distance
+from ordergate.core.rules.proposal import (
+    Proposal,
+    Rule,
+    counted_risk_ticks,
+    entry_ticks,
+    fresh,
+    fresh_quotes,
+    held_quotes,
+    propose,
+)
+from ordergate.core.rules.size import (
+    instrument_allowed,
+    open_order_count,
+    order_size_max,
+    order_size_min,
+    position_size,
+)
+from ordergate.core.rules.state import market_hours, superseded, trading_state, visibility
+
+__all__ = [
+    "RULES",
+    "Proposal",
+    "Rule",
+    "breaches",
+    "counted_risk_ticks",
+    "daily_loss",
+    "entry_ticks",
+    "fresh",
+    "fresh_quotes",
+    "held_quotes",
+    "instrument_allowed",
+    "market_hours",
+    "open_order_count",
+    "order_size_max",
+    "order_size_min",
+    "position_size",
+    "propose",
+    "reference_price",
+    "risk_per_trade",
+    "stop_distance",
+    "superseded",
+    "trading_state",
+    "visibility",
+]
+
+RULES: tuple[Rule, ...] = (
+    trading_state,
+    visibility,
+    market_hours,
+    superseded,
+    instrument_allowed,
+    order_size_min,
+    order_size_max,
+    position_size,
+    open_order_count,
+    reference_price,
+    stop_distance,
+    risk_per_trade,
+    daily_loss,
+)
+
+
+def breaches(proposal: Proposal) -> tuple[Breach, ...]:
+    """Every limit the proposal breaks, in the order of ``RULES``."""
+    return tuple(breach for rule in RULES if (breach := rule(proposal)) is not None)
