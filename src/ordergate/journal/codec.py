@@ -29,10 +29,22 @@ def _limits_without_hours(document: Document) -> Document:
     return document | {"limits": document["limits"] | {"session_only": False}}
 
 
+def _limits_of_the_first_rules(document: Document) -> Document:
+    """Before version 3 there was none of these rules: they are off in what was decided then."""
+    none = (
+        "quote_jump_percent_max",
+        "price_distance_percent_max",
+    )
+    return document | {"limits": document["limits"] | dict.fromkeys(none)}
+
+
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {"limits-changed": 2}
+VERSIONS: Mapping[str, int] = {"limits-changed": 3}
 # (kind, version) to the lift from that version to the next.
-LIFTS: Mapping[tuple[str, int], Lift] = {("limits-changed", 1): _limits_without_hours}
+LIFTS: Mapping[tuple[str, int], Lift] = {
+    ("limits-changed", 1): _limits_without_hours,
+    ("limits-changed", 2): _limits_of_the_first_rules,
+}
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 KINDS: Mapping[str, type[Event]] = {event.__struct_config__.tag: event for event in get_args(Event)}

@@ -8,8 +8,16 @@ risk; what can only shrink a position is never asked about. Semantics: docs/deci
 from __future__ import annotations
 
 from ordergate.core.limits import Breach
-from ordergate.core.rules.money import daily_loss, risk_per_trade
-from ordergate.core.rules.price import reference_price, stop_distance
+from ordergate.core.rules.money import (
+    daily_loss,
+    daily_profit,
+    maximum_loss,
+    order_value,
+    risk_limit_usd,
+    risk_per_trade,
+)
+from ordergate.core.rules.pace import clock_skew, duplicate, order_rate, repeated_action, too_old
+from ordergate.core.rules.price import price_collar, reference_price, stop_distance
 from ordergate.core.rules.proposal import (
     Proposal,
     Rule,
@@ -21,8 +29,10 @@ from ordergate.core.rules.proposal import (
     propose,
 )
 from ordergate.core.rules.size import (
+    account_position,
     instrument_allowed,
     open_order_count,
+    opposite_position,
     order_size_max,
     order_size_min,
     position_size,
@@ -33,24 +43,36 @@ __all__ = [
     "RULES",
     "Proposal",
     "Rule",
+    "account_position",
     "breaches",
+    "clock_skew",
     "counted_risk_ticks",
     "daily_loss",
+    "daily_profit",
+    "duplicate",
     "entry_ticks",
     "fresh",
     "fresh_quotes",
     "held_quotes",
     "instrument_allowed",
     "market_hours",
+    "maximum_loss",
     "open_order_count",
+    "opposite_position",
+    "order_rate",
     "order_size_max",
     "order_size_min",
+    "order_value",
     "position_size",
+    "price_collar",
     "propose",
     "reference_price",
+    "repeated_action",
+    "risk_limit_usd",
     "risk_per_trade",
     "stop_distance",
     "superseded",
+    "too_old",
     "trading_state",
     "visibility",
 ]
@@ -58,17 +80,28 @@ __all__ = [
 RULES: tuple[Rule, ...] = (
     trading_state,
     visibility,
-    market_hours,
     superseded,
     instrument_allowed,
     order_size_min,
     order_size_max,
     position_size,
+    account_position,
     open_order_count,
-    reference_price,
-    stop_distance,
+    order_value,
     risk_per_trade,
     daily_loss,
+    daily_profit,
+    maximum_loss,
+    price_collar,
+    stop_distance,
+    reference_price,
+    duplicate,
+    order_rate,
+    repeated_action,
+    market_hours,
+    opposite_position,
+    too_old,
+    clock_skew,
 )
 
 
