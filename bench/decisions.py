@@ -76,7 +76,7 @@ def order(name: str) -> SubmitOrder:
         side=Side.BUY,
         quantity=1,
         order_type=OrderType.LIMIT,
-        limit_ticks=19_000,
+        limit_ticks=19_900,
         instance_id="BENCH",
         fingerprint=name.rjust(32, "0"),
     )

@@ -107,9 +107,12 @@ def test_every_rule_is_in_rules() -> None:
     written = [
         node.name
         for path, tree in trees("src")
-        if path in (f"{PACKAGE}/core/hours.py", f"{PACKAGE}/core/rules.py")
+        if path.startswith(f"{PACKAGE}/core/rules/")
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Breach | None"
+        if isinstance(node, ast.FunctionDef)
+        and node.returns
+        and ast.unparse(node.returns) == "Breach | None"
+        and [ast.unparse(argument.annotation) for argument in node.args.args if argument.annotation] == ["Proposal"]
     ]
     assert written
     assert sorted(rule.__name__ for rule in RULES) == sorted(written)

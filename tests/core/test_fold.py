@@ -12,16 +12,22 @@ from ordergate.core.account import Group
 from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
+from ordergate.core.limits import Limits, Trailing
 from ordergate.core.order import Side
 from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, Unreadable
 from ordergate.journal.codec import decode, encode
-from tests.core.desk import ACCOUNT, ASK, BID, MS_NS, SECOND_NS, Desk, fill_row, order_row
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, order_row
 
 
 def long_day() -> Desk:
     """A desk to which every kind of event has happened."""
-    desk = Desk()
+    intraday = Limits(
+        maximum_loss_usd=Decimal(10_000), maximum_loss_trailing=Trailing.INTRADAY, repeats_per_minute_max=0
+    )
+    desk = Desk(intraday)
     desk.hold("a", quantity=3)
+    desk.mark(ASK + 20)
+    desk.quote(MES, BID, ASK)
     desk.fill(desk.target("a").order_id, 1, ASK + 80)
     desk.modified(desk.stop("a").order_id)
     desk.protect(stop=ASK - 20)

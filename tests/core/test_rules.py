@@ -12,14 +12,30 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core import rules
+from ordergate.core.account import Account, Asked
 from ordergate.core.commands import Leg
-from ordergate.core.hours import blackout, trading_hours
 from ordergate.core.inputs import Wake
+from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
+from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
-from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, OLD_MES, Desk, fill_row, instant, order_row, position
+from tests.core.desk import (
+    ACCOUNT,
+    ASK,
+    BID,
+    ES,
+    MES,
+    MNQ,
+    MS_NS,
+    OLD_MES,
+    Desk,
+    fill_row,
+    instant,
+    order_row,
+    position,
+)
 
 SATURDAY_NS, OPEN_NS = instant("2026-11-28 12:00"), instant("2026-11-29 17:00")
 FAR = Exit(40)  # 50 USD per contract of MES
@@ -36,25 +52,56 @@ def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
 
 
 def limited(p: Proposal, **limits: Any) -> Proposal:
-    return replace(p, group=replace(p.group, limits=replace(p.group.limits, **limits)))
+    changed = replace(p.group.limits, **limits)
+    return replace(p, group=replace(p.group, limits=changed), limits=changed.of(p.symbol))
+
+
+def just_asked(p: Proposal, quantity: int = 1) -> Proposal:
+    """An order of ``quantity``, otherwise the same, was approved a moment ago."""
+    asked = Asked(p.at_ns - MS_NS, "before", replace(p.terms, quantity=quantity))
+    return replace(p, account=replace(p.account, asked=(asked,)))
+
+
+def from_the_future(p: Proposal) -> Proposal:
+    """It says that it was sent a good two seconds after it arrived."""
+    received_ns = p.at_ns if p.received_ns is None else p.received_ns
+    return replace(p, received_ns=received_ns, sent_ns=received_ns + 2_001 * MS_NS)
+
+
+def with_another_account(p: Proposal, net: int = -1, instrument: Instrument = ES) -> Proposal:
+    """A second account of the group holds ``net`` of ``instrument``."""
+    held = {instrument.contract_id: Position(instrument.contract_id, net, ASK * net, 1)}
+    other = Account(ACCOUNT + 1, adopted=True, positions=held)
+    return replace(p, group=replace(p.group, accounts=p.group.accounts | {other.account_id: other}))
 
 
 # For each rule a proposal that breaks it and nothing else.
 ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.trading_state: lambda p: replace(p, account=replace(p.account, can_trade=False)),
     rules.visibility: lambda p: replace(p, group=replace(p.group, link_up=False)),
-    trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
-    blackout: lambda p: limited(p, blackouts=(Blackout(time(8), time(7, 59)),)),
     rules.superseded: lambda p: replace(p, superseded=True),
     rules.instrument_allowed: lambda p: limited(p, allowed_symbols=("MNQ",)),
     rules.order_size_min: lambda p: limited(p, order_quantity_min=2),
     rules.order_size_max: lambda p: limited(p, order_quantity_max=0),
     rules.position_size: lambda p: limited(p, position_quantity_max=0),
+    rules.account_position: lambda p: limited(p, account_position_micros_max=0),
     rules.open_order_count: lambda p: limited(p, open_orders_max=0),
-    rules.reference_price: lambda p: replace(p, quote=None),
-    rules.stop_distance: lambda p: replace(p, protection=Protection(Exit(3))),
+    rules.order_value: lambda p: limited(p, order_value_usd_max=Decimal(1)),
     rules.risk_per_trade: lambda p: limited(p, risk_percent_max=Decimal("0.01")),
     rules.daily_loss: lambda p: limited(p, daily_loss_usd_max=Decimal(1)),
+    rules.daily_profit: lambda p: limited(p, daily_profit_usd_max=Decimal(0)),
+    rules.maximum_loss: lambda p: limited(p, maximum_loss_usd=Decimal(1)),
+    rules.price_collar: lambda p: limited(p, price_distance_ticks_max=0),
+    rules.stop_distance: lambda p: replace(p, protection=Protection(Exit(3))),
+    rules.reference_price: lambda p: replace(p, quote=None),
+    rules.duplicate: lambda p: limited(just_asked(p), duplicate_window_ms=1_000),
+    rules.order_rate: lambda p: limited(just_asked(p, quantity=2), orders_per_minute_max=1),
+    rules.repeated_action: lambda p: replace(p, account=replace(p.account, repeating=6)),
+    rules.trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
+    rules.blackout: lambda p: limited(p, blackouts=(Blackout(time(8), time(7, 59)),)),
+    rules.opposite_position: lambda p: limited(with_another_account(p), opposite_positions=False),
+    rules.too_old: lambda p: replace(p, received_ns=p.at_ns - 5_001 * MS_NS),
+    rules.clock_skew: from_the_future,
 }
 
 
@@ -76,8 +123,12 @@ def test_each_rule_is_asked_and_denies_alone(rule: Rule) -> None:
 def test_all_breaches_are_collected_in_the_order_of_the_rules() -> None:
     broken = proposal(Desk())
     # Without a quote nothing in dollars can be measured, so each price rule would hide what the other says.
-    for rule in [rule for rule in RULES if rule is not rules.reference_price]:
+    # What was asked before, and how late it is, is counted back from the instant that the market's hours need.
+    broken = ALONE[rules.trading_hours](broken)
+    others = [rule for rule in RULES if rule not in (rules.reference_price, rules.trading_hours)]
+    for rule in others:
         broken = ALONE[rule](broken)
+    broken = just_asked(broken)
     expected = [rule(broken) for rule in RULES if rule is not rules.reference_price]
     assert list(breaches(broken)) == expected
     assert None not in expected
@@ -161,7 +212,7 @@ def test_exits_pass_a_closed_market() -> None:
     desk.hold("a", quantity=2)
     desk.now_ns = SATURDAY_NS
     desk.feed(Wake())  # the trading day rolls
-    assert desk.codes("b") == ["OUTSIDE_TRADING_HOURS", "NO_REFERENCE_PRICE"]
+    assert desk.codes("b") == ["NO_REFERENCE_PRICE", "OUTSIDE_TRADING_HOURS"]
     assert desk.submit("c", Side.SELL).ok
     assert desk.close().ok
 
@@ -310,7 +361,8 @@ def test_a_fresh_two_sided_quote_is_needed(bid: int | None, ask: int | None, age
     desk = Desk()
     desk.quote(MES, bid, ask, age_ms=age_ms)
     assert desk.codes("a") == codes
-    assert desk.codes("b", limit=BID - 8) == codes, "a limit price says what I want, not where the market is"
+    price = BID if bid is None else bid
+    assert desk.codes("b", limit=price - 8) == codes, "a limit price says what I want, not where the market is"
 
 
 def test_no_quote_at_all_is_no_reference() -> None:

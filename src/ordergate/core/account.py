@@ -14,7 +14,7 @@ import msgspec
 from ordergate.core.events import Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
-from ordergate.core.order import Order, Side
+from ordergate.core.order import Order, Side, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
@@ -63,6 +63,14 @@ class RunningExit(msgspec.Struct, frozen=True):
         return max(0, self.quantity - order.filled_quantity)
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """New risk that was approved a short while ago, an order or a change of one, for the rules on pace."""
+
+    at_ns: int
+    order_id: str
+    terms: Terms
+
+
 class Doubt(msgspec.Struct, frozen=True):
     """A position that the broker shows and we do not have, since ``since_ns``; ``fills`` were counted by then."""
 
@@ -99,6 +107,10 @@ class Account(msgspec.Struct, frozen=True):
     ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is when
     the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
     comparison under way.
+
+    ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
+    at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
+    long as the rules on pace look back; ``repeating`` (> 0) is how many failures tripped the one on our own repeats.
     """
 
     account_id: int
@@ -112,6 +124,11 @@ class Account(msgspec.Struct, frozen=True):
     epoch: int = 0
     number: int = 0
     day: Day = Day()
+    start_usd: Decimal = Decimal(0)
+    high_usd: Decimal = Decimal(0)
+    asked: tuple[Asked, ...] = ()
+    failures: tuple[int, ...] = ()
+    repeating: int = 0
     orders: Orders = Orders()
     done: Map[str, Order] = Map()
     broker_ids: Map[int, str] = Map()

@@ -24,7 +24,7 @@ from ordergate.core.rules import breaches, counted_risk_ticks, fresh, propose
 from ordergate.core.widening import Move, widening
 
 
-def modify(draft: Draft, command: ModifyOrder) -> Answer:
+def modify(draft: Draft, command: ModifyOrder, received_ns: int) -> Answer:
     """Change a working order, or move a leg."""
     found = draft.group.find_order(command.order_id, command.account_id)
     if found is None:
@@ -48,10 +48,12 @@ def modify(draft: Draft, command: ModifyOrder) -> Answer:
     )
     if terms == order.terms:
         return answers.done(command, command.order_id, terms.contract_id)
-    return _change(draft, command, account, order, terms)
+    return _change(draft, command, account, order, terms, received_ns)
 
 
-def _change(draft: Draft, command: ModifyOrder, account: Account, order: Order, terms: Terms) -> Answer:
+def _change(
+    draft: Draft, command: ModifyOrder, account: Account, order: Order, terms: Terms, received_ns: int
+) -> Answer:
     kind, risk = e.ApprovalKind.REDUCING, order.risk_ticks
     left = replace(terms, quantity=terms.quantity - order.filled_quantity)
     capacity = closable(account, terms.contract_id, terms.side, without=order.order_id)
@@ -67,6 +69,7 @@ def _change(draft: Draft, command: ModifyOrder, account: Account, order: Order, 
             quotes=draft.quotes,
             at_ns=draft.at_ns,
             order_id=order.order_id,
+            received_ns=received_ns,
         )
         broken = breaches(proposal)
         if broken:

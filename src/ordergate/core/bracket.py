@@ -18,10 +18,11 @@ from ordergate.core import events as e
 from ordergate.core.account import Account, Group, RunningExit
 from ordergate.core.commands import Leg, SubmitOrder
 from ordergate.core.draft import Draft
+from ordergate.core.floor import risk_base_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import is_through, stop_level, target_level
 from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
-from ordergate.core.rules import fresh
+from ordergate.core.rules import fresh, risk_limit_usd
 from ordergate.core.timing import STOP_ATTEMPTS
 
 
@@ -43,8 +44,9 @@ def promised(group: Group, account: Account, command: SubmitOrder) -> Protection
 
 def default_stop_ticks(group: Group, account: Account, instrument: Instrument, quantity: int) -> int:
     """The instrument's default distance, drawn in to the risk limit but never below the minimum distance."""
-    base = group.limits.account_size_usd or account.day.balance_usd
-    allowed = base * group.limits.risk_percent_max.scaleb(-2) // instrument.money(1, quantity)
+    limits = group.limits.of(instrument.symbol)
+    risk = risk_limit_usd(limits, risk_base_usd(group, account))
+    allowed = risk // instrument.money(1, quantity)
     return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, int(allowed)))
 
 
@@ -109,7 +111,8 @@ def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
     stop, target = entry.protection.stop, entry.protection.target
-    timers = draft.account(entry.terms.account_id).timers
+    account = draft.account(entry.terms.account_id)
+    timers = account.timers
     due = timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
@@ -123,6 +126,8 @@ def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
         _shape(draft, entry, targets, held, target_level(entry, target), due=due)
     elif timers.get(f"target:{entry.order_id}", 0) > draft.at_ns:
         return  # one was refused a moment ago
+    elif account.repeating and f"target:{entry.order_id}" in timers:
+        return  # one was refused, and so much has failed that a person has to look first
     elif stop is None or any(leg.status is Status.WORKING for leg in stops):
         draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
 

@@ -32,7 +32,10 @@ class Leg(enum.Enum):
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
-    """Place this order. ``fingerprint`` covers all that the caller said, so that a retry is told from another order."""
+    """Place this order. ``fingerprint`` covers all that the caller said, so that a retry is told from another order.
+
+    ``sent_ns`` is when the caller says that he sent it, by his own clock.
+    """
 
     request_id: str
     account_id: int
@@ -47,6 +50,7 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     target: Exit | Leg = Leg.DEFAULT
     instance_id: str = ""
     fingerprint: str = ""
+    sent_ns: int | None = None
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag="cancel"):

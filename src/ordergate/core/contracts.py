@@ -147,8 +147,33 @@ PRODUCTS: tuple[Product, ...] = (
 )
 # fmt: on
 
+# How much of an account's position one contract is, in micros. TopstepX counts micros 10:1 against minis (help article
+# 9221977, ProjectX API notes, section 12.3, read 2026-11-22). UNVERIFIED, one secondary source there: silver counts
+# 5:1, and micro bitcoin and ether weigh as much as a mini, as does here every product that is not named.
+MINI_WEIGHT = 10
+_ONE_MICRO = ("MES", "MNQ", "M2K", "MYM", "MGC", "MHG", "MCL", "MNG", "M6E", "M6B", "M6A")
+MICRO_WEIGHTS: dict[str, int] = {**dict.fromkeys(_ONE_MICRO, 1), "SIL": 2}
+
+# The same thing in several sizes: a firm lets nobody be long of one and short of another in two accounts at once
+# (TopstepX help article 13747047, API notes, section 12.5, read 2026-11-22). Named by the first.
+_SIZES = (
+    ("ES", "MES"), ("NQ", "MNQ"), ("RTY", "M2K"), ("YM", "MYM"), ("GC", "MGC"), ("SI", "SIL"), ("HG", "MHG"),
+    ("CL", "MCL", "QM"), ("NG", "MNG", "QG"), ("6E", "E7", "M6E"), ("6B", "M6B"), ("6A", "M6A"),
+)  # fmt: skip
+_UNDERLYING = {symbol: sizes[0] for sizes in _SIZES for symbol in sizes}
+
 PRODUCT_BY_SYMBOL: dict[str, Product] = {product.symbol: product for product in PRODUCTS}
 PRODUCT_BY_ROOT: dict[str, Product] = {product.root: product for product in PRODUCTS}
+
+
+def micros(symbol: str) -> int:
+    """How many micros one contract of a product counts as (>= 1)."""
+    return MICRO_WEIGHTS.get(symbol, MINI_WEIGHT)
+
+
+def underlying(symbol: str) -> str:
+    """What a product is a size of: the same for all whose prices move as one."""
+    return _UNDERLYING.get(symbol, symbol)
 
 
 def active_month(product: Product, day: datetime.date) -> tuple[int, int]:

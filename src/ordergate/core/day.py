@@ -1,24 +1,27 @@
-"""The trading day rolls, the daily loss limit trips at the prices of the stamp, and accounts get flat in time."""
+"""The trading day rolls, the limits on the account's money trip at the stamp's prices, and it gets flat in time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from ordergate.core import events as e
-from ordergate.core.account import Account
+from ordergate.core.account import Account, Group
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.exposure import day_pnl
-from ordergate.core.hours import flat_groups
-from ordergate.core.limits import OnDailyLoss, OnMustBeFlat
+from ordergate.core.floor import equity_usd, floor_usd
+from ordergate.core.limits import OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.order import Order, Role
+from ordergate.core.pace import failures
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.rules import held_quotes
+from ordergate.core.rules.hours import flat_groups
 from ordergate.core.sessions import trading_day
 
-TRIPPED = "DAILY_LOSS_LIMIT"
+# What stops an account until its next trading day, beside a person.
+TRIPPED = ("DAILY_LOSS_LIMIT", "DAILY_PROFIT_LIMIT", "MAXIMUM_LOSS_LIMIT")
 _FLAT = "must be flat"
 
 
@@ -30,9 +33,11 @@ def react(draft: Draft, account_id: int) -> None:
     if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
         _open_day(draft, account_id)
     _trip(draft, account_id)
+    _stop_repeating(draft, draft.account(account_id))
     account = draft.account(account_id)
-    if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
-        _cancel_openers(draft, account, account.live_orders(), "daily loss limit")
+    if account.trading_state is e.TradingState.REDUCING and account.state_code in TRIPPED:
+        reason = account.state_code.lower().replace("_", " ")
+        _cancel_openers(draft, account, account.live_orders(), reason)
     _get_flat(draft, account_id)
 
 
@@ -50,7 +55,7 @@ def _open_day(draft: Draft, account_id: int) -> None:
         return  # a clock that went back never opens a day twice
     balance = account.balance_usd - account.day.early_usd
     draft.add(e.TradingDayOpened(account_id, day, balance, carried, draft.at_ns))
-    if account.trading_state is e.TradingState.REDUCING and account.state_code == TRIPPED:
+    if account.trading_state is e.TradingState.REDUCING and account.state_code in TRIPPED:
         draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
 
 
@@ -58,16 +63,52 @@ def _trip(draft: Draft, account_id: int) -> None:
     account, limits = draft.account(account_id), draft.group.limits
     if account.trading_state is not e.TradingState.ACTIVE:
         return
-    quotes = held_quotes(account, draft.quotes, limits.quote_age_ms_max, draft.at_ns)
+    quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
     pnl = day_pnl(draft.group, account, quotes)
-    if pnl is None or -pnl < limits.daily_loss_usd_max:
+    if pnl is None:
         return
-    lost, limit = f"{-pnl:,.2f}", f"{limits.daily_loss_usd_max:,.2f}"
-    message = f"{lost} USD lost today, limit {limit} USD; reduce-only until the next trading day"
-    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, TRIPPED, message, tuple(quotes.values())))
-    if limits.on_daily_loss is OnDailyLoss.FLATTEN:
+    _raise_peak(draft, account, equity_usd(account, pnl))
+    reached = _reached(draft.group, draft.account(account_id), pnl)
+    if reached is None:
+        return
+    code, message = reached
+    message = f"{message}; reduce-only until the next trading day"
+    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, tuple(quotes.values())))
+    if code != "DAILY_PROFIT_LIMIT" and limits.on_daily_loss is OnDailyLoss.FLATTEN:
+        cause = code.lower().replace("_", " ")
+        exit_id = f"{account.day.name}/{cause.removesuffix(' limit').replace(' ', '-')}"
         for contract_id in list(draft.account(account_id).positions):
-            begin(draft, account_id, contract_id, f"{account.day.name}/daily-loss", None, "daily loss limit")
+            begin(draft, account_id, contract_id, exit_id, None, cause)
+
+
+def _reached(group: Group, account: Account, pnl: Decimal) -> tuple[str, str] | None:
+    """The code of the limit that the account's money has reached, and what is told of it."""
+    limits, equity = group.limits, equity_usd(account, pnl)
+    floor = floor_usd(group, account)
+    if floor is not None and equity <= floor:
+        return "MAXIMUM_LOSS_LIMIT", f"{equity:,.2f} USD left, floor {floor:,.2f} USD"
+    if -pnl >= limits.daily_loss_usd_max:
+        return "DAILY_LOSS_LIMIT", f"{-pnl:,.2f} USD lost today, limit {limits.daily_loss_usd_max:,.2f} USD"
+    if limits.daily_profit_usd_max is not None and pnl >= limits.daily_profit_usd_max:
+        return "DAILY_PROFIT_LIMIT", f"{pnl:,.2f} USD made today, limit {limits.daily_profit_usd_max:,.2f} USD"
+    return None
+
+
+def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> None:
+    """Where the floor follows the equity, each whole dollar that it has reached is written down, rounded up."""
+    limits = draft.group.limits
+    if limits.maximum_loss_usd is None or limits.maximum_loss_trailing is not Trailing.INTRADAY:
+        return
+    peak = equity.to_integral_value(ROUND_CEILING)
+    if peak > account.high_usd:
+        draft.add(e.EquityPeaked(account.account_id, peak, draft.at_ns))
+
+
+def _stop_repeating(draft: Draft, account: Account) -> None:
+    if account.failures and not account.repeating:
+        count = failures(account, draft.at_ns)
+        if count > draft.group.limits.repeats_per_minute_max:
+            draft.add(e.RepeatedAction(account.account_id, count, draft.at_ns))
 
 
 def _get_flat(draft: Draft, account_id: int) -> None:

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, day, doubt, exits, facts, hours, outcomes
+from ordergate.core import bracket, day, doubt, exits, facts, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
@@ -49,6 +49,7 @@ from ordergate.core.reports import (
     Report,
     Unreadable,
 )
+from ordergate.core.rules.hours import next_flat_ns
 
 # Brackets before exits: a stop that has yet to be placed is placed, and counted, before what is left is closed.
 REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, bracket.react, exits.react, doubt.react)
@@ -170,7 +171,7 @@ def _settle(draft: Draft) -> None:
 
 def next_wake_ns(group: Group, after_ns: int) -> int | None:
     """The next instant after ``after_ns`` that a timer of the state names, or at which accounts must be flat."""
-    flat_ns = hours.next_flat_ns(group.limits, after_ns)
+    flat_ns = next_flat_ns(group.limits, after_ns)
     return min([*_due(group.accounts.values(), after_ns), *([] if flat_ns is None else [flat_ns])], default=None)
 
 

@@ -120,6 +120,29 @@ class EpochRaised(msgspec.Struct, frozen=True, tag="epoch-raised"):
     cause: str
 
 
+class EquityPeaked(msgspec.Struct, frozen=True, tag="equity-peaked"):
+    """The highest equity of an account so far, in whole dollars, rounded up: the intraday floor follows it."""
+
+    account_id: int
+    equity_usd: Decimal
+    at_ns: int
+
+
+class RepeatedAction(msgspec.Struct, frozen=True, tag="repeated-action"):
+    """What we do by ourselves failed ``count`` times within a minute: a person has to look."""
+
+    account_id: int
+    count: int
+    at_ns: int
+
+
+class RepetitionEnded(msgspec.Struct, frozen=True, tag="repetition-ended"):
+    """A person has looked."""
+
+    account_id: int
+    at_ns: int
+
+
 class OrderApproved(msgspec.Struct, frozen=True, tag="order-approved"):
     """The order may leave, once this row is durable. ``quote`` is the one the decision used."""
 
@@ -410,6 +433,9 @@ Event = (
     | TradingDayOpened
     | TradingStateChanged
     | EpochRaised
+    | EquityPeaked
+    | RepeatedAction
+    | RepetitionEnded
     | OrderApproved
     | OrderDenied
     | CancelRemembered

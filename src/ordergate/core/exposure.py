@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
+from ordergate.core.contracts import micros, underlying
 from ordergate.core.instrument import Instrument
 from ordergate.core.order import Side, Status
 from ordergate.core.orders import Leaves, Orders
@@ -50,6 +51,50 @@ def worst_position(account: Account, contract_id: str, side: Side, quantity: int
     may_fill = leaves(account, contract_id, side, without)
     excess = max(0, may_fill.legs - max(0, -net * side.sign))
     return net + side.sign * (may_fill.plain + excess + quantity)
+
+
+def product_position(
+    group: Group, account: Account, contract_id: str, side: Side, quantity: int, without: str | None = None
+) -> int:
+    """As ``worst_position``, of all months of the product: what another month holds on the other side gives no room."""
+    symbol = group.instruments[contract_id].symbol
+    worst = worst_position(account, contract_id, side, quantity, without)
+    for other in _touched(account):
+        if other != contract_id and group.instruments[other].symbol == symbol:
+            worst += side.sign * max(0, side.sign * worst_position(account, other, side, 0, without))
+    return worst
+
+
+def account_micros(
+    group: Group, account: Account, contract_id: str, side: Side, quantity: int, without: str | None = None
+) -> int:
+    """The worst positions of all contracts together, each on its worse side, in micros; ``quantity`` more on one."""
+    total = 0
+    for each in {**dict.fromkeys(_touched(account)), contract_id: None}:
+        more = {side: quantity if each == contract_id else 0}
+        worst = [abs(worst_position(account, each, way, more.get(way, 0), without)) for way in Side]
+        total += max(worst) * micros(group.instruments[each].symbol)
+    return total
+
+
+def opposed(group: Group, account: Account, symbol: str, side: Side) -> Account | None:
+    """Another account that holds, or could come to hold, the other side of the same underlying; the first of them."""
+    name = underlying(symbol)
+    for other in group.accounts.values():
+        if other.account_id == account.account_id:
+            continue
+        for each in _touched(other):
+            if underlying(group.instruments[each].symbol) != name:
+                continue
+            if worst_position(other, each, side.opposite, 0) * side.sign < 0:
+                return other
+    return None
+
+
+def _touched(account: Account) -> list[str]:
+    """Every contract that is held or may be, each once."""
+    ordered = (contract_id for contract_id, _, _ in account.orders.all_leaves())
+    return list(dict.fromkeys((*account.positions, *ordered)))
 
 
 def closable(account: Account, contract_id: str, side: Side, without: str | None = None) -> int:

@@ -139,6 +139,8 @@ def adopted(account: Account, event: e.AccountAdopted) -> Account:
         balance_usd=event.balance_usd,
         can_trade=event.can_trade,
         day=Day(event.day, day_open_ns(event.at_ns), event.balance_open_usd, Decimal(0), event.realized_usd),
+        start_usd=event.balance_open_usd,
+        high_usd=event.balance_open_usd,
         fills=account.fills.update({fill_id: AppliedFill(fill_id) for fill_id in event.fill_ids}),
     )
     for position in event.positions:
@@ -157,6 +159,7 @@ def day_opened(account: Account, event: e.TradingDayOpened) -> Account:
     account = replace(
         account,
         day=Day(event.day, opened_ns, event.balance_usd, event.carried_usd, account.day.early_usd),
+        high_usd=max(account.high_usd, event.balance_usd),
         done=Map({order.order_id: order for order in kept}),
         tags=Map({tag: name for tag, name in account.tags.items() if name in names}),
         broker_ids=Map({n: name for n, name in account.broker_ids.items() if name in names}),

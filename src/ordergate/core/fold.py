@@ -16,6 +16,7 @@ from ordergate.core.account import Account, Doubt, Group, RunningExit
 from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
+from ordergate.core.pace import paced
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
     CANCEL_RETRY_NS,
@@ -64,6 +65,12 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return replace(account, trading_state=event.state, state_code=event.code, state_message=event.message)
         case e.EpochRaised():
             return replace(account, epoch=event.epoch)
+        case e.EquityPeaked():
+            return replace(account, high_usd=max(account.high_usd, event.equity_usd))
+        case e.RepeatedAction():
+            return replace(account, repeating=event.count)
+        case e.RepetitionEnded():
+            return replace(account, repeating=0, failures=())
         case e.CancelRemembered():
             return replace(account, cancels_remembered=(*account.cancels_remembered, event.order_id))
         case e.UnexpectedBrokerFact():
@@ -87,10 +94,11 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.FillBusted():
             return fill_busted(group, account, event)
         case e.ProtectionFailed():
+            account = paced(group.limits, account, event)
             account = replace(account, stop_failures=account.stop_failures | {event.order_id: event.attempt})
             return timer(account, f"leg:{event.order_id}", event.at_ns + STOP_RETRY_NS)
         case _:
-            return _ordered(account, event)
+            return _ordered(paced(group.limits, account, event), event)
 
 
 def _ordered(account: Account, event: Any) -> Account:

@@ -45,7 +45,7 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
         case CancelOrder():
             return _cancel(draft, command, stamp)
         case ModifyOrder():
-            return modify(draft, command)
+            return modify(draft, command, stamp.received_ns)
         case UpdateProtection():
             return protect(draft, command)
         case ClosePosition():
@@ -91,6 +91,8 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         quotes=draft.quotes,
         at_ns=draft.at_ns,
         superseded=stamp.superseded,
+        received_ns=stamp.received_ns,
+        sent_ns=command.sent_ns,
     )
     found = breaches(proposal)
     if found:
@@ -196,6 +198,8 @@ def _flatten(draft: Draft, command: Flatten) -> Answer:
         return answers.unknown_account(command, command.account_id)
     for account in accounts:
         draft.add(e.EpochRaised(account.account_id, account.epoch + 1, "flatten"))
+        if account.repeating:
+            draft.add(e.RepetitionEnded(account.account_id, draft.at_ns))
         contracts = [*account.positions, *(order.terms.contract_id for order in account.live_orders())]
         for contract_id in dict.fromkeys(contracts):
             begin(draft, account.account_id, contract_id, command.request_id, None, "flatten")

@@ -22,6 +22,7 @@ from ordergate.core.reports import Quote
 from ordergate.core.rules import (
     Proposal,
     daily_loss,
+    maximum_loss,
     propose,
     reference_price,
     risk_per_trade,
@@ -56,6 +57,7 @@ def widening(
         reference_price(whole),
         *(risk_per_trade(proposal) for proposal in wider),
         daily_loss(whole),
+        maximum_loss(whole),
     )
     return tuple(breach for breach in found if breach is not None)
 

@@ -29,10 +29,10 @@ def _limits_without_hours(document: Document) -> Document:
     return document | {"limits": document["limits"] | {"session_only": False}}
 
 
-def _limits_without_flat_time(document: Document) -> Document:
-    """Before version 3 there were no windows without new risk, and no time at which accounts must be flat."""
-    added = {"blackouts": None, "must_be_flat": None, "on_must_be_flat": "keep"}
-    return document | {"limits": document["limits"] | added}
+def _limits_of_the_first_rules(document: Document) -> Document:
+    """Before version 3 there was none of these rules, nor hours to be flat: they are off in what was decided then."""
+    added = dict.fromkeys(("quote_jump_percent_max", "price_distance_percent_max", "blackouts", "must_be_flat"))
+    return document | {"limits": document["limits"] | added | {"on_must_be_flat": "keep"}}
 
 
 # The present version of each kind; 1 where a kind is not named.
@@ -40,7 +40,7 @@ VERSIONS: Mapping[str, int] = {"limits-changed": 3}
 # (kind, version) to the lift from that version to the next.
 LIFTS: Mapping[tuple[str, int], Lift] = {
     ("limits-changed", 1): _limits_without_hours,
-    ("limits-changed", 2): _limits_without_flat_time,
+    ("limits-changed", 2): _limits_of_the_first_rules,
 }
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")

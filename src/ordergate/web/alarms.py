@@ -50,6 +50,9 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
             return about("EXIT_NOT_FLAT", message, contract_id=event.contract_id)
         case e.TradingStateChanged():
             return about("TRADING_STATE_CHANGED", f"{event.state.value}: {event.message}")
+        case e.RepeatedAction():
+            message = f"{event.count} failures to place a stop or target within a minute: look at the broker"
+            return about("REPEATED_ACTION", message)
         case e.LinkChanged() if not event.up:
             return about("LINK_DOWN", event.reason)
         case e.UnexpectedBrokerFact():

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from datetime import time
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.limits import Breach, Limits
+from ordergate.core.rules.proposal import Proposal
 from ordergate.core.sessions import (
     CLOSED_DAYS_MAX,
     Window,
@@ -26,9 +26,6 @@ from ordergate.core.sessions import (
     window,
     windows_around,
 )
-
-if TYPE_CHECKING:
-    from ordergate.core.rules import Proposal
 
 _MINUTE_NS = 60_000_000_000
 _DAY_NS = 1_440 * _MINUTE_NS

@@ -1,0 +1,67 @@
+"""How often something was asked for, or failed, in the last minute: what the rules on pace count. Part of ``fold``.
+
+Invariants:
+1. Nothing is kept of what no rule looks at, nothing longer than the longest window, and never more than ``KEPT_MAX``.
+2. What lies in the future, because the clock went back, still counts.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.account import Account, Asked
+from ordergate.core.limits import Limits
+from ordergate.core.order import Role
+
+MINUTE_NS = 60_000_000_000
+_MS_NS = 1_000_000
+# The largest rate that can be set; an order of a person comes once a second at most.
+KEPT_MAX = 1_000
+
+
+def paced(limits: Limits, account: Account, event: e.Event) -> Account:
+    """The account with ``event`` among what is counted, if it is of that kind."""
+    match event:
+        case e.OrderApproved(kind=e.ApprovalKind.APPROVED, order=order):
+            return _asked(limits, account, Asked(event.issued_ns, order.order_id, order.terms))
+        case e.ModifyApproved(kind=e.ApprovalKind.APPROVED, change=change):
+            order = account.orders[event.order_id]
+            terms = replace(
+                order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks
+            )
+            return _asked(limits, account, Asked(event.issued_ns, order.order_id, terms))
+        case e.ProtectionFailed():
+            return _failed(account, event.at_ns)
+        case e.OrderRejected() | e.OrderNotSent():
+            ended = account.order(event.order_id)
+            return _failed(account, event.at_ns) if ended is not None and ended.role is Role.TARGET else account
+        case _:
+            return account
+
+
+def failures(account: Account, at_ns: int) -> int:
+    """What we do by ourselves failed that often in the last minute."""
+    return sum(failed_ns > at_ns - MINUTE_NS for failed_ns in account.failures)
+
+
+def _asked(limits: Limits, account: Account, new: Asked) -> Account:
+    window_ns = _window_ns(limits)
+    if not window_ns:
+        return replace(account, asked=()) if account.asked else account
+    kept = [asked for asked in account.asked if asked.at_ns > new.at_ns - window_ns]
+    return replace(account, asked=(*kept, new)[-KEPT_MAX:])
+
+
+def _window_ns(limits: Limits) -> int:
+    """How far back any rule looks; 0 = none looks back."""
+    own = limits.instruments
+    rates = [limits.orders_per_minute_max, limits.instrument_orders_per_minute_max]
+    rates += [each.instrument_orders_per_minute_max for each in own]
+    windows_ms = [limits.duplicate_window_ms or 0, *(each.duplicate_window_ms or 0 for each in own)]
+    return max(max(windows_ms) * _MS_NS, MINUTE_NS if any(rates) else 0)
+
+
+def _failed(account: Account, at_ns: int) -> Account:
+    kept = [failed_ns for failed_ns in account.failures if failed_ns > at_ns - MINUTE_NS]
+    return replace(account, failures=(*kept, at_ns)[-KEPT_MAX:])

@@ -1,0 +1,210 @@
+"""Duplicates, rates, our own repeats, age and the other accounts, as tables: allowed, at the limit, over, unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.commands import Leg, SubmitOrder
+from ordergate.core.decide import decide
+from ordergate.core.inputs import Stamped
+from ordergate.core.order import Exit, OrderType, Role, Side
+from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
+from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
+
+OTHER = ACCOUNT + 1
+
+
+# duplicate
+@pytest.mark.parametrize(
+    ("wait_ms", "changed", "codes"),
+    [
+        (0, {}, ["DUPLICATE_ORDER"]),
+        (999, {}, ["DUPLICATE_ORDER"]),
+        (1_000, {}, []),
+        (0, {"quantity": 2}, []),
+        (0, {"limit": BID - 11}, []),
+        (0, {"side": Side.SELL}, []),
+        (0, {"instrument": MNQ}, []),
+        (0, {"limit": None}, []),
+        (0, {"stop": Exit(44)}, ["DUPLICATE_ORDER"]),
+    ],
+    ids=["at once", "inside", "at the end", "size", "price", "side", "contract", "type", "only its stop differs"],
+)
+def test_the_same_order_with_another_id_waits(wait_ms: int, changed: dict[str, Any], codes: list[str]) -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
+    given = {"quantity": 1, "limit": BID - 10}
+    assert desk.codes("a", **given) == []
+    desk.wait(wait_ms)
+    assert desk.codes("b", **(given | changed)) == codes
+
+
+def test_the_same_id_again_is_a_retry_and_no_duplicate() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
+    assert desk.submit("a").ok
+    assert desk.submit("a").ok
+
+
+def test_a_denied_order_is_not_what_a_duplicate_is_measured_by() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=1_000, order_quantity_max=1))
+    assert desk.codes("a", quantity=2) == ["MAX_ORDER_SIZE"]
+    assert desk.codes("b", quantity=2) == ["MAX_ORDER_SIZE"]
+
+
+def test_duplicates_and_rates_are_off_unless_set_and_then_nothing_is_kept() -> None:
+    desk = Desk(WIDE)
+    for number in range(50):
+        assert desk.codes(f"o{number}", limit=BID - 10) == []
+    assert desk.account.asked == ()
+
+
+# order_rate
+def test_orders_of_an_account_are_counted_by_the_minute() -> None:
+    desk = Desk(replace(WIDE, orders_per_minute_max=3))
+    for number, instrument in enumerate((MES, MNQ, MES)):
+        assert desk.codes(f"o{number}", instrument=instrument, limit=BID - 10) == []
+        desk.wait(1_000)
+    assert desk.codes("over", limit=BID - 10) == ["ORDER_RATE"]
+    desk.wait(57_000)
+    assert desk.codes("a minute later", limit=BID - 10) == [], (
+        "the first is a minute old, and denied ones count nothing"
+    )
+
+
+def test_orders_of_one_contract_are_counted_by_themselves() -> None:
+    desk = Desk(replace(WIDE, instrument_orders_per_minute_max=1))
+    assert desk.codes("a", limit=BID - 10) == []
+    assert desk.codes("b", limit=BID - 11) == ["ORDER_RATE"]
+    assert desk.codes("c", limit=BID - 10, instrument=MNQ) == []
+
+
+def test_a_change_that_adds_risk_counts_like_an_order() -> None:
+    desk = Desk(replace(WIDE, orders_per_minute_max=2))
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    assert desk.modify("a", limit_ticks=BID - 9).ok
+    desk.modified("a")
+    assert desk.modify("a", limit_ticks=BID - 8).code == "ORDER_RATE"
+
+
+def test_closing_orders_are_neither_asked_nor_counted() -> None:
+    desk = Desk(replace(WIDE, orders_per_minute_max=1), positions=[position(3, ASK)])
+    for number in range(3):
+        assert desk.submit(f"out{number}", Side.SELL).ok
+    assert desk.submit("in", limit=BID - 10).ok
+    assert desk.codes("over", limit=BID - 10) == ["ORDER_RATE"]
+    assert desk.flatten().ok
+
+
+def test_what_is_kept_is_forgotten_after_the_window() -> None:
+    desk = Desk(replace(WIDE, orders_per_minute_max=100))
+    for number in range(5):
+        desk.submit(f"o{number}", limit=BID - 10)
+        desk.wait(30_000)
+    assert [asked.order_id for asked in desk.account.asked] == ["o3", "o4"]
+
+
+# repeated_action
+def test_six_failures_of_our_own_in_a_minute_need_a_person() -> None:
+    desk = Desk(WIDE)
+    desk.enter("a", target=Leg.OFF)
+    desk.enter("b", target=Leg.OFF)
+    for number in range(6):
+        assert desk.told(e.RepeatedAction) == []
+        name = "ab"[number % 2]
+        desk.wait(300)
+        desk.placed(desk.stop(name).order_id, Outcome.REFUSED, text="no")
+        desk.wait(300)
+    (told,) = desk.told(e.RepeatedAction)
+    assert told.count == 6
+    assert "REPEATED_ACTION" in desk.codes("c", instrument=MNQ)
+    desk.wait(3_600_000)
+    assert desk.account.repeating, "no time and no restart ends it"
+    assert desk.flatten().ok
+    assert not desk.account.repeating
+    assert "REPEATED_ACTION" not in desk.codes("d", instrument=MNQ)
+
+
+def test_a_target_that_is_refused_again_and_again_is_given_up() -> None:
+    desk = Desk(WIDE)
+    desk.enter("a")
+    desk.accept(desk.stop("a").order_id)
+    tried = 0
+    for _ in range(30):
+        for target in desk.legs("a", Role.TARGET):
+            tried += 1
+            desk.placed(target.order_id, Outcome.REFUSED, text="no")
+        desk.wait(5_000)
+    assert tried == 6
+    assert desk.account.repeating
+    assert desk.legs("a"), "its stop stays where it is"
+
+
+def test_five_failures_in_a_minute_are_allowed() -> None:
+    desk = Desk(replace(WIDE, repeats_per_minute_max=6))
+    desk.enter("a")
+    desk.accept(desk.stop("a").order_id)
+    for _ in range(6):
+        (target,) = desk.legs("a", Role.TARGET)
+        desk.placed(target.order_id, Outcome.REFUSED, text="no")
+        desk.wait(5_000)
+    assert not desk.account.repeating
+
+
+# too_old and clock_skew
+def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None) -> list[str]:
+    """The codes for a buy that waited that long, and says it was sent so long after its arrival."""
+    received_ns = desk.now_ns - waited_ms * MS_NS
+    sent_ns = None if sent_ms is None else received_ns + sent_ms * MS_NS
+    command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET, sent_ns=sent_ns)
+    answer = decide(desk.group, Stamped(command, desk.now_ns, received_ns, desk.quotes)).answer
+    assert answer is not None
+    return [breach.code for breach in answer.breaches]
+
+
+@pytest.mark.parametrize(("waited_ms", "codes"), [(0, []), (5_000, []), (5_001, ["TOO_OLD"])])
+def test_an_order_that_waited_too_long_is_not_what_was_meant(waited_ms: int, codes: list[str]) -> None:
+    assert decided(Desk(), waited_ms=waited_ms) == codes
+
+
+@pytest.mark.parametrize(
+    ("sent_ms", "codes"), [(None, []), (-86_400_000, []), (0, []), (2_000, []), (2_001, ["CLOCK_SKEW"])]
+)
+def test_an_order_from_the_future_shows_a_wrong_clock(sent_ms: int | None, codes: list[str]) -> None:
+    assert decided(Desk(), sent_ms=sent_ms) == codes
+
+
+# opposite_position
+@pytest.mark.parametrize(
+    ("net", "instrument", "side", "codes"),
+    [
+        (1, MES, Side.BUY, []),
+        (1, MES, Side.SELL, ["OPPOSITE_POSITION"]),
+        (-1, MES, Side.BUY, ["OPPOSITE_POSITION"]),
+        (-1, ES, Side.BUY, ["OPPOSITE_POSITION"]),
+        (-1, MNQ, Side.BUY, []),
+    ],
+    ids=["same side", "other side", "short", "in another size", "another underlying"],
+)
+def test_two_accounts_never_hold_both_sides(net: int, instrument: Any, side: Side, codes: list[str]) -> None:
+    held = position(net, ASK, instrument)
+    for allowed in (False, True):
+        desk = Desk(replace(WIDE, opposite_positions=allowed))
+        account = AccountReport(OTHER, "PRACTICE-2", desk.balance, can_trade=True)
+        for _ in range(2):
+            desk.feed(BrokerSnapshot(account, 0, desk.now_ns, (replace(held, account_id=OTHER),), (), ()))
+        assert desk.codes("a", side) == ([] if allowed else codes)
+
+
+def test_an_order_that_works_in_another_account_counts_as_filled() -> None:
+    desk = Desk(replace(WIDE, opposite_positions=False))
+    account = AccountReport(OTHER, "PRACTICE-2", desk.balance, can_trade=True)
+    for _ in range(2):
+        desk.feed(BrokerSnapshot(account, 0, desk.now_ns, (), (), ()))
+    command = SubmitOrder("r", OTHER, "there", MES.contract_id, Side.SELL, 1, OrderType.LIMIT, limit_ticks=ASK + 10)
+    assert desk.ask(command).ok
+    assert desk.codes("a") == ["OPPOSITE_POSITION"]
+    assert desk.codes("b", Side.SELL) == []
