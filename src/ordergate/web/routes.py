@@ -132,7 +132,7 @@ ROUTES: tuple[Route, ...] = (
         (*_ASK, 404, 409, DENIED),
         note="More risk than before is put before the rules as a new order is.",
         body=ModifyBody,
-        example={"orderId": "my-limit", "limitPrice": 4899},
+        example={"orderId": "my-limit", "limitPrice": 4950},
         answered={"success": True, "orderId": "my-limit", "contractId": _MES},
     ),
     Route(
