@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ordergate.config import SETTINGS, Setting
+from ordergate.config import OF_ONE, SETTINGS, Setting
 from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
@@ -44,6 +44,13 @@ Made by `python -m tools.reference` from the table in `src/ordergate/config.py`.
   at the first start and kept in the state directory.
 """
 
+_OF_ONE_INTRO = """\
+## [instruments.SYMBOL]
+
+What one product has of its own, in the file only: `[instruments.MES]` and below it `max_order_size = 2`. These settings
+of `[limits]` may stand there, with the same meaning and bounds:
+"""
+
 
 def settings_page() -> str:
     """``docs/settings.md``."""
@@ -54,6 +61,7 @@ def settings_page() -> str:
             section = setting.section
             lines.append(f"## [{section}]\n")
         lines += [f"### {setting.key}\n", *_setting(setting), ""]
+    lines += [_OF_ONE_INTRO, *(f"- `{key}`" for key in OF_ONE)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
