@@ -11,7 +11,7 @@ import ast
 import enum
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ordergate.config import OF_ONE, SETTINGS, Setting
@@ -106,14 +106,26 @@ def _rules() -> str:
     for number, rule in enumerate(rules.RULES, start=1):
         assert rule.__doc__ is not None
         tree = ast.parse(inspect.getsource(rule)).body[0]
-        assert isinstance(tree, ast.FunctionDef)
-        names = [f"limits.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        names = {f"limits.{name}" for name in _attributes(rule)}
         settings = sorted({f"`{keys[name]}`" for name in names if name in keys})
         words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         codes = dict.fromkeys(f"`{word}`" for word in words if isinstance(word, str) and _CODE.fullmatch(word))
         meaning = " ".join(rule.__doc__.split())
         rows.append([str(number), rule.__name__, meaning, ", ".join(settings), ", ".join(codes)])
     return _table(["", "Rule", "What it looks at", "Settings", "Codes"], rows)
+
+
+def _attributes(function: Callable[..., object]) -> set[str]:
+    """The attributes that a function of the core reads, by itself or through what it calls."""
+    found = set()
+    for node in ast.walk(ast.parse(inspect.getsource(function))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = inspect.unwrap(function).__globals__.get(node.func.id)
+            if inspect.isfunction(called) and called.__module__.startswith("ordergate.core."):
+                found |= _attributes(called)
+    return found
 
 
 def _defaults() -> str:
