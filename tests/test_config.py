@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.config import SETTINGS, Loaded, LogLevel, Setting, Settings, load
-from ordergate.core.limits import Blackout, OnDailyLoss, OnMustBeFlat
+from ordergate.config import OF_ONE, SETTINGS, Loaded, LogLevel, Setting, Settings, load
+from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
 
@@ -39,13 +39,31 @@ OTHER: dict[str, tuple[str, object]] = {
     "min_order_size": ("2", 2),
     "max_order_size": ("2147483647", 2_147_483_647),
     "max_position_size": ("3", 3),
+    "max_account_position": ("50", 50),
     "max_open_orders": ("1", 1),
+    "max_order_value": ("250000", Decimal(250_000)),
     "max_daily_loss": ("250.50", Decimal("250.50")),
     "on_daily_loss": ("KEEP", OnDailyLoss.KEEP),
+    "max_daily_profit": ("1500.5", Decimal("1500.5")),
+    "maximum_loss": ("2000", Decimal(2_000)),
+    "maximum_loss_trailing": ("intraday", Trailing.INTRADAY),
+    "maximum_loss_lock": ("0", Decimal(0)),
+    "maximum_loss_floor": ("-2000.25", Decimal("-2000.25")),
+    "max_risk": ("250", Decimal(250)),
     "max_risk_percent": ("0.5", Decimal("0.5")),
     "account_size": ("50000", Decimal(50_000)),
     "default_risk_reward": ("1.5", Decimal("1.5")),
     "quote_age_ms": ("2000", 2_000),
+    "max_quote_jump_percent": ("0.5", Decimal("0.5")),
+    "max_price_distance_ticks": ("400", 400),
+    "max_price_distance_percent": ("1000", Decimal(1_000)),
+    "duplicate_window_ms": ("1000", 1_000),
+    "max_orders_per_minute": ("30", 30),
+    "max_instrument_orders_per_minute": ("1", 1),
+    "max_repeats_per_minute": ("3", 3),
+    "max_order_age_ms": ("1000", 1_000),
+    "max_clock_ahead_ms": ("0", 0),
+    "allow_opposite_positions": ("false", False),
     "blackouts": (
         "07:25-07:45, 2026-12-09 23:55-00:30",
         (Blackout(time(7, 25), time(7, 45)), Blackout(time(23, 55), time(0, 30), date(2026, 12, 9))),
@@ -140,6 +158,38 @@ def test_each_key_of_the_file_sets_its_setting_and_no_other(setting: Setting) ->
     assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
+def test_a_product_may_have_limits_of_its_own() -> None:
+    toml = "[instruments.MES]\nmax_order_size = 2\nmax_price_distance_percent = 0.5\n[instruments.NQ]\nmax_risk = 100\n"
+    limits = load({}, {}, toml).settings.limits
+    mes = InstrumentLimits("MES", order_quantity_max=2, price_distance_percent_max=Decimal("0.5"))
+    assert limits == Limits(instruments=(mes, InstrumentLimits("NQ", risk_usd_max=Decimal(100))))
+    assert limits.of("MES").order_quantity_max == 2
+    assert limits.of("NQ").order_quantity_max == 10
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("instruments = 3\n", "instruments in the configuration file is not a section for each symbol"),
+        ("[instruments.XYZ]\n", "instruments.XYZ in the configuration file is not a section of a known symbol"),
+        ("[instruments]\nMES = 2\n", "instruments.MES in the configuration file is not a section of a known symbol"),
+        ("[instruments.MES]\nmax_daily_loss = 2\n", "instruments.MES.max_daily_loss in the configuration file is not"),
+        ("[instruments.MES]\nmax_order_size = 0\n", "instruments.MES.max_order_size is '0': it must be"),
+        (
+            "[instruments.MES]\nmax_order_size = true\n",
+            "instruments.MES.max_order_size is a truth value, True: it",
+        ),
+        (
+            "[instruments.MES]\nmin_order_size = 11\n",
+            "for MES, min_order_size is 11: it must not",
+        ),
+    ],
+)
+def test_every_mistake_in_the_limits_of_a_product_is_told(toml: str, told: str) -> None:
+    (found,) = mistakes({}, {}, toml)
+    assert found.startswith(told)
+
+
 @every_setting
 def test_each_flag_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
@@ -213,7 +263,7 @@ def test_every_mistake_of_every_source_is_told_at_once() -> None:
         "ORDERGATE_MIN_ORDER_SIZE": "11",
     }
     assert mistakes({"latency_ms": "-1"}, environ, toml) == [
-        "limits.max_loss in the configuration file is not a setting; did you mean max_daily_loss in [limits]?",
+        "limits.max_loss in the configuration file is not a setting; did you mean maximum_loss in [limits]?",
         "nonsense in the configuration file is not a section",
         "ports.web_port is text, '3003': it must be a port number from 0 to 65535, 0 = any free one",
         "ORDERGATE_MAX_ODER_SIZE is not a setting; did you mean ORDERGATE_MAX_ORDER_SIZE?",
@@ -404,6 +454,13 @@ def shipped_file() -> str:
             section = setting.section
             lines += ["", f"[{section}]"]
         lines += ["", *(f"# {line}" for line in comment(setting)), key_line(setting)]
+    told = f"[instruments.SYMBOL] holds what one product has of its own, out of {', '.join(OF_ONE)}. For example:"
+    lines += [
+        "",
+        *(f"# {line}" for line in textwrap.wrap(told, 116)),
+        "#   [instruments.MES]",
+        "#   max_order_size = 2",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -12,10 +12,10 @@ import datetime
 import enum
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ordergate.config import SETTINGS, Setting
+from ordergate.config import OF_ONE, SETTINGS, Setting
 from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
@@ -45,6 +45,13 @@ Made by `python -m tools.reference` from the table in `src/ordergate/config.py`.
   at the first start and kept in the state directory.
 """
 
+_OF_ONE_INTRO = """\
+## [instruments.SYMBOL]
+
+What one product has of its own, in the file only: `[instruments.MES]` and below it `max_order_size = 2`. These settings
+of `[limits]` may stand there, with the same meaning and bounds:
+"""
+
 
 def settings_page() -> str:
     """``docs/settings.md``."""
@@ -55,6 +62,7 @@ def settings_page() -> str:
             section = setting.section
             lines.append(f"## [{section}]\n")
         lines += [f"### {setting.key}\n", *_setting(setting), ""]
+    lines += [_OF_ONE_INTRO, *(f"- `{key}`" for key in OF_ONE)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -101,14 +109,26 @@ def _rules() -> str:
     for number, rule in enumerate(rules.RULES, start=1):
         assert rule.__doc__ is not None
         tree = ast.parse(inspect.getsource(rule)).body[0]
-        assert isinstance(tree, ast.FunctionDef)
-        names = [f"limits.{node.attr}" for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        names = {f"limits.{name}" for name in _attributes(rule)}
         settings = sorted({f"`{keys[name]}`" for name in names if name in keys})
         words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         codes = dict.fromkeys(f"`{word}`" for word in words if isinstance(word, str) and _CODE.fullmatch(word))
         meaning = " ".join(rule.__doc__.split())
         rows.append([str(number), rule.__name__, meaning, ", ".join(settings), ", ".join(codes)])
     return _table(["", "Rule", "What it looks at", "Settings", "Codes"], rows)
+
+
+def _attributes(function: Callable[..., object]) -> set[str]:
+    """The attributes that a function of the core reads, by itself or through what it calls."""
+    found = set()
+    for node in ast.walk(ast.parse(inspect.getsource(function))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = inspect.unwrap(function).__globals__.get(node.func.id)
+            if inspect.isfunction(called) and called.__module__.startswith("ordergate.core."):
+                found |= _attributes(called)
+    return found
 
 
 def _defaults() -> str:

@@ -19,12 +19,22 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import QUANTITY_MAX
-from ordergate.core.limits import Blackout, Limits, OnDailyLoss, OnMustBeFlat
+from ordergate.core.limits import (
+    OVERRIDABLE,
+    Blackout,
+    InstrumentLimits,
+    Limits,
+    OnDailyLoss,
+    OnMustBeFlat,
+    Trailing,
+)
+from ordergate.core.pace import KEPT_MAX
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import ExchangeSettings, Hours
 
@@ -72,7 +82,9 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
     """
     mistakes: list[str] = []
     named = [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
-    sources = ([*_file_texts(toml, mistakes)], [*_environment_texts(environ, mistakes)], named)
+    document = _document(toml, mistakes)
+    own = _instruments(document.pop(_INSTRUMENTS, {}), mistakes)
+    sources = ([*_file_texts(document, mistakes)], [*_environment_texts(environ, mistakes)], named)
     given: dict[str, object] = {}
     told: dict[str, tuple[int, str]] = {}
     for source, texts in enumerate(sources):
@@ -82,10 +94,14 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
                 told[setting.field] = (source, label)
             except ValueError:
                 mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
+    given["limits.instruments"] = own
     settings = _replayed(_filled(given), told, mistakes)
-    smallest, largest = settings.limits.order_quantity_min, settings.limits.order_quantity_max
-    if smallest > largest:
-        mistakes.append(f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}")
+    for symbol in ("", *(each.symbol for each in own)):
+        limits = settings.limits.of(symbol)
+        smallest, largest = limits.order_quantity_min, limits.order_quantity_max
+        if smallest > largest:
+            text = f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}"
+            mistakes.append(f"for {symbol}, {text}" if symbol else text)
     if mistakes:
         raise StartRefused("\n".join(mistakes))
     idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT or name.startswith("PROJECTX_")]
@@ -169,6 +185,12 @@ def _amount(low: str, high: str, of: str) -> Kind:
     return Kind(parse, f"a number of {of} from {low} to {high}, with up to 4 decimals", "X", (int, _Fraction))
 
 
+def _balance(text: str) -> Decimal:
+    size = _DOLLARS_OR_NONE.parse(text.removeprefix("-"))
+    assert isinstance(size, Decimal)
+    return -size if text.startswith("-") else size
+
+
 def _one_of(words: type[enum.Enum]) -> Kind:
     allowed = [word.value for word in words]
     return Kind(lambda text: words(text.lower()), f"one of {', '.join(allowed)}", "|".join(allowed), (str,))
@@ -218,6 +240,15 @@ def _time(text: str) -> time | None:
 _PORT = Kind(_whole(0, 65_535).parse, "a port number from 0 to 65535, 0 = any free one", "PORT", (int,))
 _CONTRACTS = _whole(1, QUANTITY_MAX, "contracts")
 _DOLLARS = _amount("0.01", "1000000000", "US dollars")
+_DOLLARS_OR_NONE = _amount("0", "1000000000", "US dollars")
+_BALANCE = Kind(
+    _balance,
+    "a balance of US dollars up to 1000000000, below 0 with a minus sign, with up to 4 decimals",
+    "X",
+    (int, _Fraction),
+)
+_WIDE_PERCENT = _amount("0.01", "1000", "percent")
+_RATE = _whole(1, KEPT_MAX, "orders")
 _RATIO = _amount("0.1", "100", "stop distances")
 _SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
 _SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
@@ -272,18 +303,49 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits", "max_position_size", "limits.position_quantity_max", _CONTRACTS, documented=True,
             meaning="Largest net position in one contract if every order on its side fills.",
             reason="as documented."),
+    Setting("limits", "max_account_position", "limits.account_position_micros_max", _whole(1, 1_000_000, "micros"),
+            meaning="Largest sum of all positions of an account if every order fills; a mini counts as ten micros.",
+            reason="the documented system has none; firms set 50 to 150.",
+            example="50"),
     Setting("limits", "max_open_orders", "limits.open_orders_max", _whole(1, 10_000, "orders"), documented=True,
             meaning="Orders of an account that may be open at once; stop losses and take profits do not count.",
             reason="as documented."),
+    Setting("limits", "max_order_value", "limits.order_value_usd_max", _DOLLARS,
+            meaning="Largest value of what an order adds: its price times the point value times its contracts.",
+            reason="the documented system has none.",
+            example="250000"),
     Setting("limits", "max_daily_loss", "limits.daily_loss_usd_max", _DOLLARS, documented=True,
             meaning="Loss of an account in a trading day, open positions counted, at which new risk is denied.",
             reason="as documented."),
     Setting("limits", "on_daily_loss", "limits.on_daily_loss", _one_of(OnDailyLoss),
             meaning="What happens to open positions when that loss is reached.",
             reason="a limit that lets the loss run on is none."),
+    Setting("limits", "max_daily_profit", "limits.daily_profit_usd_max", _DOLLARS,
+            meaning="Profit of an account in a trading day at which it may only reduce; nothing is closed.",
+            reason="the documented system has none.",
+            example="1500"),
+    Setting("limits", "maximum_loss", "limits.maximum_loss_usd", _DOLLARS,
+            meaning="How far below its highest balance an account ends; new risk that could reach that is denied.",
+            reason="the documented system has none; firms set 2000 to 4500.",
+            example="2000"),
+    Setting("limits", "maximum_loss_trailing", "limits.maximum_loss_trailing", _one_of(Trailing),
+            meaning="Whether that floor follows the balance at each trading day's end, or the equity at any time.",
+            reason="as TopstepX does."),
+    Setting("limits", "maximum_loss_lock", "limits.maximum_loss_lock_usd", _BALANCE,
+            meaning="Balance at which that floor stops rising.",
+            reason="the account's balance when it was first seen.",
+            example="50000"),
+    Setting("limits", "maximum_loss_floor", "limits.maximum_loss_floor_usd", _BALANCE,
+            meaning="Where the firm shows that floor now; with maximum_loss set, a real account needs it.",
+            reason="worked out, where the account's whole history is known.",
+            example="48000"),
     Setting("limits", "max_risk_percent", "limits.risk_percent_max", _amount("0.01", "100", "percent"), documented=True,
             meaning="Most that one order may lose at its stop, measured against account_size.",
             reason="as documented."),
+    Setting("limits", "max_risk", "limits.risk_usd_max", _DOLLARS,
+            meaning="Most that one order may lose at its stop; the smaller of this and max_risk_percent limits.",
+            reason="the documented system has none.",
+            example="250"),
     Setting("limits", "account_size", "limits.account_size_usd", _DOLLARS,
             meaning="What max_risk_percent is a percentage of.",
             reason="the account's balance at the trading day's open.",
@@ -294,6 +356,40 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits", "quote_age_ms", "limits.quote_age_ms_max", _whole(1, 600_000, "milliseconds"),
             meaning="Age beyond which a quote is no reference price, and new risk is denied.",
             reason="an active contract is quoted several times a second; five seconds of silence is a fault."),
+    Setting("limits", "max_quote_jump_percent", "limits.quote_jump_percent_max", _WIDE_PERCENT,
+            meaning="Distance of a bid or ask from the last trade beyond which a quote is no reference price.",
+            reason="one bad print must not price or close anything; a real move is confirmed by its first trade."),
+    Setting("limits", "max_price_distance_ticks", "limits.price_distance_ticks_max", _whole(1, 1_000_000, "ticks"),
+            meaning="How far an order's price may stand from its own side of the market.",
+            reason="a number of ticks fits one product only: set it under [instruments.SYMBOL].",
+            example="400"),
+    Setting("limits", "max_price_distance_percent", "limits.price_distance_percent_max", _WIDE_PERCENT,
+            meaning="The same in percent of the price; the smaller of both limits.",
+            reason="180 points of the S&P 500 at 6,000: farther than an order of the day, nearer than a typing error."),
+    Setting("limits", "duplicate_window_ms", "limits.duplicate_window_ms", _whole(1, 600_000, "milliseconds"),
+            meaning="How long an equal order with another id is denied as a duplicate.",
+            reason="the documented system has none.",
+            example="1000"),
+    Setting("limits", "max_orders_per_minute", "limits.orders_per_minute_max", _RATE,
+            meaning="Most new-risk orders and changes of an account in a minute; what closes is never counted.",
+            reason="the documented system has none.",
+            example="30"),
+    Setting("limits", "max_instrument_orders_per_minute", "limits.instrument_orders_per_minute_max", _RATE,
+            meaning="The same, of one contract of an account.",
+            reason="the documented system has none.",
+            example="20"),
+    Setting("limits", "max_repeats_per_minute", "limits.repeats_per_minute_max", _whole(1, KEPT_MAX, "failures"),
+            meaning="Failures in a minute to place stops and targets, beyond which new risk waits for a flatten.",
+            reason="one refused stop is tried three times; more than that is a loop."),
+    Setting("limits", "max_order_age_ms", "limits.age_ms_max", _whole(1, 600_000, "milliseconds"),
+            meaning="How long an order may have waited for its decision.",
+            reason="the market it was meant for is gone."),
+    Setting("limits", "max_clock_ahead_ms", "limits.clock_ahead_ms_max", _whole(0, 600_000, "milliseconds"),
+            meaning="How far in the future an order's own time may lie.",
+            reason="more than a network or a slow clock explains."),
+    Setting("limits", "allow_opposite_positions", "limits.opposite_positions", _SWITCH,
+            meaning="Whether an account may be long of something while another of the same login is short of it.",
+            reason="as documented; TopstepX forbids it, so turn it off there."),
     Setting("limits", "blackouts", "limits.blackouts", _BLACKOUTS,
             meaning="Windows in Chicago time without new risk, such as those of news.",
             reason="which news matter is the trader's to say.",
@@ -367,18 +463,51 @@ _TOML_TYPES = {
 # The weakest source.
 _FILE = 0
 
+# What a product may have of its own, by key: [instruments.SYMBOL] in the file.
+OF_ONE = {each.key: each for each in SETTINGS if each.field.removeprefix("limits.") in OVERRIDABLE}
+_INSTRUMENTS = "instruments"
+
 # A setting, the name under which it was given, and the text that was given.
 _Text = tuple[Setting, str, str]
 
 
-def _file_texts(toml: str | None, mistakes: list[str]) -> Iterator[_Text]:
-    """What the file sets."""
+def _document(toml: str | None, mistakes: list[str]) -> dict[str, Any]:
     try:
         # tomllib takes what parse_float gives as it is.
-        document = tomllib.loads(toml or "", parse_float=_Fraction)
+        return tomllib.loads(toml or "", parse_float=_Fraction)
     except ValueError as error:
         mistakes.append(f"the configuration file is not TOML: {error}")
-        return
+        return {}
+
+
+def _instruments(tables: object, mistakes: list[str]) -> tuple[InstrumentLimits, ...]:
+    """What the file sets for single products: a table of some limits under each symbol."""
+    if not isinstance(tables, dict):
+        mistakes.append(f"{_INSTRUMENTS} in the configuration file is not a section for each symbol")
+        return ()
+    found = []
+    for symbol, table in tables.items():
+        place = f"{_INSTRUMENTS}.{symbol}"
+        if symbol not in PRODUCT_BY_SYMBOL or not isinstance(table, dict):
+            mistakes.append(f"{_name(place)} in the configuration file is not a section of a known symbol")
+            continue
+        own: dict[str, Any] = {}
+        for key, value in table.items():
+            setting, label = OF_ONE.get(key), f"{place}.{key}"
+            if setting is None:
+                allowed = ", ".join(OF_ONE)
+                mistakes.append(f"{_name(label)} in the configuration file is not a limit of one product: {allowed}")
+            elif (text := _written(setting, label, value, mistakes)) is not None:
+                try:
+                    own[setting.field.removeprefix("limits.")] = setting.kind.parse(text)
+                except ValueError:
+                    mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
+        found.append(InstrumentLimits(symbol, **own))
+    return tuple(found)
+
+
+def _file_texts(document: Mapping[str, object], mistakes: list[str]) -> Iterator[_Text]:
+    """What the file sets."""
     for section, table in document.items():
         if section not in _SECTIONS or not isinstance(table, dict):
             meant = _meant(section)
@@ -392,13 +521,19 @@ def _file_texts(toml: str | None, mistakes: list[str]) -> Iterator[_Text]:
                 meant = _meant(key)
                 hint = f"; did you mean {meant.key} in [{meant.section}]?" if meant else ""
                 mistakes.append(f"{_name(label)} in the configuration file is not a setting{hint}")
-            elif type(value) not in setting.kind.written_as:
-                kind = _TOML_TYPES.get(type(value), "a date or time")
-                mistakes.append(f"{label} is {kind}, {_shown(value)}: it must be {setting.kind.allowed}")
-            elif isinstance(value, list):
-                yield setting, label, ",".join(str(item) for item in value)
-            else:
-                yield setting, label, str(value).lower() if isinstance(value, bool) else str(value)
+            elif (text := _written(setting, label, value, mistakes)) is not None:
+                yield setting, label, text
+
+
+def _written(setting: Setting, label: str, value: object, mistakes: list[str]) -> str | None:
+    """A value of the file as a text, if it has a type that the setting may have."""
+    if type(value) not in setting.kind.written_as:
+        kind = _TOML_TYPES.get(type(value), "a date or time")
+        mistakes.append(f"{label} is {kind}, {_shown(value)}: it must be {setting.kind.allowed}")
+        return None
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[_Text]:

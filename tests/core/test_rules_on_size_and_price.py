@@ -90,22 +90,22 @@ def test_a_value_that_cannot_be_told_is_denied_for_want_of_a_price() -> None:
     assert desk.codes("a") == ["NO_REFERENCE_PRICE"]
 
 
-# price_collar: 2 % of 4,999.75 is 399 ticks
+# price_collar: 3 % of 4,999.75 is 599 ticks
 @pytest.mark.parametrize(
     ("side", "away", "codes"),
     [
-        (Side.BUY, -399, []),
-        (Side.BUY, -400, ["PRICE_COLLAR"]),
-        (Side.BUY, 399, []),
-        (Side.BUY, 400, ["PRICE_COLLAR"]),
-        (Side.SELL, 400, []),
-        (Side.SELL, 401, ["PRICE_COLLAR"]),
-        (Side.SELL, -400, []),
-        (Side.SELL, -401, ["PRICE_COLLAR"]),
+        (Side.BUY, -599, []),
+        (Side.BUY, -600, ["PRICE_COLLAR"]),
+        (Side.BUY, 599, []),
+        (Side.BUY, 600, ["PRICE_COLLAR"]),
+        (Side.SELL, 600, []),
+        (Side.SELL, 601, ["PRICE_COLLAR"]),
+        (Side.SELL, -600, []),
+        (Side.SELL, -601, ["PRICE_COLLAR"]),
         (Side.BUY, -120, []),
     ],
 )
-def test_a_limit_price_stands_within_two_percent_of_its_own_side(side: Side, away: int, codes: list[str]) -> None:
+def test_a_limit_price_stands_within_three_percent_of_its_own_side(side: Side, away: int, codes: list[str]) -> None:
     near = BID if side is Side.BUY else ASK
     assert Desk(WIDE).codes("a", side, limit=near + away) == codes
 
@@ -119,8 +119,8 @@ def test_a_limit_price_stands_within_two_percent_of_its_own_side(side: Side, awa
         (Side.SELL, BID - 1, []),
         (Side.SELL, BID, ["PRICE_COLLAR"]),
         (Side.SELL, ASK + 40, ["PRICE_COLLAR"]),
-        (Side.BUY, BID + 400, ["PRICE_COLLAR"]),
-        (Side.BUY, BID + 399, []),
+        (Side.BUY, BID + 600, ["PRICE_COLLAR"]),
+        (Side.BUY, BID + 599, []),
     ],
 )
 def test_a_stop_order_stands_beyond_the_market_and_within_the_collar(
@@ -142,8 +142,8 @@ def test_a_market_order_waits_while_the_market_is_too_wide(ask: int, codes: list
     [
         (100, None, 100, []),
         (100, None, 101, ["PRICE_COLLAR"]),
-        (100, "2", 101, ["PRICE_COLLAR"]),
-        (1_000, "2", 400, ["PRICE_COLLAR"]),
+        (100, "3", 101, ["PRICE_COLLAR"]),
+        (1_000, "3", 600, ["PRICE_COLLAR"]),
         (None, None, 19_000, []),
         (None, "0.01", 40, []),
         (None, "0.01", 41, ["PRICE_COLLAR"]),
@@ -169,8 +169,8 @@ def test_changing_a_price_is_judged_by_the_collar_like_placing() -> None:
     desk = Desk(WIDE)
     assert desk.submit("a", limit=BID - 10).ok
     desk.accept("a")
-    assert desk.modify("a", limit_ticks=BID - 400).code == "PRICE_COLLAR"
-    assert desk.modify("a", limit_ticks=BID - 399).ok
+    assert desk.modify("a", limit_ticks=BID - 600).code == "PRICE_COLLAR"
+    assert desk.modify("a", limit_ticks=BID - 599).ok
 
 
 def test_an_exit_has_no_collar() -> None:

@@ -67,7 +67,8 @@ def _trip(draft: Draft, account_id: int) -> None:
     pnl = day_pnl(draft.group, account, quotes)
     if pnl is None:
         return
-    _raise_peak(draft, account, equity_usd(account, pnl))
+    if limits.maximum_loss_usd is not None and limits.maximum_loss_trailing is Trailing.INTRADAY:
+        _raise_peak(draft, account, equity_usd(account, pnl))
     reached = _reached(draft.group, draft.account(account_id), pnl)
     if reached is None:
         return
@@ -83,9 +84,8 @@ def _trip(draft: Draft, account_id: int) -> None:
 
 def _reached(group: Group, account: Account, pnl: Decimal) -> tuple[str, str] | None:
     """The code of the limit that the account's money has reached, and what is told of it."""
-    limits, equity = group.limits, equity_usd(account, pnl)
-    floor = floor_usd(group, account)
-    if floor is not None and equity <= floor:
+    limits, floor = group.limits, floor_usd(group, account)
+    if floor is not None and (equity := equity_usd(account, pnl)) <= floor:
         return "MAXIMUM_LOSS_LIMIT", f"{equity:,.2f} USD left, floor {floor:,.2f} USD"
     if -pnl >= limits.daily_loss_usd_max:
         return "DAILY_LOSS_LIMIT", f"{-pnl:,.2f} USD lost today, limit {limits.daily_loss_usd_max:,.2f} USD"
@@ -96,9 +96,6 @@ def _reached(group: Group, account: Account, pnl: Decimal) -> tuple[str, str] | 
 
 def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> None:
     """Where the floor follows the equity, each whole dollar that it has reached is written down, rounded up."""
-    limits = draft.group.limits
-    if limits.maximum_loss_usd is None or limits.maximum_loss_trailing is not Trailing.INTRADAY:
-        return
     peak = equity.to_integral_value(ROUND_CEILING)
     if peak > account.high_usd:
         draft.add(e.EquityPeaked(account.account_id, peak, draft.at_ns))

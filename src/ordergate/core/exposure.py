@@ -93,8 +93,7 @@ def opposed(group: Group, account: Account, symbol: str, side: Side) -> Account 
 
 def _touched(account: Account) -> list[str]:
     """Every contract that is held or may be, each once."""
-    ordered = (contract_id for contract_id, _, _ in account.orders.all_leaves())
-    return list(dict.fromkeys((*account.positions, *ordered)))
+    return list(dict.fromkeys((*account.positions, *account.orders.contracts())))
 
 
 def closable(account: Account, contract_id: str, side: Side, without: str | None = None) -> int:

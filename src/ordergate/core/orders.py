@@ -131,6 +131,10 @@ class Orders:
     def leaves(self, contract_id: str, side: Side) -> Leaves:
         return self._index.sides.get((contract_id, side.sign), _NONE)
 
+    def contracts(self) -> list[str]:
+        """The contracts in which anything may fill; one stands twice if it may on both sides."""
+        return [contract_id for contract_id, _ in self._index.sides]
+
     def all_leaves(self) -> Iterator[tuple[str, Side, Leaves]]:
         """Every side of a contract on which anything may fill, in no order that may matter."""
         for (contract_id, sign), leaves in self._index.sides.items():

@@ -52,10 +52,12 @@ def stop_distance(p: Proposal) -> Breach | None:
 
 def reference_price(p: Proposal) -> Breach | None:
     """A fresh, two-sided and believable quote of the contract, and one of everything held that no stop covers."""
+    if p.quote is not None and p.money.day_pnl_at_stops is not None:
+        return None
     age_s = Decimal(p.limits.quote_age_ms_max).scaleb(-3)
     if p.quote is None:
-        text = f"no quote of {p.symbol} younger than {age_s} s, with both sides and near the last trade"
+        percent = p.limits.quote_jump_percent_max
+        near = "" if percent is None else f" within {percent} % of the last trade"
+        text = f"no quote of {p.symbol} younger than {age_s} s with both sides{near}"
         return Breach("NO_REFERENCE_PRICE", f"{age_s} s", "none", text)
-    if p.money.day_pnl_at_stops is None:
-        return Breach("NO_REFERENCE_PRICE", f"{age_s} s", "none", "an open position without a stop has no fresh quote")
-    return None
+    return Breach("NO_REFERENCE_PRICE", f"{age_s} s", "none", "an open position without a stop has no fresh quote")
