@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ordergate.core import lockout
 from ordergate.core.account import Account, Group
 from ordergate.core.events import TradingState
 from ordergate.core.exposure import Money, money, open_orders, order_risk_usd, worst_position
@@ -137,6 +138,8 @@ def counted_risk_ticks(instrument: Instrument, protection: Protection, entry: in
 def trading_state(p: Proposal) -> Breach | None:
     """New risk needs an active account that the broker lets trade, seen through a link that is up."""
     account = p.account
+    if account.locked_until_ns > p.at_ns:
+        return Breach("LOCKED_OUT", "not locked out", "locked out", lockout.told(account))
     if account.trading_state is not TradingState.ACTIVE:
         code = "TRADING_HALTED" if account.trading_state is TradingState.HALTED else "REDUCE_ONLY"
         return Breach(code, "active", account.trading_state.value, account.state_message)
