@@ -161,7 +161,9 @@ def test_looser_settings_at_a_restart_wait_and_tighter_ones_do_not() -> None:
 def test_a_restart_with_the_same_settings_takes_back_nothing_that_a_person_has_changed() -> None:
     desk = trading()
     change(desk, order_quantity_max=2)
+    desk.forget()
     start(desk)
+    assert [event for event in desk.events if isinstance(event, e.LimitsConfigured | e.LimitsChanged)] == []
     assert desk.group.limits.order_quantity_max == 2
     start(desk, open_orders_max=3)
     assert (desk.group.limits.order_quantity_max, desk.group.limits.open_orders_max) == (2, 3)
@@ -236,6 +238,25 @@ def test_an_account_that_is_stopped_and_keeps_its_position_is_not_closed_by_a_ch
     change(desk, daily_loss_usd_max=Decimal(300), on_daily_loss=OnDailyLoss.FLATTEN)
     desk.mark(ASK - 211)
     assert desk.told(e.ExitStarted) == []
+
+
+def test_a_second_lower_limit_leaves_what_was_spared_to_the_first_one_before() -> None:
+    desk = holding()
+    desk.quotes.clear()
+    change(desk, daily_loss_usd_max=Decimal(300))
+    change(desk, daily_loss_usd_max=Decimal(200))
+    assert desk.account.closed_at_usd == 1_000
+
+
+def test_what_was_closed_is_spared_no_more() -> None:
+    desk = holding()
+    desk.mark(ASK - 100)
+    change(desk, daily_loss_usd_max=Decimal(300))
+    desk.mark(ASK - 200)
+    assert desk.told(e.PositionsSpared) == [
+        e.PositionsSpared(ACCOUNT, Decimal(1_000)),
+        e.PositionsSpared(ACCOUNT, None),
+    ]
 
 
 def test_what_was_spared_is_so_until_the_next_trading_day() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core import events as e
+from ordergate.core import lockout
 from ordergate.core.account import Group
 from ordergate.core.limits import Breach
 from ordergate.core.sessions import utc_text
+from ordergate.limit_settings import waiting_text
 
 
 class Alarm(msgspec.Struct, frozen=True, rename="camel"):
@@ -50,6 +52,12 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
             return about("EXIT_NOT_FLAT", message, contract_id=event.contract_id)
         case e.TradingStateChanged():
             return about("TRADING_STATE_CHANGED", f"{event.state.value}: {event.message}")
+        case e.LockedOut():
+            return about("LOCKED_OUT", lockout.told(group.accounts[event.account_id]))
+        case e.LockoutEnded():
+            return about("LOCKOUT_ENDED", "the lockout is over")
+        case e.LimitsDeferred() if group.limits_waiting is not None:
+            return about("LIMITS_WAIT", waiting_text(group))
         case e.LinkChanged() if not event.up:
             return about("LINK_DOWN", event.reason)
         case e.UnexpectedBrokerFact():
