@@ -39,6 +39,7 @@ from ordergate.integration import Interception
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
 from ordergate.journal.sqlite import SqliteJournal
+from ordergate.limit_settings import waiting_text
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network, Request, Response
 from ordergate.state_dir import StateDir
@@ -196,6 +197,8 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         running.push_async_callback(web.close)
         while not (gate.ready and web.ready):  # noqa: ASYNC110 - of two parts, and once at a start
             await asyncio.sleep(_READY_LOOK_S)
+        if gate.group.limits_waiting is not None:
+            _log.warning(waiting_text(gate.group))
         yield Ready(
             web=web.url,
             connection_manager=manager_server.url,

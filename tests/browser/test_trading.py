@@ -95,6 +95,27 @@ def test_flatten_closes_all_and_says_so(desk: Desk, page: Page) -> None:
     until(desk.flat_and_empty)
 
 
+def test_a_trader_locks_himself_out_with_two_presses_and_can_only_get_out(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.get_by_role("button", name="Buy 1 MES").click()
+    expect(card(page, "MES")).to_contain_text("✓ protected")
+    limits = section(page, "Limits")
+    limits.get_by_role("button", name="Lock me out until tomorrow").click()
+    limits.get_by_role("button", name="Keep trading").click()
+    expect(limits).to_contain_text("✓ ACTIVE")
+    limits.get_by_role("button", name="Lock me out until tomorrow").click()
+    limits.get_by_role("button", name="Lock me out", exact=True).click()
+    expect(limits).to_contain_text("✕ LOCKED")
+    expect(limits).to_contain_text("locked out by the trader until")
+    expect(limits.get_by_role("button")).to_have_count(0)
+    page.fill("#quantity", "2")
+    page.get_by_role("button", name="Buy 2 MES").click()
+    expect(section(page, "Order ticket")).to_contain_text("LOCKED_OUT")
+    card(page, "MES").get_by_role("button", name="Close 1 MES").click()
+    expect(section(page, "Positions")).to_contain_text("Flat.")
+    until(desk.flat_and_empty)
+
+
 def test_the_legs_that_are_switched_off_are_not_placed_and_the_page_says_unprotected(desk: Desk, page: Page) -> None:
     opened(page, desk)
     page.get_by_label("Stop loss", exact=True).uncheck()

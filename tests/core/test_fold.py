@@ -9,6 +9,7 @@ import pytest
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
+from ordergate.core.commands import ChangeLimits, LockOut
 from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
@@ -56,6 +57,11 @@ def long_day() -> Desk:
     desk.feed(fill_row(1, 77, Side.BUY, 1, ASK, voided=True))
     desk.show(desk.stop("a").order_id, OrderState.REJECTED)
     desk.feed(Unreadable(ACCOUNT, "odd"))
+    desk.ask(ChangeLimits("r", Limits(order_quantity_max=20), ("order_quantity_max",)))
+    quotes, desk.quotes = desk.quotes, {}
+    desk.ask(ChangeLimits("r", Limits(daily_loss_usd_max=Decimal(900)), ("daily_loss_usd_max",)))
+    desk.quotes = quotes
+    desk.ask(LockOut("r", ACCOUNT, desk.now_ns + 3_600 * SECOND_NS, "enough"))
     desk.feed(LinkReport(up=False, reason="x"))
     desk.feed(LinkReport(up=True))
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(48_000), can_trade=True))  # trips the loss limit

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ordergate.core import events as e
-from ordergate.core.commands import UpdateProtection
+from ordergate.core.commands import ChangeLimits, LockOut, UpdateProtection
+from ordergate.core.limits import Limits
 from ordergate.core.order import Side
 from ordergate.core.reports import LinkReport, Outcome, PlaceOutcome
-from ordergate.web.alarms import alarm
+from ordergate.web.alarms import Alarm, alarm
 from tests.web.history import MES, MES_TICKS, A, History
 
 AT_NS = 1_795_446_000_000_000_000
@@ -59,6 +60,24 @@ def test_what_the_broker_or_the_rules_do_to_an_account_is_an_alarm(
     raised = alarm(history().group, event, AT_NS)
     assert raised is not None
     assert (raised.code, raised.account_id, raised.instrument) == (code, A, instrument)
+
+
+def test_a_lockout_and_a_limit_that_waits_are_alarms_too() -> None:
+    told = History().open()
+    found: dict[e.Event, Alarm | None] = {}
+    told.submit("o1", Side.BUY, 2)
+    for asked in (ChangeLimits("c", Limits(order_quantity_max=20), ("order_quantity_max",)), LockOut("l", A)):
+        seen = len(told.happened)
+        told.put(asked)
+        found |= {event: alarm(told.group, event, AT_NS) for _, event in told.happened[seen:]}
+    said = {one.code: (one.account_id, one.message) for one in found.values() if one is not None}
+    assert said == {
+        "LIMITS_WAIT": (None, "looser limits wait for the trading day 2026-11-24: max_order_size 10, then 20"),
+        "LOCKED_OUT": (A, "locked out by the trader until 2026-11-23 17:00:00 CT"),
+    }
+    over = alarm(told.group, e.LockoutEnded(A, AT_NS), AT_NS)
+    assert over is not None
+    assert over.code == "LOCKOUT_ENDED"
 
 
 def test_good_news_is_no_alarm() -> None:

@@ -106,7 +106,7 @@ class Account(msgspec.Struct, frozen=True):
     today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees.
     ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is when
     the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
-    comparison under way.
+    comparison under way. ``closed_at_usd``: see ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
 
     ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
     at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
@@ -121,6 +121,9 @@ class Account(msgspec.Struct, frozen=True):
     trading_state: TradingState = TradingState.ACTIVE
     state_code: str = ""
     state_message: str = ""
+    closed_at_usd: Decimal | None = None
+    locked_until_ns: int = 0
+    locked_reason: str = ""
     epoch: int = 0
     number: int = 0
     day: Day = Day()
@@ -167,7 +170,11 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct, frozen=True):
-    """One risk group: the accounts of one broker login. ``version`` counts the events folded."""
+    """One risk group: the accounts of one broker login. ``version`` counts the events folded.
+
+    ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
+    ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
+    """
 
     version: int = 0
     install_id: str = ""
@@ -175,6 +182,9 @@ class Group(msgspec.Struct, frozen=True):
     login: str = ""
     limits: Limits = Limits()
     limits_version: int = 0
+    limits_waiting: Limits | None = None
+    limits_from: str = ""
+    limits_configured: Limits | None = None
     instruments: dict[str, Instrument] = {}
     link_up: bool = False
     link_reason: str = "not connected yet"

@@ -15,6 +15,9 @@ NOTHING_TO_CHANGE = "NOTHING_TO_CHANGE"
 BUSY = "BUSY"
 WITHDRAWN = "CANCELLED"
 DENIED = "DENIED"
+LOCKED_OUT = "LOCKED_OUT"
+BAD_UNTIL = "BAD_UNTIL"
+LIMITS_CONTRADICT = "LIMITS_CONTRADICT"
 
 
 def done(command: Command, order_id: str | None = None, contract_id: str | None = None) -> Answer:

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from ordergate.core.limits import Breach
+from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.errors import InputRefused
 
@@ -105,7 +105,34 @@ class Flatten(msgspec.Struct, frozen=True, tag="flatten"):
     account_id: int | None = None
 
 
-Command = SubmitOrder | CancelOrder | ModifyOrder | UpdateProtection | ClosePosition | CancelAll | Flatten
+class ChangeLimits(msgspec.Struct, frozen=True, tag="change limits"):
+    """Give the limits named in ``fields`` the values that they have in ``limits``; the others stay as they are."""
+
+    request_id: str
+    limits: Limits
+    fields: tuple[str, ...]
+
+
+class LockOut(msgspec.Struct, frozen=True, tag="lock out"):
+    """Take no new risk before ``until_ns``; None = before the next trading day. ``account_id`` None = all accounts."""
+
+    request_id: str
+    account_id: int | None = None
+    until_ns: int | None = None
+    reason: str = ""
+
+
+Command = (
+    SubmitOrder
+    | CancelOrder
+    | ModifyOrder
+    | UpdateProtection
+    | ClosePosition
+    | CancelAll
+    | Flatten
+    | ChangeLimits
+    | LockOut
+)
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):

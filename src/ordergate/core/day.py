@@ -13,6 +13,7 @@ from ordergate.core.exits import begin
 from ordergate.core.exposure import day_pnl
 from ordergate.core.floor import equity_usd, floor_usd
 from ordergate.core.limits import OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.lockout import end_when_due
 from ordergate.core.order import Order, Role
 from ordergate.core.pace import failures
 from ordergate.core.pnl import mark_ticks, open_usd
@@ -32,10 +33,13 @@ def react(draft: Draft, account_id: int) -> None:
         return
     if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
         _open_day(draft, account_id)
+    end_when_due(draft, account_id)
     _trip(draft, account_id)
     _stop_repeating(draft, draft.account(account_id))
     account = draft.account(account_id)
-    if account.trading_state is e.TradingState.REDUCING and account.state_code in TRIPPED:
+    if account.locked_until_ns:
+        _cancel_openers(draft, account, account.live_orders(), "locked out")
+    elif _is_tripped(account):
         reason = account.state_code.lower().replace("_", " ")
         _cancel_openers(draft, account, account.live_orders(), reason)
     _get_flat(draft, account_id)
@@ -55,13 +59,14 @@ def _open_day(draft: Draft, account_id: int) -> None:
         return  # a clock that went back never opens a day twice
     balance = account.balance_usd - account.day.early_usd
     draft.add(e.TradingDayOpened(account_id, day, balance, carried, draft.at_ns))
-    if account.trading_state is e.TradingState.REDUCING and account.state_code in TRIPPED:
+    if _is_tripped(account):
         draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
 
 
 def _trip(draft: Draft, account_id: int) -> None:
     account, limits = draft.account(account_id), draft.group.limits
-    if account.trading_state is not e.TradingState.ACTIVE:
+    spared = _is_tripped(account) and account.closed_at_usd is not None
+    if account.trading_state is not e.TradingState.ACTIVE and not spared:
         return
     quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
     pnl = day_pnl(draft.group, account, quotes)
@@ -73,13 +78,22 @@ def _trip(draft: Draft, account_id: int) -> None:
     if reached is None:
         return
     code, message = reached
-    message = f"{message}; reduce-only until the next trading day"
-    draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, tuple(quotes.values())))
+    if not spared:
+        message = f"{message}; reduce-only until the next trading day"
+        draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, tuple(quotes.values())))
+    if code == "DAILY_LOSS_LIMIT" and -pnl < (account.closed_at_usd or 0):
+        return
+    if account.closed_at_usd is not None:
+        draft.add(e.PositionsSpared(account_id, None))
     if code != "DAILY_PROFIT_LIMIT" and limits.on_daily_loss is OnDailyLoss.FLATTEN:
         cause = code.lower().replace("_", " ")
         exit_id = f"{account.day.name}/{cause.removesuffix(' limit').replace(' ', '-')}"
         for contract_id in list(draft.account(account_id).positions):
             begin(draft, account_id, contract_id, exit_id, None, cause)
+
+
+def _is_tripped(account: Account) -> bool:
+    return account.trading_state is e.TradingState.REDUCING and account.state_code in TRIPPED
 
 
 def _reached(group: Group, account: Account, pnl: Decimal) -> tuple[str, str] | None:

@@ -16,15 +16,17 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, day, doubt, exits, facts, outcomes
+from ordergate.core import bracket, day, doubt, exits, facts, limit_changes, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
     Answer,
     CancelAll,
     CancelOrder,
+    ChangeLimits,
     ClosePosition,
     Flatten,
+    LockOut,
     ModifyOrder,
     SubmitOrder,
     UpdateProtection,
@@ -52,7 +54,13 @@ from ordergate.core.reports import (
 from ordergate.core.rules.hours import next_flat_ns
 
 # Brackets before exits: a stop that has yet to be placed is placed, and counted, before what is left is closed.
-REACTIONS: tuple[Callable[[Draft, int], None], ...] = (day.react, bracket.react, exits.react, doubt.react)
+REACTIONS: tuple[Callable[[Draft, int], None], ...] = (
+    day.react,
+    limit_changes.react,
+    bracket.react,
+    exits.react,
+    doubt.react,
+)
 
 # More rounds than any chain of reactions needs (the longest seen in tests is 4): a loop that does not settle is a bug.
 _ROUNDS_MAX = 50
@@ -84,6 +92,8 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | ClosePosition()
             | CancelAll()
             | Flatten()
+            | ChangeLimits()
+            | LockOut()
         ):
             answer = take(draft, command, stamped)
         case _:
@@ -96,8 +106,7 @@ def _start(draft: Draft, started: Started) -> None:
     group = draft.group
     if not group.install_id:
         draft.add(e.GroupOpened(0, started.install_id, started.venue, started.login))
-    if group.limits_version == 0 or group.limits != started.limits:
-        draft.add(e.LimitsChanged(0, group.limits_version + 1, started.limits))
+    limit_changes.configure(draft, started.limits)
     if group.link_up:
         draft.add(e.LinkChanged(0, up=False, reason="starting", at_ns=draft.at_ns))
     for account in list(group.accounts.values()):

@@ -61,6 +61,21 @@ class LimitsChanged(msgspec.Struct, frozen=True, tag="limits-changed"):
     limits: Limits
 
 
+class LimitsConfigured(msgspec.Struct, frozen=True, tag="limits-configured"):
+    """What the settings said of the limits at a start, whatever of it holds."""
+
+    account_id: int
+    limits: Limits
+
+
+class LimitsDeferred(msgspec.Struct, frozen=True, tag="limits-deferred"):
+    """``limits`` are wanted, and looser: they hold from the trading day ``from_day``. Those in force: none waits."""
+
+    account_id: int
+    limits: Limits
+    from_day: str
+
+
 class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
     account_id: int
     up: bool
@@ -110,6 +125,31 @@ class TradingStateChanged(msgspec.Struct, frozen=True, tag="trading-state-change
     code: str
     message: str
     quotes: tuple[Quote, ...] = ()
+
+
+class PositionsSpared(msgspec.Struct, frozen=True, tag="positions-spared"):
+    """A lowered daily loss limit stops the account already, or may: it closes nothing by itself.
+
+    What the account holds is closed at a loss of ``closed_at_usd`` (> 0), the limit before, until its next trading day;
+    None: that loss was reached.
+    """
+
+    account_id: int
+    closed_at_usd: Decimal | None
+
+
+class LockedOut(msgspec.Struct, frozen=True, tag="locked-out"):
+    """The trader's own lockout, begun or extended."""
+
+    account_id: int
+    until_ns: int
+    reason: str
+    at_ns: int
+
+
+class LockoutEnded(msgspec.Struct, frozen=True, tag="lockout-ended"):
+    account_id: int
+    at_ns: int
 
 
 class EpochRaised(msgspec.Struct, frozen=True, tag="epoch-raised"):
@@ -426,12 +466,17 @@ class ProtectionFailed(msgspec.Struct, frozen=True, tag="protection-failed"):
 Event = (
     GroupOpened
     | InstrumentsLoaded
+    | LimitsConfigured
     | LimitsChanged
+    | LimitsDeferred
     | LinkChanged
     | AccountAdopted
     | AccountUpdated
     | TradingDayOpened
     | TradingStateChanged
+    | PositionsSpared
+    | LockedOut
+    | LockoutEnded
     | EpochRaised
     | EquityPeaked
     | RepeatedAction

@@ -45,7 +45,14 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.InstrumentsLoaded():
             return replace(group, instruments=group.instruments | {i.contract_id: i for i in event.instruments})
         case e.LimitsChanged():
-            return replace(group, limits=event.limits, limits_version=event.version)
+            return replace(
+                group, limits=event.limits, limits_version=event.version, limits_waiting=None, limits_from=""
+            )
+        case e.LimitsDeferred():
+            waiting = None if event.limits == group.limits else event.limits
+            return replace(group, limits_waiting=waiting, limits_from=event.from_day if waiting else "")
+        case e.LimitsConfigured():
+            return replace(group, limits_configured=event.limits)
         case e.LinkChanged():
             return _link_changed(group, event)
         case _:
@@ -63,6 +70,10 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return day_opened(account, event)
         case e.TradingStateChanged():
             return replace(account, trading_state=event.state, state_code=event.code, state_message=event.message)
+        case e.PositionsSpared():
+            return replace(account, closed_at_usd=event.closed_at_usd)
+        case e.LockedOut() | e.LockoutEnded():
+            return _locked(account, event)
         case e.EpochRaised():
             return replace(account, epoch=event.epoch)
         case e.EquityPeaked():
@@ -99,6 +110,13 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return timer(account, f"leg:{event.order_id}", event.at_ns + STOP_RETRY_NS)
         case _:
             return _ordered(paced(group.limits, account, event), event)
+
+
+def _locked(account: Account, event: e.LockedOut | e.LockoutEnded) -> Account:
+    if isinstance(event, e.LockoutEnded):
+        return timer(replace(account, locked_until_ns=0, locked_reason=""), "lockout", None)
+    account = replace(account, locked_until_ns=event.until_ns, locked_reason=event.reason)
+    return timer(account, "lockout", event.until_ns)
 
 
 def _ordered(account: Account, event: Any) -> Account:

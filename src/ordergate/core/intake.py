@@ -1,4 +1,6 @@
-"""What people ask for, decided: submit, cancel, close, cancel all, flatten; changes are decided in ``amend``.
+"""What people ask for, decided: submit, cancel, close, cancel all, flatten.
+
+Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``.
 
 Invariants:
 1. Only the part of an order that adds risk is put before the rules; what can only reduce passes.
@@ -13,7 +15,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordergate.core import answers
+from ordergate.core import answers, limit_changes, lockout
 from ordergate.core import events as e
 from ordergate.core.account import Account
 from ordergate.core.amend import modify, protect
@@ -22,9 +24,11 @@ from ordergate.core.commands import (
     Answer,
     CancelAll,
     CancelOrder,
+    ChangeLimits,
     ClosePosition,
     Command,
     Flatten,
+    LockOut,
     ModifyOrder,
     SubmitOrder,
     UpdateProtection,
@@ -54,6 +58,10 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
             return _cancel_all(draft, command)
         case Flatten():
             return _flatten(draft, command)
+        case ChangeLimits():
+            return limit_changes.change(draft, command)
+        case LockOut():
+            return lockout.lock(draft, command, _named(draft, command.account_id))
         case _:
             assert_never(command)
 

@@ -20,7 +20,15 @@ from typing import Protocol
 
 from ordergate.clock import Clock
 from ordergate.core.account import Group
-from ordergate.core.commands import Answer, CancelOrder, ModifyOrder, SubmitOrder, UpdateProtection
+from ordergate.core.commands import (
+    Answer,
+    CancelOrder,
+    ChangeLimits,
+    LockOut,
+    ModifyOrder,
+    SubmitOrder,
+    UpdateProtection,
+)
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.events import Event
 from ordergate.core.inputs import Stamped, Wake
@@ -37,6 +45,9 @@ BATCH_MAX = 64
 # The wall clock is looked at again at least this often, should it have been set.
 _WAKE_S_MAX = 60.0
 _SECOND_NS = 1_000_000_000
+
+# What may add risk, or must not be forgotten: without the journal it is refused.
+_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut)
 
 _log = logger("writer")
 
@@ -129,7 +140,7 @@ class Writer:
 
     def _refused_exit_only(self, pending: Pending) -> Answer | None:
         command = pending.input
-        if not self.exit_only or not isinstance(command, SubmitOrder | ModifyOrder | UpdateProtection):
+        if not self.exit_only or not isinstance(command, _RECORDED_ONLY):
             return None
         return Answer(
             command.request_id,

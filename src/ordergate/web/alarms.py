@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core import events as e
+from ordergate.core import lockout
 from ordergate.core.account import Group
 from ordergate.core.limits import Breach
 from ordergate.core.sessions import utc_text
+from ordergate.limit_settings import waiting_text
 
 
 class Alarm(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,6 +55,12 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
         case e.RepeatedAction():
             message = f"{event.count} failures to place a stop or target within a minute: look at the broker"
             return about("REPEATED_ACTION", message)
+        case e.LockedOut():
+            return about("LOCKED_OUT", lockout.told(group.accounts[event.account_id]))
+        case e.LockoutEnded():
+            return about("LOCKOUT_ENDED", "the lockout is over")
+        case e.LimitsDeferred() if group.limits_waiting is not None:
+            return about("LIMITS_WAIT", waiting_text(group))
         case e.LinkChanged() if not event.up:
             return about("LINK_DOWN", event.reason)
         case e.UnexpectedBrokerFact():

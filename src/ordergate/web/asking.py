@@ -15,6 +15,7 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -30,25 +31,30 @@ from ordergate.core.commands import (
     Answer,
     CancelAll,
     CancelOrder,
+    ChangeLimits,
     ClosePosition,
     Command,
     Flatten,
+    LockOut,
     ModifyOrder,
     UpdateProtection,
 )
 from ordergate.core.instrument import Instrument, symbol_instrument
+from ordergate.core.sessions import utc_text
 from ordergate.errors import InputRefused
 from ordergate.net.port import Response
 from ordergate.telemetry import Step
+from ordergate.web import limits
 from ordergate.web.body import read
 from ordergate.web.mirror import Mirror
-from ordergate.web.replies import declined, done
+from ordergate.web.replies import Done, declined, done, reply
 
 # From the request to its answer, the wait for exits included.
 DECISION_WAIT_S = 2.0
 _BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _POSITION_ID = re.compile(r"([0-9]{1,18}):(.+)")
 _MS_NS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LegBody(msgspec.Struct, frozen=True):
@@ -117,6 +123,14 @@ class FlattenBody(msgspec.Struct, frozen=True, rename="camel"):
     account_id: int | Literal["all"]
 
 
+class LockoutBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``until`` is an instant, or next-day; ``reason`` is shown while it lasts."""
+
+    account_id: int | Literal["all"]
+    until: str
+    reason: str = ""
+
+
 class Asking:
     """Every POST, by its path in ``routes``."""
 
@@ -134,6 +148,8 @@ class Asking:
             "/api/close-position": self.close_position,
             "/api/cancel-all": self.cancel_all,
             "/api/flatten": self.flatten,
+            "/api/limits": self.change_limits,
+            "/api/lockout": self.lock_out,
         }
 
     async def order(self, body: bytes) -> Response:
@@ -207,6 +223,34 @@ class Asking:
     async def flatten(self, body: bytes) -> Response:
         account_id = _one(read(body, FlattenBody).account_id)
         return await self._exit(Flatten(self._fresh("web"), account_id), account_id, None)
+
+    async def change_limits(self, body: bytes) -> Response:
+        """What the answer says holds and waits is the state after the change."""
+        wanted, fields = limits.asked(read(body, limits.LimitsBody))
+        if not fields:
+            raise InputRefused(answers.NOTHING_TO_CHANGE, "say at least one limit")
+        deadline = _deadline()
+        answer = await self._ask(ChangeLimits(self._fresh("web"), wanted, fields), deadline)
+        if not answer.ok:
+            return _reply(answer)
+        return reply(limits.answer(await self._followed(deadline), fields))
+
+    async def lock_out(self, body: bytes) -> Response:
+        asked = read(body, LockoutBody)
+        deadline = _deadline()
+        account_id = _one(asked.account_id)
+        command = LockOut(self._fresh("web"), account_id, _until(asked.until), asked.reason)
+        answer = await self._ask(command, deadline)
+        if not answer.ok:
+            return _reply(answer)
+        accounts = (await self._followed(deadline)).accounts.values()
+        ends = [a.locked_until_ns for a in accounts if a.adopted and account_id in (None, a.account_id)]
+        return reply(Done(locked_until=utc_text(min(ends))))
+
+    async def _followed(self, deadline: float) -> Group:
+        """The state once it is known; events come before the answer that stands on them. Raises ``InputRefused``."""
+        await self._mirror.until(lambda _: True, deadline)
+        return self._known()
 
     async def _exit(self, command: Command, account_id: int | None, contract_id: str | None) -> Response:
         """Ask, then wait for the exits of those accounts and contracts (None = all of them) to be over."""
@@ -304,6 +348,20 @@ def _held_contract(group: Group, account_id: int, name: str) -> str:
 
 def _ticks(instrument: Instrument, price: Decimal | None, field: str) -> int | None:
     return None if price is None else instrument.ticks(price, field)
+
+
+def _until(text: str) -> int | None:
+    """The instant that ``text`` names; None for the next trading day. Raises ``InputRefused``."""
+    if text == "next-day":
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        message = "until must be next-day, or an instant such as 2026-11-24T09:30:00-06:00"
+        raise InputRefused(answers.BAD_UNTIL, message, "until")
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def _one(account_id: int | str) -> int | None:

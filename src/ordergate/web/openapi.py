@@ -171,7 +171,7 @@ class _Schemas:
         fields = msgspec.structs.fields(kind)
         properties = {field.encode_name: self.of(field.type, asked=asked) for field in fields}
         for field in fields:
-            if asked and field.default not in (NODEFAULT, None):
+            if asked and field.default not in (NODEFAULT, None, UNSET):
                 properties[field.encode_name]["default"] = field.default
         required = [
             field.encode_name

@@ -39,6 +39,7 @@ STATUS = {
     "CANCELLED": 409,
     "NOT_OURS": 409,
     answers.ALREADY_FINAL: 409,
+    answers.LOCKED_OUT: 409,
     answers.ORDER_ID_REUSED: 409,
     answers.PROTECTIVE_STOP: 409,
     "UNSUPPORTED_MEDIA_TYPE": 415,
@@ -69,13 +70,17 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Done(msgspec.Struct, frozen=True, rename="camel"):
-    """Decided and durable. ``finished``: the exits it started are over; ``flat``: nothing is held where they were."""
+    """Decided and durable. ``finished``: the exits it started are over; ``flat``: nothing is held where they were.
+
+    ``locked_until`` is when the lockout ends that was asked for.
+    """
 
     success: bool = True
     order_id: str | UnsetType = UNSET
     contract_id: str | UnsetType = UNSET
     finished: bool | UnsetType = UNSET
     flat: bool | UnsetType = UNSET
+    locked_until: str | UnsetType = UNSET
 
 
 def encode(row: Any) -> bytes:

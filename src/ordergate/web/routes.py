@@ -7,7 +7,7 @@ Invariant: a path that is not in ``ROUTES`` is NOT_FOUND, and a method that is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -20,11 +20,13 @@ from ordergate.web.asking import (
     CancelBody,
     CloseBody,
     FlattenBody,
+    LockoutBody,
     ModifyBody,
     OrderBody,
     ProtectionBody,
 )
 from ordergate.web.board import Snapshot
+from ordergate.web.limits import LimitsAnswer, LimitsBody
 from ordergate.web.replies import DENIED, Done
 from ordergate.web.rows import (
     AccountRow,
@@ -190,6 +192,35 @@ ROUTES: tuple[Route, ...] = (
         example={"accountId": "all"},
         answered={"success": True, "finished": True, "flat": True},
     ),
+    Route(
+        "POST",
+        "/api/limits",
+        "Change limits: tighter values hold now, looser ones from the next trading day.",
+        LimitsAnswer,
+        _ASK,
+        note="Before the first order of the trading day every value holds now. No change closes anything by itself.",
+        body=LimitsBody,
+        example={"maxOrderSize": 2, "maxPositionSize": 20},
+        answered={
+            "inForce": {"maxOrderSize": 2, "maxPositionSize": 10},
+            "waiting": {"maxPositionSize": 20},
+            "waitingFrom": "2026-11-24",
+            "success": True,
+        },
+    ),
+    Route(
+        "POST",
+        "/api/lockout",
+        "Lock yourself out: no new risk until an instant, which nothing ends early.",
+        Done,
+        (*_ASK, 404, 409),
+        note="until is an instant in ISO 8601 with its offset, or next-day: the open of the next trading day. Exits "
+        "pass; orders that wait to open something are cancelled. It can be extended and never shortened: LOCKED_OUT.",
+        body=LockoutBody,
+        example={"accountId": 1001, "until": "next-day", "reason": "enough for today"},
+        answered={"success": True, "lockedUntil": "2026-11-23T23:00:00.000Z"},
+    ),
+    Route("GET", "/api/limits", "The limits: what holds, and what waits for the next day.", LimitsAnswer, _READ),
     Route("GET", "/api/accounts", "The accounts.", list[AccountRow], _READ),
     Route("GET", "/api/positions", "The positions that are held.", list[PositionRow], _READ),
     Route(
@@ -260,15 +291,23 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", OPENAPI, "This document.", dict, _ANY),
 )
-_BY_PATH = {route.path: route for route in ROUTES}
+_PATHS = {route.path for route in ROUTES}
+_BY_METHOD: Mapping[tuple[str, str], Route] = {(route.method, route.path): route for route in ROUTES}
 
 
-def find(path: str) -> Route:
-    """The route of a request's path. Raises ``InputRefused``."""
-    route = _BY_PATH.get(PRICE if path.startswith(_PRICES) else path)
-    if route is None:
+def find(method: str, path: str) -> Route:
+    """The route of a request. Raises ``InputRefused``."""
+    known = PRICE if path.startswith(_PRICES) else path
+    if known not in _PATHS:
         raise InputRefused("NOT_FOUND", "there is nothing here")
-    return route
+    check_method(method, path, [route.method for route in ROUTES if route.path == known])
+    return _BY_METHOD[method, known]
+
+
+def check_method(method: str, path: str, allowed: Collection[str]) -> None:
+    """Raises ``InputRefused`` for a method that is not among ``allowed``."""
+    if method not in allowed:
+        raise InputRefused("METHOD_NOT_ALLOWED", f"{path} does not take {method[:16]}")
 
 
 def symbol(path: str) -> str:

@@ -131,7 +131,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
     every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
     price they need is missing. ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
-    held or have open orders. ``reason`` says what keeps new risk out. ``link_up``: whether we see the broker.
+    held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
+    risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
     """
 
     id: int
@@ -147,6 +148,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     exposures: tuple[ExposureRow, ...]
     trading_state: str
     reason: str
+    locked_until: str | None
     trading_day: str
     link_up: bool
 

@@ -22,7 +22,7 @@ from ordergate.core.account import Group
 from ordergate.errors import InputRefused
 from ordergate.net.port import Network, Request, Response, RunningServer
 from ordergate.telemetry import Step, logger
-from ordergate.web import guard, history, openapi, pages, routes, views
+from ordergate.web import guard, history, limits, openapi, pages, routes, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
 from ordergate.web.replies import JSON_HEADERS, refused, reply
@@ -73,6 +73,7 @@ class WebServer:
             "/api/prices": lambda _: self._prices(),
             "/api/snapshot": lambda _: self._mirror.board.snapshot(self._clock.now_ns()),
             "/api/instruments/active": views.instrument_rows,
+            "/api/limits": limits.answer,
             "/api/trading-status": views.trading_status,
         }
 
@@ -108,10 +109,9 @@ class WebServer:
             guard.check(request)
             page = None if request.query else self._pages.get(request.path)
             if page is not None:
-                _check_method(request, "GET")
+                routes.check_method(request.method, request.path, ("GET",))
                 return pages.answer(page, request)
-            route = routes.find(request.path)
-            _check_method(request, route.method)
+            route = routes.find(request.method, request.path)
             return await self._route(route.path, request)
         except InputRefused as error:
             return refused(error)
@@ -152,8 +152,3 @@ class WebServer:
 def _report(following: asyncio.Task[None]) -> None:
     if not following.cancelled():
         _log.critical("the web part no longer follows the gate", exc_info=following.exception())
-
-
-def _check_method(request: Request, method: str) -> None:
-    if request.method != method:
-        raise InputRefused("METHOD_NOT_ALLOWED", f"{request.path} does not take {request.method[:16]}")

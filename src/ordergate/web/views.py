@@ -15,6 +15,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from ordergate import __version__
+from ordergate.core import lockout
 from ordergate.core.account import Account, AppliedFill, Group
 from ordergate.core.events import TradingState
 from ordergate.core.exposure import governing_realized, money, open_orders, worst_position
@@ -44,6 +45,7 @@ from ordergate.web.rows import (
 )
 
 EXTERNAL = "EXTERNAL"
+LOCKED = "locked"
 SIMULATED_VENUE = "sim"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
@@ -218,7 +220,7 @@ def account_row(group: Group, account: Account, market: dict[str, Quote]) -> Acc
     figures = money(group, account, market)
     pnl = figures.day_pnl
     open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
-    is_active = account.trading_state is TradingState.ACTIVE
+    locked = account.locked_until_ns > 0
     return AccountRow(
         id=account.account_id,
         account_id=account.account_id,
@@ -231,11 +233,19 @@ def account_row(group: Group, account: Account, market: dict[str, Quote]) -> Acc
         daily_loss_limit=group.limits.daily_loss_usd_max,
         open_orders=open_orders(account),
         exposures=exposure_rows(group, account),
-        trading_state=account.trading_state.value,
-        reason=account.unexplained if is_active else account.state_message,
+        trading_state=LOCKED if locked else account.trading_state.value,
+        reason=_reason(account),
+        locked_until=_instant(account.locked_until_ns),
         trading_day=account.day.name,
         link_up=group.link_up,
     )
+
+
+def _reason(account: Account) -> str:
+    """What keeps new risk out; the trader's own lockout before anything that may end sooner."""
+    if account.locked_until_ns:
+        return lockout.told(account)
+    return account.unexplained if account.trading_state is TradingState.ACTIVE else account.state_message
 
 
 def exposure_rows(group: Group, account: Account) -> tuple[ExposureRow, ...]:
@@ -330,7 +340,10 @@ def trading_status(group: Group) -> TradingStatus:
         current_operation=exits[0].cause if exits else None,
         can_trade=group.link_up
         and any(
-            account.can_trade and account.trading_state is TradingState.ACTIVE and not account.unexplained
+            account.can_trade
+            and account.trading_state is TradingState.ACTIVE
+            and not account.unexplained
+            and not account.locked_until_ns
             for account in accounts
         ),
     )

@@ -1,11 +1,17 @@
 /** How near the account is to its limits: a bar with the figures beside it. */
 
+import { signal } from "@preact/signals";
+import { ask } from "./ask.js";
 import * as desk from "./desk.js";
 import { signedUsd, usd } from "./format.js";
 import { html } from "./html.js";
 
 // From here on a meter warns: what is left is less than a usual trade.
 const NEAR = 0.75;
+
+/** Whether the lockout stands to be confirmed, and what came of asking for it. */
+const confirming = signal(false);
+const told = signal("");
 
 export function Meters() {
   const account = desk.account.value;
@@ -50,8 +56,36 @@ export function Meters() {
         text="${account.openOrders} of ${limits.maxOpenOrders}"
         worstText=""
       />
+      <${Lockout} account=${account} />
     </section>
   `;
+}
+
+/** The trader's own lockout: two presses, because nothing undoes it. */
+function Lockout(/** @type {{account: import("./rows.js").Account}} */ { account }) {
+  if (account.tradingState === "locked") return null;
+  if (!confirming.value) {
+    return html`<p class="lockout">
+      <button type="button" onClick=${() => (confirming.value = true)}>Lock me out until tomorrow</button>
+      ${told.value && html` <span role="alert">${told.value}</span>`}
+    </p>`;
+  }
+  return html`
+    <div class="lockout" role="group" aria-label="Confirm the lockout">
+      <p>
+        No new risk in ${account.name} until the next trading day opens at 17:00 Chicago time. Nobody can undo it. Exits
+        pass; orders that wait to open a position are cancelled.
+      </p>
+      <button type="button" class="danger" onClick=${() => lockOut(account.accountId)}>Lock me out</button>
+      <button type="button" onClick=${() => (confirming.value = false)}>Keep trading</button>
+    </div>
+  `;
+}
+
+async function lockOut(/** @type {number} */ accountId) {
+  confirming.value = false;
+  const answer = await ask("/api/lockout", { accountId, until: "next-day" });
+  told.value = answer.success ? "" : `✕ NOT LOCKED OUT: ${answer.error}`;
 }
 
 /**

@@ -12,7 +12,8 @@
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
  * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
  *   dayPnl: number | null, dayPnlAtStops: number | null, dailyLossLimit: number, openOrders: number,
- *   exposures: Exposure[], tradingState: string, reason: string, tradingDay: string, linkUp: boolean}} Account
+ *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
+ *   linkUp: boolean}} Account
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
  *   quantity: number, netPosition: number, averagePrice: number | null, currentPrice: number | null,
  *   unrealizedPnL: number | null, netPnL: number | null, stopLoss: Leg | null, takeProfit: Leg | null,

@@ -1,0 +1,104 @@
+"""Limits that are changed while the day runs, by a person or by what the settings say at a start.
+
+Invariants:
+1. From the first order of the trading day on, no change lets through what was denied before it, until the next trading
+   day has opened in every account of the group.
+2. A tighter value holds at once. It stops new risk, and closes nothing by itself: what an account holds when a lower
+   daily loss limit already stops it, or may, is closed at the limit before.
+3. A field that the settings have not changed since the last start keeps what a person gave it over the API.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ordergate.core import answers
+from ordergate.core import events as e
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, ChangeLimits
+from ordergate.core.draft import Draft
+from ordergate.core.exposure import day_pnl
+from ordergate.core.limits import Limits
+from ordergate.core.rules import held_quotes
+from ordergate.core.sessions import day_open_ns, next_day_open_ns, trading_day
+from ordergate.core.tighter import TIGHTER, at_once, differing
+
+
+def change(draft: Draft, command: ChangeLimits) -> Answer:
+    """Give the named fields their new values, now or from the next trading day."""
+    unknown = next((name for name in command.fields if name not in TIGHTER), None)
+    if unknown is not None:
+        return answers.refused(command, "UNKNOWN_LIMIT", f"there is no limit {unknown}", field=unknown)
+    named = {name: getattr(command.limits, name) for name in command.fields}
+    wanted = replace(_coming(draft.group), **named)
+    if wanted.order_quantity_min > wanted.order_quantity_max:
+        low, high = wanted.order_quantity_min, wanted.order_quantity_max
+        message = f"the smallest order, {low}, would be above the largest, {high}: none could pass"
+        return answers.refused(command, answers.LIMITS_CONTRADICT, message)
+    _want(draft, wanted)
+    return answers.done(command)
+
+
+def configure(draft: Draft, limits: Limits) -> None:
+    """The settings of this start. What they changed since the last one is a change like any other."""
+    group = draft.group
+    if group.limits_version == 0:
+        draft.add(e.LimitsConfigured(0, limits))
+        draft.add(e.LimitsChanged(0, 1, limits))
+        return
+    before = group.limits if group.limits_configured is None else group.limits_configured
+    if before != limits:
+        draft.add(e.LimitsConfigured(0, limits))
+        _want(draft, replace(_coming(group), **{name: getattr(limits, name) for name in differing(before, limits)}))
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """What waited holds once the last account's trading day has opened."""
+    group = draft.group
+    if group.limits_waiting is None or not group.accounts[account_id].adopted:
+        return
+    if all(account.day.name >= group.limits_from for account in group.accounts.values() if account.adopted):
+        draft.add(e.LimitsChanged(0, group.limits_version + 1, group.limits_waiting))
+
+
+def _coming(group: Group) -> Limits:
+    """The limits as they will be when nothing waits any more."""
+    return group.limits if group.limits_waiting is None else group.limits_waiting
+
+
+def _want(draft: Draft, wanted: Limits) -> None:
+    """Make ``wanted`` the limits, as far and as soon as the day allows."""
+    before, coming = draft.group.limits, _coming(draft.group)
+    now = at_once(before, wanted) if _has_begun(draft) else wanted
+    if now != before:
+        draft.add(e.LimitsChanged(0, draft.group.limits_version + 1, now))
+        _spare(draft, before)
+    if wanted != now or (now == before and coming != wanted):
+        from_day = trading_day(next_day_open_ns(draft.at_ns))
+        draft.add(e.LimitsDeferred(0, wanted, from_day))
+
+
+def _has_begun(draft: Draft) -> bool:
+    """Whether an order of this trading day is recorded, whatever became of it."""
+    opened_ns = day_open_ns(draft.at_ns)
+    return any(
+        order.decided_ns >= opened_ns
+        for account in draft.group.accounts.values()
+        for orders in (account.orders, account.done)
+        for order in orders.values()
+    )
+
+
+def _spare(draft: Draft, before: Limits) -> None:
+    """Invariant 2. Where no price tells the day's P&L, the lower limit may be reached already."""
+    limits = draft.group.limits
+    if limits.daily_loss_usd_max >= before.daily_loss_usd_max:
+        return
+    for account in list(draft.group.accounts.values()):
+        if account.trading_state is not e.TradingState.ACTIVE or not account.positions:
+            continue
+        quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
+        pnl = day_pnl(draft.group, account, quotes)
+        if pnl is None or -pnl >= limits.daily_loss_usd_max:
+            closed_at = account.closed_at_usd or before.daily_loss_usd_max
+            draft.add(e.PositionsSpared(account.account_id, closed_at))

@@ -1,0 +1,276 @@
+"""Limits that change while the day runs: tighter now, looser from the next trading day (I9)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core import events as e
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, ChangeLimits, Leg
+from ordergate.core.fold import evolve
+from ordergate.core.inputs import Started
+from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.core.order import Exit
+from ordergate.core.reports import AccountReport
+from ordergate.journal.codec import decode, encode
+from tests.core.desk import ACCOUNT, ASK, BID, MS_NS, Desk, instant
+
+NOON = instant("2026-11-23 12:00")
+OPEN = instant("2026-11-23 17:00")
+LOSS = Limits(daily_loss_usd_max=Decimal(1_000), risk_percent_max=Decimal(100), open_orders_max=50)
+
+
+def trading(limits: Limits | None = None) -> Desk:
+    """A desk at noon that has sent its first order of the day."""
+    desk = Desk(limits, at_ns=NOON)
+    desk.submit("first", limit=BID)
+    desk.accept("first")
+    desk.forget()
+    return desk
+
+
+def holding() -> Desk:
+    """Long 4 MES from 20,000: 5 USD a tick, stop far away."""
+    desk = Desk(LOSS, at_ns=NOON)
+    desk.hold("a", quantity=4, stop=Exit(159), target=Leg.OFF)
+    return desk
+
+
+def change(desk: Desk, **values: Any) -> Answer:
+    return desk.ask(ChangeLimits(desk.request_id(), replace(Limits(), **values), tuple(values)))
+
+
+def until_the_open(desk: Desk) -> int:
+    return (OPEN - desk.now_ns) // MS_NS
+
+
+def start(desk: Desk, **values: Any) -> None:
+    desk.feed(Started("desk", "sim", "practice", replace(Limits(), **values)))
+
+
+def test_a_tighter_limit_holds_for_the_very_next_order() -> None:
+    desk = trading()
+    assert change(desk, order_quantity_max=2).ok
+    assert desk.codes("b", quantity=3, limit=BID) == ["MAX_ORDER_SIZE"]
+    assert desk.group.limits_waiting is None
+
+
+def test_a_looser_limit_waits_for_the_next_trading_day() -> None:
+    desk = trading()
+    version = desk.group.limits_version
+    assert change(desk, order_quantity_max=20, position_quantity_max=20).ok
+    assert (desk.group.limits, desk.group.limits_version) == (Limits(), version)
+    assert desk.group.limits_from == "2026-11-24"
+    assert desk.codes("b", quantity=11, limit=BID) == ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"]
+    desk.wait(until_the_open(desk) - 1)
+    assert desk.group.limits.order_quantity_max == 10
+    desk.wait(1)
+    assert (desk.group.limits.order_quantity_max, desk.group.limits_version) == (20, version + 1)
+    assert (desk.group.limits_waiting, desk.group.limits_from) == (None, "")
+    assert desk.codes("c", quantity=11, limit=BID, stop=Exit(4)) == []
+
+
+def test_before_the_first_order_of_the_day_a_looser_limit_holds_at_once() -> None:
+    desk = Desk(at_ns=NOON)
+    change(desk, order_quantity_max=20)
+    assert desk.group.limits.order_quantity_max == 20
+    assert desk.group.limits_waiting is None
+
+
+def test_an_order_that_was_denied_has_begun_the_day_too() -> None:
+    desk = Desk(at_ns=NOON)
+    assert desk.codes("b", quantity=11) == ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"]
+    change(desk, order_quantity_max=20)
+    assert desk.group.limits.order_quantity_max == 10
+
+
+def test_yesterdays_orders_hold_nothing_back_today() -> None:
+    desk = trading()
+    desk.wait(until_the_open(desk) + 60_000)
+    change(desk, order_quantity_max=20)
+    assert desk.group.limits.order_quantity_max == 20
+
+
+def test_of_one_change_the_tighter_part_holds_now_and_the_looser_waits() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=2, position_quantity_max=20)
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.position_quantity_max) == (2, 10)
+    desk.wait(until_the_open(desk))
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.position_quantity_max) == (2, 20)
+
+
+def test_what_waits_is_kept_when_something_else_changes() -> None:
+    desk = trading()
+    change(desk, position_quantity_max=20)
+    change(desk, order_quantity_max=2)
+    desk.wait(until_the_open(desk))
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.position_quantity_max) == (2, 20)
+
+
+def test_what_waits_can_be_taken_back() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    change(desk, order_quantity_max=10)
+    assert desk.group.limits_waiting is None
+    desk.wait(until_the_open(desk))
+    assert desk.group.limits == Limits()
+
+
+def test_nothing_is_recorded_where_nothing_changes() -> None:
+    desk = trading()
+    assert change(desk, order_quantity_max=10).ok
+    assert desk.events == []
+
+
+def test_limits_that_no_order_could_pass_are_refused() -> None:
+    desk = trading()
+    assert change(desk, order_quantity_min=11).code == "LIMITS_CONTRADICT"
+    assert change(desk, order_quantity_min=3, order_quantity_max=2).code == "LIMITS_CONTRADICT"
+    assert desk.events == []
+
+
+def test_a_limit_that_there_is_not_is_refused() -> None:
+    desk = trading()
+    assert desk.ask(ChangeLimits("r", Limits(), ("__class__",))).code == "UNKNOWN_LIMIT"
+
+
+def test_what_waits_holds_only_when_every_account_has_its_next_day() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    other = replace(desk.account, account_id=202, timers={})
+    desk.group = replace(desk.group, accounts=desk.group.accounts | {202: other})
+    desk.wait(until_the_open(desk) + 60_000)
+    assert desk.account.day.name == "2026-11-24"
+    assert desk.group.limits.order_quantity_max == 10
+
+
+def test_looser_settings_at_a_restart_wait_and_tighter_ones_do_not() -> None:
+    desk = trading()
+    start(desk, order_quantity_max=20, open_orders_max=2)
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.open_orders_max) == (10, 2)
+    start(desk, order_quantity_max=20, open_orders_max=2)
+    assert (desk.group.limits.order_quantity_max, desk.group.limits_from) == (10, "2026-11-24")
+    desk.wait(until_the_open(desk))
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.open_orders_max) == (20, 2)
+
+
+def test_a_restart_with_the_same_settings_takes_back_nothing_that_a_person_has_changed() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=2)
+    desk.forget()
+    start(desk)
+    assert [event for event in desk.events if isinstance(event, e.LimitsConfigured | e.LimitsChanged)] == []
+    assert desk.group.limits.order_quantity_max == 2
+    start(desk, open_orders_max=3)
+    assert (desk.group.limits.order_quantity_max, desk.group.limits.open_orders_max) == (2, 3)
+    desk.wait(until_the_open(desk))
+    assert desk.group.limits.order_quantity_max == 2
+
+
+def test_a_journal_from_before_settings_were_kept_goes_on_with_its_limits() -> None:
+    desk = trading()
+    desk.group = replace(desk.group, limits_configured=None)
+    start(desk, order_quantity_max=20)
+    assert desk.group.limits.order_quantity_max == 10
+    assert desk.group.limits_waiting == Limits(order_quantity_max=20)
+
+
+def test_what_waits_survives_a_restart_by_the_journal() -> None:
+    desk = Desk(at_ns=NOON)
+    desk.submit("first", limit=BID)
+    change(desk, order_quantity_max=20)
+    folded = Group()
+    for event in desk.events:
+        folded = evolve(folded, decode(*encode(event)))
+    assert folded == desk.group
+    assert folded.limits_waiting == Limits(order_quantity_max=20)
+
+
+def test_a_lower_loss_limit_that_is_passed_already_stops_new_risk_and_closes_nothing() -> None:
+    desk = holding()
+    desk.mark(ASK - 100)  # 500 USD and fees
+    change(desk, daily_loss_usd_max=Decimal(300))
+    assert desk.account.trading_state is e.TradingState.REDUCING
+    desk.mark(ASK - 110)
+    assert desk.told(e.ExitStarted) == []
+    assert "REDUCE_ONLY" in desk.codes("b")
+
+
+def test_what_was_spared_is_closed_at_the_limit_before() -> None:
+    desk = holding()
+    desk.mark(ASK - 100)
+    change(desk, daily_loss_usd_max=Decimal(300))
+    desk.mark(ASK - 199)
+    assert desk.told(e.ExitStarted) == []
+    desk.mark(ASK - 200)
+    desk.mark(ASK - 210)
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_a_lower_loss_limit_that_no_price_can_be_held_against_closes_nothing_by_itself() -> None:
+    """As at a restart, where no quote has come yet when the settings are read."""
+    desk = holding()
+    desk.quotes.clear()
+    start(desk, daily_loss_usd_max=Decimal(300), risk_percent_max=Decimal(100), open_orders_max=50)
+    desk.mark(ASK - 100)
+    assert desk.account.trading_state is e.TradingState.REDUCING
+    assert desk.told(e.ExitStarted) == []
+
+
+def test_a_lower_loss_limit_that_is_reached_later_closes_as_it_says() -> None:
+    desk = holding()
+    desk.mark(ASK - 20)
+    change(desk, daily_loss_usd_max=Decimal(300))
+    assert desk.account.trading_state is e.TradingState.ACTIVE
+    desk.mark(ASK - 60)
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_an_account_that_is_stopped_and_keeps_its_position_is_not_closed_by_a_change() -> None:
+    desk = Desk(replace(LOSS, on_daily_loss=OnDailyLoss.KEEP), at_ns=NOON)
+    desk.hold("a", quantity=4, stop=Exit(159), target=Leg.OFF)
+    desk.mark(ASK - 210)
+    assert desk.account.trading_state is e.TradingState.REDUCING
+    change(desk, daily_loss_usd_max=Decimal(300), on_daily_loss=OnDailyLoss.FLATTEN)
+    desk.mark(ASK - 211)
+    assert desk.told(e.ExitStarted) == []
+
+
+def test_a_second_lower_limit_leaves_what_was_spared_to_the_first_one_before() -> None:
+    desk = holding()
+    desk.quotes.clear()
+    change(desk, daily_loss_usd_max=Decimal(300))
+    change(desk, daily_loss_usd_max=Decimal(200))
+    assert desk.account.closed_at_usd == 1_000
+
+
+def test_what_was_closed_is_spared_no_more() -> None:
+    desk = holding()
+    desk.mark(ASK - 100)
+    change(desk, daily_loss_usd_max=Decimal(300))
+    desk.mark(ASK - 200)
+    assert desk.told(e.PositionsSpared) == [
+        e.PositionsSpared(ACCOUNT, Decimal(1_000)),
+        e.PositionsSpared(ACCOUNT, None),
+    ]
+
+
+def test_what_was_spared_is_so_until_the_next_trading_day() -> None:
+    desk = holding()
+    desk.mark(ASK - 100)
+    change(desk, daily_loss_usd_max=Decimal(300))
+    assert desk.account.closed_at_usd == 1_000
+    desk.wait(until_the_open(desk))
+    assert desk.account.closed_at_usd is None
+
+
+@pytest.mark.parametrize("balance", [Decimal(49_000)])
+def test_a_loss_that_is_known_without_a_price_is_compared_too(balance: Decimal) -> None:
+    desk = trading(replace(LOSS, daily_loss_usd_max=Decimal(5_000)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", balance, can_trade=True))
+    change(desk, daily_loss_usd_max=Decimal(1_000))
+    assert desk.account.trading_state is e.TradingState.REDUCING
