@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,7 @@ from ordergate.core.contracts import (
     contract_month,
     contract_name,
 )
+from ordergate.core.sessions import trading_day, wall_ns
 
 products = st.sampled_from(PRODUCTS)
 days = st.dates(datetime.date(2023, 1, 1), datetime.date(2029, 12, 31))
@@ -139,3 +141,57 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
 )
 def test_what_names_no_month_of_a_known_product_is_not_a_contract_id(text: str) -> None:
     assert contract_month(text) is None
+
+
+@functools.cache
+def trade_dates(year: int, month: int) -> list[datetime.date]:
+    """The trade dates of a month."""
+    days = [datetime.date(year, month, 1) + datetime.timedelta(days=ahead) for ahead in range(31)]
+    noon = datetime.time(12)
+    return [d for d in days if d.month == month and trading_day(wall_ns(d, noon)) == d.isoformat()]
+
+
+def last_day(symbol: str, year: int, month: int) -> datetime.date:
+    """The last trading day of a contract by the exchange's rules (contract specifications, from memory: UNVERIFIED)."""
+    before = trade_dates(*((year - 1, 12) if month == 1 else (year, month - 1)))
+    within = trade_dates(year, month)
+    first = datetime.date(year, month, 1)
+    friday = first + datetime.timedelta(days=(4 - first.weekday()) % 7 + 14)
+    wednesday = first + datetime.timedelta(days=(2 - first.weekday()) % 7 + 14)
+    match symbol:
+        case "MES" | "YM":  # the third Friday
+            return max(day for day in within if day <= friday)
+        case "NKD":  # the day before the second Friday
+            return max(day for day in within if day < friday - datetime.timedelta(days=7))
+        case "6E":  # two before the third Wednesday
+            return [day for day in within if day < wednesday][-2]
+        case (
+            "CL" | "MCL" | "QM"
+        ):  # three before the 25th, or before the last trade date ahead of it; small ones earlier
+            full = [day for day in before if day.day <= 25]
+            return full[-4] if symbol == "CL" else full[-5]
+        case "HO" | "RB":
+            return before[-1]
+        case "NG" | "MHG":
+            return before[-3]
+        case "QG" | "MNG":
+            return before[-4]
+        case "MBT":  # the last Friday
+            return max(day for day in within if day.weekday() == 4)
+        case "HE":
+            return within[9]
+        case "ZC":  # before the 15th
+            return max(day for day in within if day.day < 15)
+        case _:
+            return within[-8]  # treasuries and metals, at the earliest
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["MES", "YM", "NKD", "6E", "CL", "MCL", "QM", "HO", "RB", "NG", "QG", "MNG", "MHG", "MGC", "ZN", "MBT", "HE", "ZC"],
+)
+def test_no_contract_is_active_after_its_last_trading_day_on_any_trade_date_of_the_calendar(symbol: str) -> None:
+    product = PRODUCT_BY_SYMBOL[symbol]
+    months = [(year, month) for year in range(2024, 2029) for month in range(1, 13)]
+    for day in (day for month in months for day in trade_dates(*month)):
+        assert day <= last_day(symbol, *active_month(product, day)), day

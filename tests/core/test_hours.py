@@ -197,6 +197,7 @@ def test_nothing_happens_where_the_market_never_closes_or_no_time_is_set() -> No
         Limits(session_only=True, must_be_flat=None, on_must_be_flat=OnMustBeFlat.FLATTEN),
     ):
         desk = held_until(limits, "2026-11-24 15:30")
+        desk.mark(BID)
         assert desk.told(e.ExitStarted) == []
         assert not desk.order("b").cancel_wanted
 

@@ -32,10 +32,12 @@ _MONTHLY = MONTH_LETTERS
 # The day on which the next month becomes the active one: (months before the contract's own, day of that month). Each
 # lies a few days before first notice or last trading day. Quarterly financial products follow _QUARTERLY_ROLL_DAYS.
 # UNVERIFIED except that CL was October on 2026-08-19, GC was December in August 2026, and a docs sample of July 2025
-# (section 5.2) shows gas a month behind oil: compare with Contract/available around the day.
+# (section 5.2) shows gas a month behind oil: compare with Contract/available around the day. No contract is
+# active after its last trading day, which is tested on every trade date of the calendar: the small gas contracts end on
+# the fourth last one of the month before, on 2027-02-23 the earliest in the month.
 _ROLL: Mapping[str, tuple[int, int]] = {
     "energy": (1, 18),
-    "gas": (1, 25),
+    "gas": (1, 22),
     "metal": (1, 25),
     "treasury": (1, 25),
     "crypto": (0, 21),
@@ -179,8 +181,8 @@ def underlying(symbol: str) -> str:
 def active_month(product: Product, day: datetime.date) -> tuple[int, int]:
     """The (year, month 1-12) that is traded on ``day``, a trading date.
 
-    Thin: one rule for each group instead of the exchange's calendar. A sourced table of roll dates replaces it; the
-    API itself may lag by some days in roll week (ProjectX API notes, section 10, read 2026-11-22).
+    Thin: one rule for each group instead of a sourced table of roll dates, which nobody publishes; the API itself may
+    lag by some days in roll week (ProjectX API notes, section 10, read 2026-11-22).
     """
     year, month = day.year, day.month
     while MONTH_LETTERS[month - 1] not in product.months or _roll_day(product, year, month) <= day:

@@ -163,7 +163,8 @@ def _is_trade_date(day: date) -> bool:
 def _around(group: str, utc_day: int) -> tuple[Window, ...]:
     """The windows that touch a UTC day, counted from 1970."""
     day = date(1970, 1, 1) + utc_day * _DAY
-    near = (span for ahead in (-1, 0, 1) for span in _windows(group, day + ahead * _DAY))
+    # No session closes as late as midnight in UTC, so that of the day before does not reach into it.
+    near = (*_windows(group, day), *_windows(group, day + _DAY))
     return tuple(
         span for span in near if span.closes_ns > utc_day * _DAY_NS and span.opens_ns < (utc_day + 1) * _DAY_NS
     )

@@ -48,9 +48,9 @@ def trading_hours(p: Proposal) -> Breach | None:
         return Breach("OUTSIDE_TRADING_HOURS", "open", "closed", message)
     if limits.must_be_flat is None:
         return None
-    flat_ns = flat_from_ns(span, limits.must_be_flat)
-    if p.at_ns < flat_ns:
+    if group not in flat_groups(limits, p.at_ns):
         return None
+    flat_ns = _flat_from_ns(span, limits.must_be_flat)
     limit, actual = f"before {chicago(flat_ns):%H:%M}", f"{chicago(p.at_ns):%H:%M:%S}"
     message = f"{p.symbol} must be flat from {chicago(flat_ns):%H:%M} Chicago time; {_reopens(group, p.at_ns)}"
     return Breach("OUTSIDE_TRADING_HOURS", limit, actual, message)
@@ -66,19 +66,13 @@ def blackout(p: Proposal) -> Breach | None:
     return None
 
 
-def flat_from_ns(span: Window, must_be_flat: time) -> int:
-    """From when on the session of ``span`` must be flat."""
-    flat_ns = wall_ns(span.day, must_be_flat)
-    if span.session_closes_ns >= wall_ns(span.day, _USUAL_CLOSE):
-        return flat_ns
-    return min(flat_ns, span.session_closes_ns - _BEFORE_EARLY_CLOSE_NS)
-
-
 def flat_groups(limits: Limits, at_ns: int) -> tuple[str, ...]:
     """The groups of products that trade at ``at_ns``, and must be flat."""
     if not limits.session_only or limits.must_be_flat is None:
         return ()
     spans = _flat_spans(at_ns // _DAY_NS, limits.must_be_flat)
+    if not spans or at_ns < spans[0][1]:
+        return ()
     return tuple(group for group, from_ns, until_ns in spans if from_ns <= at_ns < until_ns)
 
 
@@ -91,19 +85,27 @@ def next_flat_ns(limits: Limits, after_ns: int) -> int | None:
         spans = _flat_spans(utc_day, limits.must_be_flat)
         due = [from_ns for _, from_ns, _ in spans if from_ns > after_ns and from_ns // _DAY_NS == utc_day]
         if due:
-            return min(due)
+            return due[0]
     return None
 
 
 @lru_cache(maxsize=16)  # the days that a decision and the wait for the next one look at
 def _flat_spans(utc_day: int, must_be_flat: time) -> tuple[tuple[str, int, int], ...]:
-    """Of each window that touches a UTC day: its group, and from when until when it must be flat and trades."""
+    """The spans of a UTC day in which a group trades and must be flat, the earliest first: group, start, end."""
     found = []
     for group, span in windows_around(utc_day * _DAY_NS):
-        from_ns = max(span.opens_ns, flat_from_ns(span, must_be_flat))
+        from_ns = max(span.opens_ns, _flat_from_ns(span, must_be_flat))
         if from_ns < span.closes_ns:
             found.append((group, from_ns, span.closes_ns))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda span: span[1]))
+
+
+def _flat_from_ns(span: Window, must_be_flat: time) -> int:
+    """From when on the session of ``span`` must be flat."""
+    flat_ns = wall_ns(span.day, must_be_flat)
+    if span.session_closes_ns >= wall_ns(span.day, _USUAL_CLOSE):
+        return flat_ns
+    return min(flat_ns, span.session_closes_ns - _BEFORE_EARLY_CLOSE_NS)
 
 
 def _reopens(group: str, at_ns: int) -> str:
