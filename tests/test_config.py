@@ -444,8 +444,8 @@ def shipped_file() -> str:
             lines += ["", f"[{section}]"]
         lines += ["", *(f"# {line}" for line in comment(setting)), key_line(setting)]
     told = f"[instruments.SYMBOL] holds what one product has of its own, out of {', '.join(OF_ONE)}. For example:"
-    lines += ["", *(f"# {line}" for line in textwrap.wrap(told, 116)), "#   [instruments.MES]", "#   max_order_size = 2"]
-    return "\n".join(lines) + "\n"
+    lines += ["", *(f"# {line}" for line in textwrap.wrap(told, 116))]
+    return "\n".join([*lines, "#   [instruments.MES]", "#   max_order_size = 2"]) + "\n"
 
 
 def comment(setting: Setting) -> list[str]:
