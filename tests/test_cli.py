@@ -15,7 +15,7 @@ import pytest
 
 from ordergate import __version__
 
-COMMANDS = ("demo", "run", "integration", "exchange", "version")
+COMMANDS = ("demo", "run", "integration", "exchange", "self-test", "version")
 FLAGS = (
     "--web-port",
     "--connection-manager-port",
