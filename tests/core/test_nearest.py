@@ -126,6 +126,17 @@ def test_the_same_order_again_is_told_what_would_pass_by_then() -> None:
     assert (again.breaches, again.nearest) == (first.breaches, Nearest(6))
 
 
+def test_an_order_that_was_denied_for_the_moment_is_named_itself_once_it_would_pass() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="gone"))
+    assert desk.submit("a", quantity=3, limit=BID).nearest is None
+    desk.feed(LinkReport(up=True))
+    desk.snapshot()
+    again = desk.submit("a", quantity=3, limit=BID)
+    assert (again.code, again.nearest) == ("BROKER_LINK_DOWN", Nearest(3, limit_ticks=BID))
+    assert desk.submit("b", quantity=3, limit=BID).ok
+
+
 class Counted(UserDict[str, Any]):
     """Quotes, with how often they were asked for: once a judgement where nothing is held."""
 

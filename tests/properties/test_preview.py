@@ -56,7 +56,18 @@ def agree(world: World, command: SubmitOrder) -> None:
         assert ok(submitted(replace(command, **named)))
         if passing:
             assert replace(command, **named) == replace(command, quantity=max(passing))
+        else:
+            assert not ok(submitted(a_tick_back(command, replace(command, **named))))
     assert encode(State(desk.group)) == before
+
+
+def a_tick_back(asked: SubmitOrder, named: SubmitOrder) -> SubmitOrder:
+    """``named`` one tick nearer to the price that was asked for."""
+    if asked.limit_ticks is not None and named.limit_ticks is not None:
+        return replace(named, limit_ticks=named.limit_ticks + (1 if asked.limit_ticks > named.limit_ticks else -1))
+    assert asked.stop_ticks is not None
+    assert named.stop_ticks is not None
+    return replace(named, stop_ticks=named.stop_ticks + (1 if asked.stop_ticks > named.stop_ticks else -1))
 
 
 def ok(decided: Decided) -> bool:

@@ -27,26 +27,26 @@ _EACH = 8
 
 
 def nearest(group: Group, account: Account, command: SubmitOrder, stamp: Stamped) -> Nearest | None:
-    """What would pass in place of ``command``, which does not; None where nothing of its kind passes."""
+    """What would pass in place of ``command``: itself, if it passes by now; None where nothing of its kind does."""
 
     def ask(order: SubmitOrder) -> Judgement:
         return judge(group, account, order, stamp)
 
-    quantity = _largest(ask, command, command.quantity - 1)
+    judged = ask(command)
+    if not judged.breaches:
+        return Nearest(command.quantity, command.limit_ticks, command.stop_ticks)
+    quantity = _largest(ask, command, judged.closing)
     found = replace(command, quantity=quantity) if quantity else _repriced(ask, command, stamp)
     return None if found is None else Nearest(found.quantity, found.limit_ticks, found.stop_ticks)
 
 
-def _largest(ask: Ask, command: SubmitOrder, high: int) -> int:
-    """The largest quantity, of ``high`` at most, that passes at the order's price; 0 where none does."""
+def _largest(ask: Ask, command: SubmitOrder, closing: int) -> int:
+    """The largest quantity below the order's that passes at its price, 0 where none does; ``closing`` of it does."""
 
     def fits(quantity: int) -> bool:
         return not ask(replace(command, quantity=quantity)).breaches
 
-    closing = ask(command).closing
-    if closing >= high:
-        return high
-    low = closing + 1
+    low, high = closing + 1, command.quantity - 1
     for breach in ask(replace(command, quantity=low)).breaches:
         if breach.code == "MIN_ORDER_SIZE":
             low = max(low, int(breach.limit))
@@ -73,7 +73,7 @@ def _repriced(ask: Ask, command: SubmitOrder, stamp: Stamped) -> SubmitOrder | N
         return None
     best = _at(command, passing)
     if ask(best).breaches:
-        quantity = _largest(ask, best, command.quantity - 1)
+        quantity = _largest(ask, best, 0)
         if not quantity:
             return None
         best = replace(best, quantity=quantity)
