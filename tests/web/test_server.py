@@ -29,7 +29,7 @@ READING = (
 )  # fmt: skip
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",
-    "/api/cancel-all", "/api/flatten",
+    "/api/cancel-all", "/api/flatten", "/api/preview",
 )  # fmt: skip
 
 
