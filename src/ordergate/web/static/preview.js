@@ -87,13 +87,15 @@ function Outlook({ order, answer, use }) {
 /** @param {{order: Order, seen: Preview}} props */
 function Passing({ order, seen }) {
   const loss = seen.lossAtStop;
-  const where = order.stopLoss?.enabled === false ? "with no stop, in a stress move" : "at the stop";
+  const where = order.stopLoss?.enabled === false ? "in a stress move: no stop" : "at stop";
   const left = seen.bindsNext === null ? null : seen.room[seen.bindsNext];
   return html`
     <p>${loss === 0 ? "✓ only closes" : html`✓ <b>${loss === null ? "–" : `−${usd(loss)}`}</b> ${where}`}</p>
     ${seen.bindsNext !== null &&
     typeof left === "number" &&
-    html`<p class="quiet">next: ${limit(seen.bindsNext)}, ${COUNTED.has(seen.bindsNext) ? left : usd(left)} left</p>`}
+    html`<p class="quiet" title="The limit that would bind next">
+      ${COUNTED.has(seen.bindsNext) ? left : usd(left)} left of ${limit(seen.bindsNext)}
+    </p>`}
   `;
 }
 
