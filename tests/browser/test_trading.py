@@ -50,7 +50,7 @@ def test_what_an_order_would_do_is_told_while_it_is_written(desk: Desk, page: Pa
     page.fill("#quantity", "2")
     page.fill("#stop", "5")
     buy = page.get_by_label("What a buy would do")
-    expect(buy).to_contain_text("✓ −$51.44 at stop")  # 2 x 20 ticks x 1.25, and 4 x 0.36 of fees
+    expect(buy).to_contain_text("✓ \N{MINUS SIGN}$51.44 at stop")  # 2 x 20 ticks x 1.25, and 4 x 0.36 of fees
     expect(buy).to_contain_text("8 left of order size")
     page.get_by_role("button", name="Buy 2 MES").click()
     expect(page.get_by_label("What a sell would do")).to_contain_text("✓ only closes")
