@@ -16,7 +16,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.commands import Nearest, SubmitOrder
 from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import Judgement, judge
-from ordergate.core.order import OrderType, Side
+from ordergate.core.order import OrderType
 from ordergate.core.reports import Quote
 
 Ask = Callable[[SubmitOrder], Judgement]
@@ -87,13 +87,13 @@ def _repriced(ask: Ask, command: SubmitOrder, stamp: Stamped) -> SubmitOrder | N
 
 
 def _market(command: SubmitOrder, quote: Quote | None) -> int | None:
-    """The far touch, where a limit fills at once; for a stop the tick beyond, where it does not trigger at once."""
+    """A limit's own side of the market; for a stop the tick beyond the other, where it does not trigger at once."""
     if quote is None:
         return None
-    touch = quote.ask_ticks if command.side is Side.BUY else quote.bid_ticks
-    if touch is None or command.order_type is OrderType.LIMIT:
-        return touch
-    return touch + command.side.sign
+    own, far = (quote.bid_ticks, quote.ask_ticks)[:: command.side.sign]
+    if command.order_type is OrderType.LIMIT:
+        return own
+    return None if far is None else far + command.side.sign
 
 
 def _price(command: SubmitOrder) -> int | None:
