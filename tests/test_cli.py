@@ -15,7 +15,7 @@ import pytest
 
 from ordergate import __version__
 
-COMMANDS = ("demo", "run", "integration", "exchange", "version")
+COMMANDS = ("demo", "run", "integration", "exchange", "self-test", "version")
 FLAGS = (
     "--web-port",
     "--connection-manager-port",
@@ -199,6 +199,31 @@ def test_an_unknown_flag_is_refused() -> None:
     done = ordergate("demo", "--max-position-size", "5")
     assert done.returncode == 2
     assert "No such option: --max-position-size" in done.stderr
+
+
+def test_the_self_test_tells_every_limit_and_starts_nothing() -> None:
+    done = ordergate("self-test", ORDERGATE_MIN_ORDER_SIZE="2", ORDERGATE_ACCOUNT_SIZE="50000")
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {code for code, state in told.items() if state == "off"} == {
+        "MAX_ACCOUNT_POSITION", "MAX_ORDER_VALUE", "NO_RISK_BASE", "DAILY_PROFIT_LIMIT", "MAXIMUM_LOSS_LIMIT",
+        "DUPLICATE_ORDER", "ORDER_RATE", "OUTSIDE_TRADING_HOURS", "BLACKOUT", "OPPOSITE_POSITION",
+    }  # fmt: skip
+    assert {told["MIN_ORDER_SIZE"], told["DAILY_LOSS_LIMIT"]} == {"alive"}
+
+
+def test_a_limit_that_would_not_refuse_is_named_and_stops_the_start(tmp_path: Path) -> None:
+    # The order of its case is left as it is, so the limit has nothing to refuse: to the self-test it is dead.
+    script = (
+        "from ordergate import cli; from ordergate.core.selftest import CASES;"
+        "CASES['MAX_ORDER_SIZE'] = lambda scene: scene; cli.main()"
+    )
+    for arguments, code in ((["self-test"], 1), (["demo", "--no-browser", "--state-dir", str(tmp_path)], 2)):
+        with process("-c", script, *arguments) as running:
+            ended_with, out, err = ended(running)
+        assert (ended_with, len(err.splitlines())) == (code, 1)
+        assert "self-test: MAX_ORDER_SIZE refuses nothing in MGC, MNQ" in err
+        assert ("MAX_ORDER_SIZE          DEAD" in out) == (code == 1)
 
 
 def test_a_configuration_file_is_read_only_where_it_is_named(tmp_path: Path) -> None:

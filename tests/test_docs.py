@@ -39,9 +39,9 @@ STAYING = {"demo", "exchange", "run", "integration"}
 READ_AGAIN_S = 5.0
 # Numbers that the market, the clock or the number of earlier events decide.
 MOVING = {
-    "actual", "ageMs", "ask", "averageFillPrice", "averagePrice", "avgPrice", "balance", "bid", "brokerOrderId",
-    "close", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId", "high", "last", "low", "netPnL",
-    "number", "open", "price", "timestamp", "totalBalance", "unrealizedPnL", "volume",
+    "DAILY_LOSS_LIMIT", "actual", "ageMs", "asOf", "ask", "averageFillPrice", "averagePrice", "avgPrice", "balance",
+    "bid", "brokerOrderId", "close", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId", "high",
+    "last", "low", "netPnL", "number", "open", "price", "timestamp", "totalBalance", "unrealizedPnL", "volume",
 }  # fmt: skip
 
 

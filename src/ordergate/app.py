@@ -23,7 +23,9 @@ from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
 from ordergate.clock import Clock, MarketClock, SystemClock
 from ordergate.config import Settings
+from ordergate.core import selftest
 from ordergate.core.inputs import Started
+from ordergate.core.limits import Limits
 from ordergate.core.sessions import chicago, ending_notice
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
@@ -146,13 +148,19 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
 
 @contextlib.asynccontextmanager
 async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
-    """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins."""
+    """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins.
+
+    Raises ``StartRefused`` before anything of it is started if a limit would not refuse.
+    """
+    limits = enforced(settings)
+    dead = selftest.complaint(selftest.self_test(limits))
+    if dead:
+        raise StartRefused(dead)
     async with contextlib.AsyncExitStack() as running:
         venue = Exchange(settings.exchange, ports.store, ports.clock, ports.recording)
-        session_only = settings.exchange.hours is Hours.EXCHANGE
         running.push_async_callback(venue.close)
         conceal(venue.api_key)
-        if session_only and (notice := ending_notice(ports.clock.now_ns())):
+        if limits.session_only and (notice := ending_notice(ports.clock.now_ns())):
             _log.warning("the calendar of trading hours ends", notice=notice)
         await venue.start(ports.network, HOST, settings.gateway_port)
         bus = MemoryBus()
@@ -162,9 +170,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             journal=ports.journal,
             clock=ports.clock,
             approval_key=ports.approval_key,
-            started=Started(
-                ports.install_id, VENUE, venue.user_name, replace(settings.limits, session_only=session_only)
-            ),
+            started=Started(ports.install_id, VENUE, venue.user_name, limits),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,
             step=ports.step,
@@ -209,6 +215,11 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             account_ids=venue.account_ids,
             pid=os.getpid(),
         )
+
+
+def enforced(settings: Settings) -> Limits:
+    """The limits that the gate of these settings enforces."""
+    return replace(settings.limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
 
 
 def _played(venue: str, recording: Recording | None) -> str:

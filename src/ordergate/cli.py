@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # As for a usage error, which typer ends so.
 _REFUSED = 2
+# A limit that would not refuse.
+_DEAD = 1
 
 # The flags that were given: text by key, the settings' own and "config".
 _Flags = dict[str, str]
@@ -107,7 +109,7 @@ def _command(function: Callable[[_Flags], None]) -> Callable[[_Flags], None]:
         [_parameter(setting) for setting in SETTINGS if setting.flag]
         + [inspect.Parameter("config", keyword, default=None, annotation=config)]
     )
-    _app.command(function.__name__, help=function.__doc__)(command)
+    _app.command(function.__name__.replace("_", "-"), help=function.__doc__)(command)
     return function
 
 
@@ -167,6 +169,22 @@ def exchange(flags: _Flags) -> None:
         )
 
     run_until_stopped(app.exchange(settings, ready), settings.speed)
+
+
+@_command
+def self_test(flags: _Flags) -> None:
+    """Fire each limit with an order that it has to refuse, as every start does. Nothing is started or sent."""
+    settings = _settings(flags)
+    from ordergate import app
+    from ordergate.core import selftest
+
+    trials = selftest.self_test(app.enforced(settings))
+    for trial in trials:
+        print(f"{trial.code:24}{'DEAD' if trial.dead_for else 'alive' if trial.enabled else 'off'}")
+    dead = selftest.complaint(trials)
+    if dead:
+        print(dead, file=sys.stderr)
+        sys.exit(_DEAD)
 
 
 @_command

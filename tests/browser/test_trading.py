@@ -45,6 +45,33 @@ def test_a_denied_order_says_every_limit_it_breaks_and_the_exchange_never_hears_
     assert desk.venue_orders() == []
 
 
+def test_what_an_order_would_do_is_told_while_it_is_written(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.fill("#quantity", "2")
+    page.fill("#stop", "5")
+    buy = page.get_by_label("What a buy would do")
+    expect(buy).to_contain_text("✓ \N{MINUS SIGN}$51.44 at stop")  # 2 x 20 ticks x 1.25, and 4 x 0.36 of fees
+    expect(buy).to_contain_text("8 left of order size")
+    page.get_by_role("button", name="Buy 2 MES").click()
+    expect(page.get_by_label("What a sell would do")).to_contain_text("✓ only closes")
+    expect(buy).to_contain_text("6 left of position size")
+    assert len(desk.get("/api/orders")) == 1
+    page.fill("#quantity", "0")
+    expect(buy).to_have_count(0)
+
+
+def test_the_nearest_order_is_taken_over_and_passes(desk: Desk, page: Page) -> None:
+    opened(page, desk)
+    page.fill("#quantity", "25")
+    sell = page.get_by_label("What a sell would do")
+    expect(sell).to_contain_text("✕ 25 contracts is above the largest order of 10 and 2 more")
+    sell.get_by_role("button", name="Use 10").click()
+    expect(page.locator("#quantity")).to_have_value("10")
+    expect(sell).to_contain_text("✓")
+    page.get_by_role("button", name="Sell 10 MES").click()
+    expect(card(page, "MES")).to_contain_text("▼ SHORT 10 MES")
+
+
 def test_what_is_no_order_is_told_before_it_can_be_sent(desk: Desk, page: Page) -> None:
     opened(page, desk)
     page.fill("#quantity", "2.5")

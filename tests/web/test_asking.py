@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -501,3 +502,41 @@ async def test_orders_of_others_go_on_while_one_waits(at: Desk) -> None:
     assert (await at.order(orderId="o2"))[0] == 200
     await at.gate.put(submit("o3", order_type=OrderType.LIMIT, limit_ticks=MES_TICKS - 10))
     assert (await waiting)[0] == 504
+
+
+@at_a_desk
+async def test_a_preview_tells_what_the_order_gets_and_leaves_no_trace(at: Desk) -> None:
+    await at.order(orderId="o1", quantity=4, stopLoss={"points": 10})
+    before = (await at.get("/api/snapshot"), at.gate.history.happened[:], at.gate.published[:], at.gate.commands[:])
+    said = {"instrument": "MES", "side": "BUY", "accountId": A, "stopLoss": {"points": 10}, "orderId": "o2"}
+    six = {"quantity": 6, "limitPrice": None, "stopPrice": None}
+    for quantity, decision, offered in ((6, "approved", None), (7, "denied", six)):
+        status, seen = await at.post("/api/preview", **said, quantity=quantity)
+        assert (status, seen["decision"], seen["worstPosition"]) == (200, decision, 4 + quantity)
+        assert seen["nearest"] == offered
+        assert seen["room"]["MAX_POSITION_SIZE"] == 6 - quantity
+        assert seen["lossAtStop"] == quantity * (50 + 2 * Decimal("0.36"))
+        assert seen["asOf"] == at.gate.history.group.version
+    assert before == (await at.get("/api/snapshot"), at.gate.history.happened, at.gate.published, at.gate.commands)
+    status, denied = await at.post("/api/order", **said, quantity=7)
+    assert (status, denied["breaches"], denied["nearest"]) == (422, seen["breaches"], seen["nearest"])
+    assert (await at.post("/api/order", **said | {"orderId": "o3"}, quantity=denied["nearest"]["quantity"]))[0] == 200
+
+
+@at_a_desk
+async def test_the_nearest_order_has_the_prices_of_its_type(at: Desk) -> None:
+    terms = {"orderType": "LIMIT", "limitPrice": 4_990.25, "quantity": 12}
+    _, denied = await at.order(**terms)
+    assert denied["nearest"] == {"quantity": 10, "limitPrice": Decimal("4990.25"), "stopPrice": None}
+    assert (await at.order(**terms | {"quantity": 10}))[0] == 200
+
+
+@at_a_desk
+async def test_only_a_denied_order_names_a_nearest_one_and_null_where_nothing_passes(at: Desk) -> None:
+    await at.gate.put(r.LinkReport(up=False, reason="gone"))
+    await at.shown()
+    status, denied = await at.order()
+    assert (status, denied["nearest"]) == (422, None)
+    assert "nearest" not in (await at.post("/api/cancel-order", orderId="o9"))[1]
+    status, seen = await at.post("/api/preview", instrument="MES", side="BUY", quantity=1, accountId=A)
+    assert (status, seen["breaches"], seen["nearest"]) == (200, denied["breaches"], None)

@@ -20,7 +20,7 @@ from ordergate.web.routes import ROUTES
 from tests.simulation.virtual_time import run
 from tests.web.desk import Desk, desk
 from tests.web.history import MES, MES_TICKS, A
-from tests.web.page import NAMES, events
+from tests.web.page import NAMES, events, exact
 from tests.web.test_asking import at_a_desk
 from tests.web.test_server import ASKING, BOTH, READING, listened
 
@@ -81,7 +81,7 @@ def test_it_is_made_when_it_is_first_asked_for_and_once() -> None:
         document.cache_clear()
         async with desk(started=False) as at:
             assert document.cache_info().currsize == 0
-            assert await at.get("/openapi.json") == msgspec.json.decode(document())
+            assert await at.get("/openapi.json") == exact(document())
             await at.get("/openapi.json")
             assert document.cache_info().misses == 1
 
@@ -97,7 +97,8 @@ def test_what_a_desk_answers_is_what_the_document_says() -> None:
             for route in ROUTES:
                 if route.method == "POST":
                     status, answer = await at.call("POST", route.path, dict(route.example))
-                    assert (status, answer) == (200, route.answered), route.path
+                    same = {"asOf": route.answered["asOf"]} if "asOf" in answer else {}  # it counts every event
+                    assert (status, answer | same) == (200, route.answered), route.path
                     check("POST", route.path, status, answer)
                     assert not list(faults(schema_of_body(route.path), dict(route.example)))
                     await read_everything(at)

@@ -29,7 +29,7 @@ READING = (
 )  # fmt: skip
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",
-    "/api/cancel-all", "/api/flatten", "/api/limits", "/api/lockout",
+    "/api/cancel-all", "/api/flatten", "/api/limits", "/api/lockout", "/api/preview",
 )  # fmt: skip
 # Can be asked for and read.
 BOTH = ("/api/limits",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordergate.core.commands import Answer, Command
+from ordergate.core.commands import Answer, Command, Nearest
 from ordergate.core.limits import Breach
 
 UNKNOWN_ORDER = "UNKNOWN_ORDER"
@@ -34,6 +34,7 @@ def refused(
     order_id: str | None = None,
     contract_id: str | None = None,
     breaches: tuple[Breach, ...] = (),
+    nearest: Nearest | None = None,
 ) -> Answer:
     """Not done, and why."""
     return Answer(
@@ -45,10 +46,18 @@ def refused(
         message=message,
         field=field,
         breaches=breaches,
+        nearest=nearest,
     )
 
 
-def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Breach, ...], note: str = "") -> Answer:
+def denied(
+    command: Command,
+    order_id: str,
+    contract_id: str,
+    breaches: tuple[Breach, ...],
+    note: str = "",
+    nearest: Nearest | None = None,
+) -> Answer:
     """Denied by the rules: the first breach names the answer, all of them are in it, then ``note``."""
     told = [breach.message for breach in breaches] + ([note] if note else [])
     return refused(
@@ -58,6 +67,7 @@ def denied(command: Command, order_id: str, contract_id: str, breaches: tuple[Br
         order_id=order_id,
         contract_id=contract_id,
         breaches=breaches,
+        nearest=nearest,
     )
 
 

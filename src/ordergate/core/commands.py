@@ -135,8 +135,19 @@ Command = (
 )
 
 
+class Nearest(msgspec.Struct, frozen=True):
+    """What would pass in place of a denied order: the same order with this quantity (> 0) and these prices."""
+
+    quantity: int
+    limit_ticks: int | None = None
+    stop_ticks: int | None = None
+
+
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
-    """What became of one command, sent once it is durable. ``code`` is empty when ``ok``."""
+    """What became of one command, sent once it is durable. ``code`` is empty when ``ok``.
+
+    ``nearest`` is of a denied order, and of the moment of this answer: no part of what was decided.
+    """
 
     request_id: str
     ok: bool
@@ -146,3 +157,4 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     message: str = ""
     field: str | None = None
     breaches: tuple[Breach, ...] = ()
+    nearest: Nearest | None = None

@@ -3,14 +3,13 @@
 Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``.
 
 Invariants:
-1. Only the part of an order that adds risk is put before the rules; what can only reduce passes.
+1. An order is judged in ``judgement``, here and wherever it is asked what would be decided.
 2. An order id is decided once: the same request again gets the same answer, another one with its id is refused.
 3. Cancelling a protective stop is refused; cancelling anything else never is.
 """
 
 from __future__ import annotations
 
-from sys import intern
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -19,7 +18,6 @@ from ordergate.core import answers, limit_changes, lockout
 from ordergate.core import events as e
 from ordergate.core.account import Account
 from ordergate.core.amend import modify, protect
-from ordergate.core.bracket import promised
 from ordergate.core.commands import (
     Answer,
     CancelAll,
@@ -35,10 +33,11 @@ from ordergate.core.commands import (
 )
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
-from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
-from ordergate.core.order import Order, Role, Status, Terms
-from ordergate.core.rules import breaches, counted_risk_ticks, entry_ticks, propose
+from ordergate.core.judgement import judge
+from ordergate.core.nearest import nearest
+from ordergate.core.order import Order, Role, Status
+from ordergate.core.rules import counted_risk_ticks, entry_ticks
 
 
 def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
@@ -72,78 +71,42 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         return answers.unknown_account(command, command.account_id)
     known = account.order(command.order_id)
     if known is not None:
-        return _again(command, known)
+        return _again(draft, account, command, known, stamp)
     if command.contract_id not in draft.group.instruments:
         message = f"no contract is called {command.contract_id}"
         return answers.refused(command, "UNKNOWN_INSTRUMENT", message, field="instrument")
-    order = _order(draft, account, command, stamp)
+    judged = judge(draft.group, account, command, stamp)
+    order, proposal = judged.order, judged.proposal
     if command.order_id in account.cancels_remembered:
         gone = replace(order, status=Status.CANCELLED, reason="cancelled before it was decided")
         draft.add(e.OrderWithdrawn(account.account_id, gone))
         return answers.withdrawn(command, command.order_id)
-    closing = min(command.quantity, closable(account, command.contract_id, command.side))
-    adding = command.quantity - closing
-    if adding == 0:
+    if proposal is None:
         # The promise stays on it: should the position be gone when it fills, what it opens is protected, and counted.
         instrument = draft.group.instruments[command.contract_id]
         entry = entry_ticks(order.terms, draft.quotes.get(command.contract_id))
         risk = counted_risk_ticks(instrument, order.protection, entry)
         draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.REDUCING)
         return answers.done(command, command.order_id, command.contract_id)
-    proposal = propose(
-        draft.group,
-        account,
-        order.terms,
-        adding,
-        order.protection,
-        quotes=draft.quotes,
-        at_ns=draft.at_ns,
-        superseded=stamp.superseded,
-        received_ns=stamp.received_ns,
-        sent_ns=command.sent_ns,
-    )
-    found = breaches(proposal)
-    if found:
-        note = answers.closing_note(closing)
-        denied = replace(order, status=Status.DENIED, breaches=found, reason=note)
+    if judged.breaches:
+        note = answers.closing_note(judged.closing)
+        denied = replace(order, status=Status.DENIED, breaches=judged.breaches, reason=note)
         draft.add(e.OrderDenied(account.account_id, denied, proposal.quote))
-        return answers.denied(command, command.order_id, command.contract_id, found, note)
+        offered = nearest(draft.group, account, command, stamp)
+        return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
     risk = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
     draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.APPROVED)
     return answers.done(command, command.order_id, command.contract_id)
 
 
-def _order(draft: Draft, account: Account, command: SubmitOrder, stamp: Stamped) -> Order:
-    # Names that every order repeats are kept once, not once for each message that they came in.
-    return Order(
-        order_id=command.order_id,
-        terms=Terms(
-            account_id=command.account_id,
-            contract_id=draft.group.instruments[command.contract_id].contract_id,
-            side=command.side,
-            quantity=command.quantity,
-            order_type=command.order_type,
-            limit_ticks=command.limit_ticks,
-            stop_ticks=command.stop_ticks,
-        ),
-        role=Role.ENTRY,
-        status=Status.APPROVED,
-        instance_id=intern(command.instance_id),
-        fingerprint=command.fingerprint,
-        protection=promised(draft.group, account, command),
-        received_ns=stamp.received_ns,
-        decided_ns=draft.at_ns,
-        updated_ns=draft.at_ns,
-    )
-
-
-def _again(command: SubmitOrder, known: Order) -> Answer:
-    """The same id again: the same answer, unless it is another order."""
+def _again(draft: Draft, account: Account, command: SubmitOrder, known: Order, stamp: Stamped) -> Answer:
+    """The same id again: the same answer, unless it is another order. What would pass instead is worked out anew."""
     if known.fingerprint != command.fingerprint:
         message = f"{command.order_id} was used for another order"
         return answers.refused(command, answers.ORDER_ID_REUSED, message, field="orderId", order_id=command.order_id)
     if known.status is Status.DENIED:
-        return answers.denied(command, known.order_id, known.terms.contract_id, known.breaches, known.reason)
+        offered = nearest(draft.group, account, command, stamp)
+        return answers.denied(command, known.order_id, known.terms.contract_id, known.breaches, known.reason, offered)
     if known.status is Status.CANCELLED and not known.tag:
         return answers.withdrawn(command, known.order_id)
     return answers.done(command, known.order_id, known.terms.contract_id)

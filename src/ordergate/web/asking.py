@@ -39,7 +39,9 @@ from ordergate.core.commands import (
     ModifyOrder,
     UpdateProtection,
 )
+from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument, symbol_instrument
+from ordergate.core.preview import preview
 from ordergate.core.sessions import utc_text
 from ordergate.errors import InputRefused
 from ordergate.net.port import Response
@@ -47,7 +49,7 @@ from ordergate.telemetry import Step
 from ordergate.web import limits
 from ordergate.web.body import read
 from ordergate.web.mirror import Mirror
-from ordergate.web.replies import Done, declined, done, reply
+from ordergate.web.replies import Done, declined, done, nearest_row, preview_row, reply
 
 # From the request to its answer, the wait for exits included.
 DECISION_WAIT_S = 2.0
@@ -142,6 +144,7 @@ class Asking:
         self._trace = trace
         self.routes: dict[str, Callable[[bytes], Awaitable[Response]]] = {
             "/api/order": self.order,
+            "/api/preview": self.preview,
             "/api/cancel-order": self.cancel,
             "/api/modify-order": self.modify,
             "/api/update-sl-tp": self.update_protection,
@@ -159,13 +162,26 @@ class Asking:
         order_id = self._fresh("manual") if asked.order_id is None else asked.order_id
         request_id = self._fresh("web")
         payload = _payload(asked, order_id, request_id, self._clock.now_ns())
-        submit_order(payload, group.instruments, request_id)
-        account = group.accounts.get(asked.account_id)
-        if account is None or not account.adopted:
-            raise InputRefused(answers.UNKNOWN_ACCOUNT, f"there is no account {asked.account_id}", "accountId")
+        command = submit_order(payload, group.instruments, request_id)
+        _adopted(group, asked.account_id)
         answer = await self._mirror.ask(request_id, lambda: self._publish(payload), _deadline())
         answer = msgspec.structs.replace(answer, order_id=order_id)
-        return done(answer) if answer.ok else declined(answer)
+        if answer.ok:
+            return done(answer)
+        if not answer.breaches:
+            return declined(answer)
+        return declined(answer, nearest=nearest_row(group.instruments[command.contract_id], answer.nearest))
+
+    async def preview(self, body: bytes) -> Response:
+        """What would become of an order, by the copied state: nothing is sent, and an ``orderId`` is not looked at."""
+        asked = read(body, OrderBody)
+        group, now_ns = self._known(), self._clock.now_ns()
+        payload = _payload(asked, asked.order_id or "preview", "preview", now_ns)
+        command = submit_order(payload, group.instruments, "preview")
+        account = _adopted(group, asked.account_id)
+        stamp = Stamped(command, now_ns, now_ns, self._mirror.quotes)
+        seen = preview(group, account, command, stamp)
+        return reply(preview_row(group, group.instruments[command.contract_id], seen))
 
     async def cancel(self, body: bytes) -> Response:
         asked = read(body, CancelBody)
@@ -322,6 +338,14 @@ def _payload(asked: OrderBody, order_id: str, request_id: str, now_ns: int) -> m
         request_id=request_id,
         timestamp=now_ns // _MS_NS,
     )
+
+
+def _adopted(group: Group, account_id: int) -> Account:
+    """An account that can be traded. Raises ``InputRefused``: of an order, an unknown one is bad input."""
+    account = group.accounts.get(account_id)
+    if account is None or not account.adopted:
+        raise InputRefused(answers.UNKNOWN_ACCOUNT, f"there is no account {account_id}", "accountId")
+    return account
 
 
 def _position(group: Group, position_id: str) -> tuple[Account, str]:

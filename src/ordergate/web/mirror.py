@@ -53,6 +53,11 @@ class Mirror:
         """The gate's state; None before it was told, and while something of it is missing."""
         return self._follower.group
 
+    @property
+    def quotes(self) -> dict[str, Quote]:
+        """The latest quotes, by contract."""
+        return dict(self._latest)
+
     async def run(self) -> None:
         """Follow the gate until cancelled."""
         # In force before anything is awaited, so that the state asked for next has no gap before it.

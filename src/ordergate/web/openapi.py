@@ -23,7 +23,7 @@ from ordergate.core.answers import UNKNOWN_ACCOUNT, UNKNOWN_ORDER
 from ordergate.core.rules import RULES
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS, Failure, encode
 from ordergate.web.routes import EVENT_ROWS, EVENTS, ROUTES, Route
-from ordergate.web.rows import BreachRow
+from ordergate.web.rows import BreachRow, NearestRow
 
 _PRIMITIVES: dict[Any, str] = {
     bool: "boolean",
@@ -45,6 +45,7 @@ _DENIED = Failure(
         BreachRow("MAX_ORDER_SIZE", Decimal(10), Decimal(11), "11 contracts is above the largest order of 10"),
         BreachRow("MAX_POSITION_SIZE", Decimal(10), Decimal(11), "11 contracts of MES could be held, above 10"),
     ),
+    nearest=NearestRow(10, None, None),
 )
 
 

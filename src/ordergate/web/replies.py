@@ -11,10 +11,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ordergate.core import answers
-from ordergate.core.commands import Answer
+from ordergate.core.account import Group
+from ordergate.core.commands import Answer, Nearest
+from ordergate.core.instrument import Instrument
+from ordergate.core.preview import Preview
 from ordergate.errors import InputRefused
 from ordergate.net.port import Response
-from ordergate.web.rows import BreachRow
+from ordergate.web.rows import BreachRow, NearestRow, PreviewRow
 from ordergate.web.views import breach_row
 
 JSON_HEADERS = {
@@ -59,7 +62,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Failure(msgspec.Struct, frozen=True, rename="camel"):
-    """The one shape of a failure. ``field`` and ``orderId`` stand only where there is one to name."""
+    """The one shape of a failure. ``field`` and ``orderId`` stand only where there is one to name.
+
+    ``nearest`` stands where an order is denied: the nearest one that would pass now, null where none of its kind does.
+    """
 
     success: bool
     error: str
@@ -67,6 +73,7 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
     field: str | UnsetType
     order_id: str | UnsetType
     breaches: tuple[BreachRow, ...]
+    nearest: NearestRow | UnsetType | None = UNSET
 
 
 class Done(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,7 +110,7 @@ def done(answer: Answer, *, finished: bool | UnsetType = UNSET, flat: bool | Uns
     )
 
 
-def declined(answer: Answer, status: int | None = None) -> Response:
+def declined(answer: Answer, status: int | None = None, nearest: NearestRow | UnsetType | None = UNSET) -> Response:
     """The answer to a command that was not carried out; ``status`` where the code alone does not tell."""
     failure = Failure(
         success=False,
@@ -112,6 +119,7 @@ def declined(answer: Answer, status: int | None = None) -> Response:
         field=answer.field or UNSET,
         order_id=answer.order_id or UNSET,
         breaches=tuple(breach_row(breach) for breach in answer.breaches),
+        nearest=nearest,
     )
     return reply(failure, status or (DENIED if answer.breaches else STATUS.get(answer.code, BAD_INPUT)))
 
@@ -127,3 +135,27 @@ def refused(error: InputRefused) -> Response:
         breaches=(),
     )
     return reply(failure, STATUS.get(error.code, BAD_INPUT))
+
+
+def nearest_row(instrument: Instrument, nearest: Nearest | None) -> NearestRow | None:
+    if nearest is None:
+        return None
+    limit, stop = nearest.limit_ticks, nearest.stop_ticks
+    return NearestRow(
+        nearest.quantity,
+        None if limit is None else instrument.price(limit),
+        None if stop is None else instrument.price(stop),
+    )
+
+
+def preview_row(group: Group, instrument: Instrument, seen: Preview) -> PreviewRow:
+    return PreviewRow(
+        decision="denied" if seen.breaches else "approved",
+        breaches=tuple(breach_row(breach) for breach in seen.breaches),
+        worst_position=seen.worst_position,
+        loss_at_stop=seen.loss_at_stop_usd,
+        room=seen.room,
+        binds_next=seen.binds_next,
+        nearest=nearest_row(instrument, seen.nearest),
+        as_of=group.version,
+    )

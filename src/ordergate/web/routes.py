@@ -8,6 +8,7 @@ Invariant: a path that is not in ``ROUTES`` is NOT_FOUND, and a method that is n
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -35,6 +36,7 @@ from ordergate.web.rows import (
     InstrumentRow,
     OrderRow,
     PositionRow,
+    PreviewRow,
     PriceRow,
     TradingStatus,
 )
@@ -101,7 +103,8 @@ class Route(msgspec.Struct, frozen=True):
 
 _ANY = (403, 405)
 _READ = (*_ANY, 503)
-_ASK = (*_ANY, 400, 413, 415, 503, 504)
+_JUDGE = (*_ANY, 400, 413, 415, 503)
+_ASK = (*_JUDGE, 504)
 _MES = "CON.F.US.MES.Z26"
 
 ROUTES: tuple[Route, ...] = (
@@ -125,6 +128,40 @@ ROUTES: tuple[Route, ...] = (
             "takeProfit": {"enabled": True, "points": 10},
         },
         answered={"success": True, "orderId": "my-first", "contractId": _MES},
+    ),
+    Route(
+        "POST",
+        "/api/preview",
+        "Tell what an order would do, without placing it.",
+        PreviewRow,
+        _JUDGE,
+        note="Takes what /api/order takes, and judges it as an order of now is judged. Nothing is written and no id is "
+        "used up: an orderId is not looked at.",
+        body=OrderBody,
+        example={"instrument": "MES", "side": "BUY", "quantity": 9, "accountId": 1001},
+        answered={
+            "decision": "denied",
+            "breaches": [
+                {
+                    "code": "MAX_POSITION_SIZE",
+                    "limit": 10,
+                    "actual": 12,
+                    "message": "12 contracts of MES could be held, above 10",
+                }
+            ],
+            "worstPosition": 12,
+            "lossAtStop": Decimal("456.48"),
+            "room": {
+                "MAX_ORDER_SIZE": 1,
+                "MAX_POSITION_SIZE": -2,
+                "MAX_OPEN_ORDERS": 48,
+                "EXCESSIVE_RISK": Decimal("550.00"),
+                "DAILY_LOSS_LIMIT": Decimal("441.36"),
+            },
+            "bindsNext": "MAX_POSITION_SIZE",
+            "nearest": {"quantity": 7, "limitPrice": None, "stopPrice": None},
+            "asOf": 19,
+        },
     ),
     Route(
         "POST",

@@ -23,6 +23,35 @@ class BreachRow(msgspec.Struct, frozen=True):
     message: str
 
 
+class NearestRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The nearest order that would pass: the same with this quantity and these prices, null where it has none."""
+
+    quantity: int
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+
+
+class PreviewRow(msgspec.Struct, frozen=True, rename="camel"):
+    """What an order would do. ``decision`` is approved or denied.
+
+    ``worst_position`` is the net position (signed) if it and every open order on its side filled. ``loss_at_stop`` is
+    what the part of it that adds risk loses at its stop with the fees of both sides, without slippage; at the stress
+    move where it has no stop. ``room`` is what it leaves to each limit, by code, in contracts, orders or dollars,
+    negative where it breaks it; ``binds_next`` is the code of the limit with the smallest share left. ``nearest`` is
+    null unless it is denied and something of its kind would pass. ``as_of`` is the number of the last event it knows.
+    What cannot be told without a price is null.
+    """
+
+    decision: str
+    breaches: tuple[BreachRow, ...]
+    worst_position: int
+    loss_at_stop: Decimal | None
+    room: dict[str, Decimal | None]
+    binds_next: str | None
+    nearest: NearestRow | None
+    as_of: int
+
+
 class LegRow(msgspec.Struct, frozen=True, rename="camel"):
     order_id: str
     price: Decimal

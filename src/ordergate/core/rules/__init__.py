@@ -108,6 +108,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def breaches(proposal: Proposal) -> tuple[Breach, ...]:
-    """Every limit the proposal breaks, in the order of ``RULES``."""
-    return tuple(breach for rule in RULES if (breach := rule(proposal)) is not None)
+def breaches(proposal: Proposal, rules: tuple[Rule, ...] = RULES) -> tuple[Breach, ...]:
+    """Every limit the proposal breaks, in the order of ``rules``."""
+    return tuple(breach for rule in rules if (breach := rule(proposal)) is not None)

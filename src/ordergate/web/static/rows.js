@@ -34,8 +34,11 @@
  *   instrument: string | null, at: string}} Alarm
  * @typedef {{number: number, desk: Desk, accounts: Account[], positions: Position[], orders: Order[], fills: Fill[],
  *   instruments: Instrument[], prices: Record<string, Price>}} Snapshot
+ * @typedef {{quantity: number, limitPrice: number | null, stopPrice: number | null}} Nearest
+ * @typedef {{decision: "approved" | "denied", breaches: Breach[], worstPosition: number, lossAtStop: number | null,
+ *   room: Record<string, number | null>, bindsNext: string | null, nearest: Nearest | null, asOf: number}} Preview
  * @typedef {{success: boolean, error?: string, code?: string, field?: string, orderId?: string, breaches?: Breach[],
- *   finished?: boolean, flat?: boolean}} Answer
+ *   nearest?: Nearest | null, finished?: boolean, flat?: boolean}} Answer
  */
 
 export {};

@@ -12,6 +12,7 @@ import * as desk from "./desk.js";
 import { decimals, onTick, price as priceText, usd } from "./format.js";
 import { html } from "./html.js";
 import { intend, settle } from "./intent.js";
+import { keepAsking, Previews } from "./preview.js";
 
 /** @typedef {import("./rows.js").Answer} Answer */
 /** @typedef {"MARKET" | "LIMIT" | "STOP"} OrderType */
@@ -72,10 +73,10 @@ function legBody(leg) {
   return leg.points.value === "" ? undefined : { points: Number(leg.points.value) };
 }
 
-async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ words) {
-  if (obstacle.value !== "" || sending.value) return;
+/** What the button of a side sends. */
+function bodyOf(/** @type {"BUY" | "SELL"} */ side) {
   const level = Number(levelText.value);
-  const body = {
+  return {
     accountId: desk.chosenAccount.value,
     instrument: desk.chosenSymbol.value,
     side,
@@ -86,6 +87,22 @@ async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ wo
     stopLoss: legBody(stop),
     takeProfit: legBody(target),
   };
+}
+
+const orders = computed(() => (obstacle.value === "" ? { BUY: bodyOf("BUY"), SELL: bodyOf("SELL") } : null));
+keepAsking(orders);
+
+function use(/** @type {import("./rows.js").Nearest} */ { quantity: contracts, limitPrice, stopPrice }) {
+  const level = limitPrice ?? stopPrice;
+  batch(() => {
+    quantity.value = String(contracts);
+    if (level !== null) levelText.value = String(level);
+  });
+}
+
+async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ words) {
+  if (obstacle.value !== "" || sending.value) return;
+  const body = bodyOf(side);
   sending.value = true;
   try {
     const orderId = await intend(body);
@@ -162,6 +179,7 @@ export function Ticket() {
         <${Side} side="BUY" /><${Side} side="SELL" />
       </div>
       <p class="obstacle" role="status">${obstacle.value}</p>
+      ${orders.value && html`<${Previews} orders=${orders.value} use=${use} />`}
       <${Outcome} />
     </section>
   `;

@@ -1,0 +1,165 @@
+"""What a denied order is told: the nearest order that would pass, and that it does."""
+
+from __future__ import annotations
+
+from collections import UserDict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ordergate.core.commands import Leg, Nearest, SubmitOrder
+from ordergate.core.inputs import Stamped
+from ordergate.core.limits import Limits
+from ordergate.core.nearest import nearest
+from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.reports import LinkReport
+from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk
+
+# Ten contracts with the default stop of 40 ticks lose 500 USD.
+HALF_A_DAY = Limits(daily_loss_usd_max=Decimal(500))
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "offered"),
+    [
+        (Limits(), 11, 10),  # MAX_ORDER_SIZE and MAX_POSITION_SIZE
+        (Limits(), 2_000_000_000, 10),
+        (HALF_A_DAY, 10, 9),  # 9 lose 456.48 with their fees, 10 would lose 507.20
+        (replace(WIDE, order_quantity_max=700), 1_000, 700),
+        (replace(WIDE, order_quantity_max=700), 702, 700),
+        (Limits(order_quantity_min=3, order_quantity_max=8), 20, 8),
+        (Limits(order_quantity_min=3), 2, None),  # only a larger one would pass: not what was meant
+        (Limits(daily_loss_usd_max=Decimal(50)), 3, None),
+    ],
+)
+def test_the_largest_quantity_that_passes_is_named(limits: Limits, asked: int, offered: int | None) -> None:
+    answer = Desk(limits).submit("a", quantity=asked)
+    assert not answer.ok
+    assert answer.nearest == (None if offered is None else Nearest(offered))
+
+
+def test_of_two_quantities_the_larger_is_named_where_its_default_stop_is_drawn_in() -> None:
+    limits = replace(WIDE, risk_percent_max=Decimal(2), daily_loss_usd_max=Decimal(1_000))
+    desk = Desk(limits)
+    passing = [number for number in range(1, 24) if Desk(limits).submit("a", quantity=number).ok]
+    assert passing[-2:] == [19, 23]
+    assert desk.submit("b", quantity=24).nearest == Nearest(23)
+
+
+def test_an_order_through_flat_names_what_would_only_close() -> None:
+    desk = Desk(Limits(daily_loss_usd_max=Decimal(150)))
+    desk.hold("a", quantity=2)
+    answer = desk.submit("b", Side.SELL, 5)
+    assert [breach.code for breach in answer.breaches] == ["DAILY_LOSS_LIMIT"]
+    assert answer.nearest == Nearest(2)
+    assert desk.submit("c", Side.SELL, 2).ok
+
+
+def test_beyond_flat_the_largest_part_that_passes_is_named() -> None:
+    desk = Desk(Limits(position_quantity_max=3))
+    desk.hold("a", quantity=2)
+    assert desk.submit("b", Side.SELL, 9).nearest == Nearest(5)
+    assert desk.submit("c", Side.SELL, 5).ok
+
+
+@pytest.mark.parametrize(
+    ("side", "own", "stop", "offered"),
+    [
+        (Side.BUY, BID - 20, ASK - 6, ASK - 2),  # its stop stands above it
+        (Side.SELL, ASK + 20, BID + 6, BID + 2),
+    ],
+)
+def test_where_no_quantity_passes_at_its_price_the_nearest_price_is_named(
+    side: Side, own: int, stop: int, offered: int
+) -> None:
+    desk = Desk()
+    answer = desk.submit("a", side, 2, limit=own, stop=Exit(8, stop))
+    assert [breach.code for breach in answer.breaches] == ["STOP_TOO_CLOSE"]
+    assert answer.nearest == Nearest(2, limit_ticks=offered)
+    assert not desk.submit("b", side, 2, limit=offered - side.sign, stop=Exit(8, stop)).ok
+    assert desk.submit("c", side, 2, limit=offered, stop=Exit(8, stop)).ok
+
+
+@pytest.mark.parametrize(("side", "stop", "offered"), [(Side.BUY, ASK - 3, ASK + 1), (Side.SELL, BID + 3, BID - 1)])
+def test_a_stop_is_moved_no_farther_than_the_first_price_that_does_not_trigger_at_once(
+    side: Side, stop: int, offered: int
+) -> None:
+    desk = Desk()
+    answer = desk.submit("a", side, trigger=stop, stop=Exit(8, stop))
+    assert answer.nearest == Nearest(1, stop_ticks=offered)
+
+
+def test_price_and_quantity_are_both_moved_where_both_have_to_be() -> None:
+    desk = Desk(Limits(order_quantity_max=3))
+    answer = desk.submit("a", quantity=8, trigger=BID - 9, stop=Exit(8, BID - 10))
+    assert answer.nearest == Nearest(3, stop_ticks=ASK + 1)
+    assert desk.submit("b", quantity=3, trigger=BID - 6, stop=Exit(8, BID - 10)).ok
+
+
+def test_where_no_order_would_pass_none_is_named() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="gone"))
+    for answer in (desk.submit("a"), desk.submit("b", limit=BID - 8), desk.submit("c", trigger=ASK + 8)):
+        assert (answer.code, answer.nearest) == ("BROKER_LINK_DOWN", None)
+
+
+def test_without_a_quote_no_price_is_named() -> None:
+    desk = Desk()
+    desk.quotes.clear()
+    assert desk.submit("a", limit=BID).nearest is None
+
+
+def test_an_approved_order_and_a_refused_one_name_nothing() -> None:
+    desk = Desk()
+    assert desk.submit("a").nearest is None
+    assert desk.cancel("never-sent").nearest is None
+
+
+def test_the_same_order_again_is_told_what_would_pass_by_then() -> None:
+    desk = Desk()
+    first = desk.submit("a", quantity=11)
+    assert replace(desk.submit("a", quantity=11), request_id=first.request_id) == first
+    desk.hold("b", quantity=4)
+    again = desk.submit("a", quantity=11)
+    assert (again.breaches, again.nearest) == (first.breaches, Nearest(6))
+
+
+def test_an_order_that_was_denied_for_the_moment_is_named_itself_once_it_would_pass() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="gone"))
+    assert desk.submit("a", quantity=3, limit=BID).nearest is None
+    desk.feed(LinkReport(up=True))
+    desk.snapshot()
+    again = desk.submit("a", quantity=3, limit=BID)
+    assert (again.code, again.nearest) == ("BROKER_LINK_DOWN", Nearest(3, limit_ticks=BID))
+    assert desk.submit("b", quantity=3, limit=BID).ok
+
+
+class Counted(UserDict[str, Any]):
+    """Quotes, with how often they were asked for: once a judgement where nothing is held."""
+
+    asked = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked += 1
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize(
+    ("limits", "quantity", "price", "most"),
+    [(Limits(), 11, None, 20), (Limits(), 2**31 - 1, None, 20), (WIDE, 2**31 - 1, None, 35), (WIDE, 9, -(10**7), 40)],
+)
+def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(
+    limits: Limits, quantity: int, price: int | None, most: int
+) -> None:
+    desk = Desk(limits)
+    kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    stop = Leg.DEFAULT if price is None else Exit(8, BID - 8)
+    name = MES.contract_id
+    command = SubmitOrder("r", ACCOUNT, "a", name, Side.BUY, quantity, kind, limit_ticks=price, stop=stop)
+    quotes = Counted(desk.quotes)
+    stamp = Stamped(command, desk.now_ns, desk.now_ns, quotes)  # type: ignore[arg-type] # it is read only
+    assert nearest(desk.group, desk.account, command, stamp) is not None
+    assert 0 < quotes.asked <= most
