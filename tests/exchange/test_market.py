@@ -229,7 +229,7 @@ def test_a_trading_day_starts_at_17_chicago_time_of_the_day_before() -> None:
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [("NQ", ["NQZ6", "MNQZ6", "QMF7", "QGZ6"]), ("mesz", ["MESZ6"]), ("nothing", [])],
+    [("NQ", ["NQZ6", "MNQZ6", "QMF7", "QGF7"]), ("mesz", ["MESZ6"]), ("nothing", [])],
 )
 def test_a_search_looks_into_ids_and_names_without_case(text: str, names: list[str]) -> None:
     listed = listing.listed((), datetime.date(2026, 11, 23))

@@ -220,7 +220,7 @@ async def test_a_practice_user_has_no_contracts_in_the_live_data(client: Client)
 
 async def test_a_search_finds_by_name_and_id_and_at_most_twenty(client: Client) -> None:
     found = (await client.ok("Contract/search", searchText="nq", live=False))["contracts"]
-    assert [contract["name"] for contract in found] == ["NQZ6", "MNQZ6", "QMF7", "QGZ6"]
+    assert [contract["name"] for contract in found] == ["NQZ6", "MNQZ6", "QMF7", "QGF7"]
     assert len((await client.ok("Contract/search", live=False))["contracts"]) == 20
 
 

@@ -25,7 +25,7 @@ _AT_LEAST_ONE = (
 
 
 class Hours(enum.Enum):
-    """When the market is open: at any time, or 17:00 to 16:00 Chicago as the real one."""
+    """When the market is open: at any time, or when the real one is, by the calendar."""
 
     ALWAYS = "always"
     EXCHANGE = "exchange"
