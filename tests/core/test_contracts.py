@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordergate.core.contracts import (
+    MICRO_WEIGHTS,
     MONTH_LETTERS,
     PRODUCT_BY_ROOT,
     PRODUCT_BY_SYMBOL,
@@ -19,6 +20,8 @@ from ordergate.core.contracts import (
     contract_id,
     contract_month,
     contract_name,
+    micros,
+    underlying,
 )
 
 products = st.sampled_from(PRODUCTS)
@@ -139,3 +142,21 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
 )
 def test_what_names_no_month_of_a_known_product_is_not_a_contract_id(text: str) -> None:
     assert contract_month(text) is None
+
+
+@pytest.mark.parametrize(("symbol", "weight"), [("MES", 1), ("ES", 10), ("SIL", 2), ("MBT", 10), ("QM", 10), ("?", 10)])
+def test_a_contract_counts_as_so_many_micros(symbol: str, weight: int) -> None:
+    assert micros(symbol) == weight
+
+
+def test_every_product_with_another_weight_or_another_size_is_in_the_table() -> None:
+    assert set(MICRO_WEIGHTS) <= set(PRODUCT_BY_SYMBOL)
+    assert {underlying(symbol) for symbol in PRODUCT_BY_SYMBOL} <= set(PRODUCT_BY_SYMBOL)
+    assert (underlying("MES"), underlying("ES"), underlying("HE")) == ("ES", "ES", "HE")
+
+
+def test_a_size_of_a_product_weighs_what_its_money_does() -> None:
+    for symbol, weight in MICRO_WEIGHTS.items():
+        product, whole = PRODUCT_BY_SYMBOL[symbol], PRODUCT_BY_SYMBOL[underlying(symbol)]
+        ratio = (whole.tick_value_usd / whole.tick_size) / (product.tick_value_usd / product.tick_size)
+        assert ratio == 10 // weight, symbol

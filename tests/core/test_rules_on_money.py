@@ -121,10 +121,10 @@ def test_the_floor_follows_the_highest_balance_at_a_days_end_and_locks(highs: li
 
 
 def test_a_high_within_the_day_raises_only_the_intraday_floor() -> None:
-    for trailing, expected in ((Trailing.END_OF_DAY, "48000"), (Trailing.INTRADAY, "48100")):
+    for trailing, expected in ((Trailing.END_OF_DAY, "48000"), (Trailing.INTRADAY, "48104")):
         desk = Desk(replace(MLL, maximum_loss_trailing=trailing))
         desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
-        desk.mark(ASK + 80)  # 100 USD, less 0.36 to get out: the next whole dollar
+        desk.mark(ASK + 83)  # 103.75 USD, less 0.36 to get out: the next whole dollar
         desk.mark(ASK + 10)
         assert floor(desk) == Decimal(expected)
 
