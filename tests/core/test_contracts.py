@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordergate.core.contracts import (
+    MICRO_WEIGHTS,
     MONTH_LETTERS,
     PRODUCT_BY_ROOT,
     PRODUCT_BY_SYMBOL,
@@ -20,6 +21,8 @@ from ordergate.core.contracts import (
     contract_id,
     contract_month,
     contract_name,
+    micros,
+    underlying,
 )
 from ordergate.core.sessions import trading_day, wall_ns
 
@@ -195,3 +198,21 @@ def test_no_contract_is_active_after_its_last_trading_day_on_any_trade_date_of_t
     months = [(year, month) for year in range(2024, 2029) for month in range(1, 13)]
     for day in (day for month in months for day in trade_dates(*month)):
         assert day <= last_day(symbol, *active_month(product, day)), day
+
+
+@pytest.mark.parametrize(("symbol", "weight"), [("MES", 1), ("ES", 10), ("SIL", 2), ("MBT", 10), ("QM", 10), ("?", 10)])
+def test_a_contract_counts_as_so_many_micros(symbol: str, weight: int) -> None:
+    assert micros(symbol) == weight
+
+
+def test_every_product_with_another_weight_or_another_size_is_in_the_table() -> None:
+    assert set(MICRO_WEIGHTS) <= set(PRODUCT_BY_SYMBOL)
+    assert {underlying(symbol) for symbol in PRODUCT_BY_SYMBOL} <= set(PRODUCT_BY_SYMBOL)
+    assert (underlying("MES"), underlying("ES"), underlying("HE")) == ("ES", "ES", "HE")
+
+
+def test_a_size_of_a_product_weighs_what_its_money_does() -> None:
+    for symbol, weight in MICRO_WEIGHTS.items():
+        product, whole = PRODUCT_BY_SYMBOL[symbol], PRODUCT_BY_SYMBOL[underlying(symbol)]
+        ratio = (whole.tick_value_usd / whole.tick_size) / (product.tick_value_usd / product.tick_size)
+        assert ratio == 10 // weight, symbol

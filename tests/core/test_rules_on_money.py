@@ -121,10 +121,10 @@ def test_the_floor_follows_the_highest_balance_at_a_days_end_and_locks(highs: li
 
 
 def test_a_high_within_the_day_raises_only_the_intraday_floor() -> None:
-    for trailing, expected in ((Trailing.END_OF_DAY, "48000"), (Trailing.INTRADAY, "48100")):
+    for trailing, expected in ((Trailing.END_OF_DAY, "48000"), (Trailing.INTRADAY, "48104")):
         desk = Desk(replace(MLL, maximum_loss_trailing=trailing))
         desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
-        desk.mark(ASK + 80)  # 100 USD, less 0.36 to get out: the next whole dollar
+        desk.mark(ASK + 83)  # 103.75 USD, less 0.36 to get out: the next whole dollar
         desk.mark(ASK + 10)
         assert floor(desk) == Decimal(expected)
 
@@ -177,3 +177,13 @@ def test_widening_a_stop_counts_against_the_floor() -> None:
     desk.hold("a", stop=Exit(40), target=Leg.OFF)
     assert desk.protect(stop=ASK - 80).code == "MAXIMUM_LOSS_LIMIT"
     assert desk.protect(stop=ASK - 79).ok
+
+
+def test_an_account_below_its_floor_does_not_trade_on_the_next_day_either() -> None:
+    desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_950)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49_950), can_trade=True))
+    assert desk.account.state_code == "MAXIMUM_LOSS_LIMIT"
+    desk.wait(24 * HOURS_MS)
+    assert desk.account.day.name == "2026-11-24"
+    assert desk.account.state_code == "MAXIMUM_LOSS_LIMIT"
+    assert "REDUCE_ONLY" in desk.codes("a")

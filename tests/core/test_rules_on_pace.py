@@ -8,10 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg, SubmitOrder
+from ordergate.core.commands import Leg, ModifyOrder, SubmitOrder
 from ordergate.core.decide import decide
 from ordergate.core.inputs import Stamped
 from ordergate.core.order import Exit, OrderType, Role, Side
+from ordergate.core.pace import KEPT_MAX, paced
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
 
@@ -46,6 +47,15 @@ def test_the_same_id_again_is_a_retry_and_no_duplicate() -> None:
     desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
     assert desk.submit("a").ok
     assert desk.submit("a").ok
+
+
+def test_an_order_is_no_duplicate_of_itself_when_it_is_moved_back() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    for price in (BID - 9, BID - 10):
+        assert desk.modify("a", limit_ticks=price).ok
+        desk.modified("a")
 
 
 def test_a_denied_order_is_not_what_a_duplicate_is_measured_by() -> None:
@@ -105,6 +115,16 @@ def test_what_is_kept_is_forgotten_after_the_window() -> None:
         desk.submit(f"o{number}", limit=BID - 10)
         desk.wait(30_000)
     assert [asked.order_id for asked in desk.account.asked] == ["o3", "o4"]
+
+
+def test_no_more_is_kept_than_the_largest_rate_looks_at() -> None:
+    desk = Desk(replace(WIDE, orders_per_minute_max=KEPT_MAX))
+    assert desk.submit("a", limit=BID - 10).ok
+    (event,) = desk.told(e.OrderApproved)
+    account = desk.account
+    for _ in range(KEPT_MAX + 1):
+        account = paced(desk.group.limits, account, event)
+    assert len(account.asked) == KEPT_MAX
 
 
 # repeated_action
@@ -170,6 +190,18 @@ def test_an_order_that_waited_too_long_is_not_what_was_meant(waited_ms: int, cod
     assert decided(Desk(), waited_ms=waited_ms) == codes
 
 
+def test_a_change_that_waited_too_long_is_denied_too() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    command = ModifyOrder("r", "a", ACCOUNT, limit_ticks=BID - 9)
+    for waited_ms, code in ((5_001, "TOO_OLD"), (5_000, "")):
+        stamp = Stamped(command, desk.now_ns, desk.now_ns - waited_ms * MS_NS, desk.quotes)
+        answer = decide(desk.group, stamp).answer
+        assert answer is not None
+        assert answer.code == code
+
+
 @pytest.mark.parametrize(
     ("sent_ms", "codes"), [(None, []), (-86_400_000, []), (0, []), (2_000, []), (2_001, ["CLOCK_SKEW"])]
 )
@@ -197,6 +229,11 @@ def test_two_accounts_never_hold_both_sides(net: int, instrument: Any, side: Sid
         for _ in range(2):
             desk.feed(BrokerSnapshot(account, 0, desk.now_ns, (replace(held, account_id=OTHER),), (), ()))
         assert desk.codes("a", side) == ([] if allowed else codes)
+
+
+def test_an_accounts_own_position_is_not_another_side_of_it() -> None:
+    desk = Desk(replace(WIDE, opposite_positions=False), positions=[position(2, ASK)])
+    assert desk.codes("a", Side.SELL, 5) == []
 
 
 def test_an_order_that_works_in_another_account_counts_as_filled() -> None:

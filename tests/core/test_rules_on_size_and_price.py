@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core.commands import Leg
+from ordergate.core.inputs import Mark
 from ordergate.core.limits import InstrumentLimits, Limits
 from ordergate.core.order import Exit, Side
 from tests.core.desk import ASK, BID, ES, MES, MNQ, OLD_MES, WIDE, Desk, order_row, position
@@ -209,12 +210,10 @@ def test_one_bad_print_closes_nothing_and_a_trade_that_confirms_it_does() -> Non
     desk.quote(MES, BID - 300, BID - 299)
     spike = replace(desk.quotes[MES.contract_id], last_ticks=BID)
     desk.quotes[MES.contract_id] = spike
-    desk.wait(1)
-    desk.mark(BID)
+    desk.feed(Mark())
     assert desk.account.trading_state.value == "active"
-    desk.quotes[MES.contract_id] = replace(spike, at_ns=desk.now_ns, last_ticks=BID - 300)
-    desk.wait(1)
-    desk.mark(BID - 300)
+    desk.quotes[MES.contract_id] = replace(spike, last_ticks=BID - 300)
+    desk.feed(Mark())
     assert desk.account.state_code == "DAILY_LOSS_LIMIT"
 
 

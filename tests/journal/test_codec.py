@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.core.events import AccountUpdated, Event, LinkChanged
+from ordergate.core.events import AccountUpdated, Event, LimitsChanged, LinkChanged
 from ordergate.errors import JournalDamaged
 from ordergate.journal.codec import KINDS, LIFTS, VERSIONS, Document, decode, encode
 
@@ -135,6 +135,15 @@ def test_money_is_text_and_keeps_every_digit() -> None:
     event = decode(*row)
     assert isinstance(event, AccountUpdated)
     assert event.balance_usd.as_tuple() == balance.as_tuple()
+
+
+def test_limits_from_before_a_rule_have_it_switched_off() -> None:
+    for version in (1, 2):
+        event = decode("limits-changed", version, golden_file("limits-changed", version).read_bytes())
+        assert isinstance(event, LimitsChanged)
+        limits = event.limits
+        assert (limits.quote_jump_percent_max, limits.price_distance_percent_max) == (None, None)
+        assert (limits.maximum_loss_usd, limits.order_value_usd_max, limits.instruments) == (None, None, ())
 
 
 def lift_1(document: Document) -> Document:

@@ -47,6 +47,7 @@ def test_each_alarm_says_what_it_is_about() -> None:
 @pytest.mark.parametrize(
     ("event", "code", "instrument"),
     [
+        (e.RepeatedAction(A, 6, AT_NS), "REPEATED_ACTION", None),
         (e.ProtectionFailed(A, "held", 1, "refused", AT_NS), "PROTECTION_FAILED", "MES"),
         (e.ExitFinished(A, MES, flat=False, at_ns=AT_NS), "EXIT_NOT_FLAT", "MES"),
         (e.TradingStateChanged(A, e.TradingState.REDUCING, "DAILY_LOSS_LIMIT", "lost"), "TRADING_STATE_CHANGED", None),
