@@ -111,6 +111,30 @@ def test_a_limit_of_the_environment_changes_the_decision(folder: Path) -> None:
         desk.stop()
 
 
+def test_neither_a_restart_nor_other_settings_loosen_anything_before_the_next_trading_day(folder: Path) -> None:
+    """I9, F60: the lockout stands, the looser setting waits and the start says both values."""
+    with running(folder) as desk:
+        desk.buy(1, "before")
+        status, locked = desk.post("/api/lockout", {"accountId": desk.account, "until": "next-day"})
+        assert status == 200
+    desk = Desk(folder, environment={"MAX_POSITION_SIZE": "20", "MAX_OPEN_ORDERS": "3"})
+    try:
+        desk.wait_ready()
+        limits = desk.get("/api/limits")
+        assert (limits["inForce"]["maxPositionSize"], limits["inForce"]["maxOpenOrders"]) == (10, 3)
+        assert limits["waiting"] == {"maxPositionSize": 20}
+        said = [line for line in desk.log().splitlines() if "max_position_size 10, then 20" in line]
+        assert len(said) == 1
+        assert limits["waitingFrom"] in said[0]
+        status, answer = desk.buy(1)
+        assert (status, answer["code"]) == (422, "LOCKED_OUT")
+        row = next(row for row in desk.get("/api/accounts") if row["accountId"] == desk.account)
+        assert (row["tradingState"], row["lockedUntil"]) == ("locked", locked["lockedUntil"])
+        assert desk.post("/api/close-position", {"accountId": desk.account, "instrument": "MES"})[0] == 200
+    finally:
+        desk.stop()
+
+
 def test_a_stale_ready_file_is_gone_before_the_desk_is_ready_and_after_it_has_ended(folder: Path) -> None:
     (folder / "ready.json").write_text('{"pid": 1}')
     with running(folder) as desk:

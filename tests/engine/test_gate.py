@@ -10,8 +10,9 @@ import pytest
 from ordergate.bus.port import Topic
 from ordergate.bus.topics import Happened
 from ordergate.core import events as e
-from ordergate.core.commands import CancelAll, CancelOrder, ClosePosition, Flatten
+from ordergate.core.commands import CancelAll, CancelOrder, ChangeLimits, ClosePosition, Flatten, LockOut
 from ordergate.core.effects import Place
+from ordergate.core.limits import Limits
 from ordergate.core.order import Side
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
 from ordergate.engine.inbox import Pending
@@ -113,6 +114,9 @@ async def test_with_the_journal_gone_new_risk_is_refused_and_getting_out_goes_on
         answer = await desk.buy(1, "more")
         assert (answer.ok, answer.code) == (False, "JOURNAL_UNAVAILABLE")
         assert not desk.gate.enforcing
+        for command in (ChangeLimits("limits", Limits(), ("order_quantity_max",)), LockOut("lock")):
+            await desk.gate.take(command)
+            assert (await desk.answer(command.request_id)).code == "JOURNAL_UNAVAILABLE", "it would be forgotten"
         # The stop's answer, a cancel, a close and a flatten are decided, carried out and noted.
         await desk.gate.take(CancelOrder("cancel", "held"))
         assert (await desk.answer("cancel")).code == "ALREADY_FINAL"
