@@ -16,11 +16,10 @@ from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.preview import MEASURES, Preview, preview
 from tests.core.desk import ACCOUNT, BID, MES, Desk
+from tests.core.test_selftest import ALL_ON
 
 # What more risk never reaches: a smallest order and a nearest stop leave no room to use up.
 SMALLEST = {"MIN_ORDER_SIZE", "STOP_TOO_CLOSE"}
-# In force for every case of the self-test.
-ALL_ON = Limits(order_quantity_min=2, session_only=True)
 
 
 def seen(desk: Desk, side: Side = Side.BUY, quantity: int = 1, **terms: Any) -> Preview:
