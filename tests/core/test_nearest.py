@@ -93,9 +93,9 @@ def test_a_stop_is_moved_no_farther_than_the_first_price_that_does_not_trigger_a
 
 def test_price_and_quantity_are_both_moved_where_both_have_to_be() -> None:
     desk = Desk(Limits(order_quantity_max=3))
-    answer = desk.submit("a", quantity=8, trigger=BID - 9, stop=Exit(8, BID - 10))
-    assert answer.nearest == Nearest(3, stop_ticks=ASK + 1)
-    assert desk.submit("b", quantity=3, trigger=ASK + 1, stop=Exit(8, BID - 10)).ok
+    answer = desk.submit("a", quantity=8, limit=BID - 9, stop=Exit(8, BID - 10))
+    assert answer.nearest == Nearest(3, limit_ticks=BID - 6)
+    assert desk.submit("b", quantity=3, limit=BID - 6, stop=Exit(8, BID - 10)).ok
 
 
 def test_where_no_order_would_pass_none_is_named() -> None:

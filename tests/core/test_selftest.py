@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core import selftest
@@ -47,6 +49,28 @@ def test_every_limit_is_alive_for_every_product(limits: Limits) -> None:
     trials = self_test(limits)
     assert complaint(trials) == ""
     assert [trial.code for trial in trials if not trial.enabled] == []
+
+
+counts = st.integers(1, 10_000)
+dollars = st.decimals("0.01", "1000000000", places=2)
+
+
+@given(
+    st.builds(
+        Limits,
+        allowed_symbols=st.sampled_from([("MES",), ("ES", "MGC"), ("NOT-LISTED",)]),
+        order_quantity_min=counts,
+        order_quantity_max=counts,
+        position_quantity_max=counts,
+        open_orders_max=st.integers(1, 50),
+        daily_loss_usd_max=dollars,
+        risk_percent_max=st.decimals("0.01", "100", places=2),
+        account_size_usd=st.none() | dollars,
+        session_only=st.booleans(),
+    )
+)
+def test_no_limits_that_can_be_set_stop_a_start_whose_rules_are_all_asked(limits: Limits) -> None:
+    assert complaint(self_test(limits)) == ""
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
