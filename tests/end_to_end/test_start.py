@@ -115,6 +115,7 @@ def test_neither_a_restart_nor_other_settings_loosen_anything_before_the_next_tr
     """I9, F60: the lockout stands, the looser setting waits and the start says both values."""
     with running(folder) as desk:
         desk.buy(1, "before")
+        until(desk.position)  # a lockout cancels what has not filled
         status, locked = desk.post("/api/lockout", {"accountId": desk.account, "until": "next-day"})
         assert status == 200
     desk = Desk(folder, environment={"MAX_POSITION_SIZE": "20", "MAX_OPEN_ORDERS": "3"})
