@@ -16,7 +16,8 @@ import msgspec
 from ordergate.broker.bars import Bars
 from ordergate.errors import InputRefused
 from ordergate.web.alarms import Alarm
-from ordergate.web.asking import (
+from ordergate.web.board import Snapshot
+from ordergate.web.bodies import (
     CancelAllBody,
     CancelBody,
     CloseBody,
@@ -26,7 +27,6 @@ from ordergate.web.asking import (
     OrderBody,
     ProtectionBody,
 )
-from ordergate.web.board import Snapshot
 from ordergate.web.limits import LimitsAnswer, LimitsBody
 from ordergate.web.replies import DENIED, Done
 from ordergate.web.rows import (

@@ -1,0 +1,82 @@
+"""What the HTTP API is asked with: one struct for each body of a POST. Values are judged where they are used."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+
+class LegBody(msgspec.Struct, frozen=True):
+    """``points`` is the distance from the fill price; no leg or no ``points`` = the default, not ``enabled`` = none."""
+
+    enabled: bool = True
+    points: Decimal | None = None
+
+
+class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``order_id`` is what makes a second asking the same order; we make one where none is given."""
+
+    instrument: str
+    side: str
+    quantity: Decimal
+    account_id: int
+    order_type: str = "MARKET"
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    stop_loss: LegBody | None = None
+    take_profit: LegBody | None = None
+    order_id: str | None = None
+
+
+class CancelBody(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: str
+    account_id: int | None = None
+
+
+class ModifyBody(msgspec.Struct, frozen=True, rename="camel"):
+    """None = unchanged."""
+
+    order_id: str
+    account_id: int | None = None
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class ProtectionBody(msgspec.Struct, frozen=True, rename="camel"):
+    """None = left as it is. ``max_retries`` is documented and does nothing: the gate itself sees to it."""
+
+    position_id: str
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    max_retries: int | None = None
+
+
+class CloseBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``close_type`` full closes all, whatever ``quantity`` says. ``side`` is documented; the position tells it."""
+
+    account_id: int
+    instrument: str
+    quantity: Decimal | None = None
+    side: str | None = None
+    close_type: Literal["full", "partial"] | None = None
+
+
+class CancelAllBody(msgspec.Struct, frozen=True, rename="camel"):
+    account_id: int | Literal["all"] = "all"
+
+
+class FlattenBody(msgspec.Struct, frozen=True, rename="camel"):
+    """Which account, or all of them, has to be said."""
+
+    account_id: int | Literal["all"]
+
+
+class LockoutBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``until`` is an instant, or next-day; ``reason`` is shown while it lasts."""
+
+    account_id: int | Literal["all"]
+    until: str
+    reason: str = ""
