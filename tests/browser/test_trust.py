@@ -76,12 +76,17 @@ def test_a_killed_server_greys_the_page_and_a_restarted_one_brings_it_back(
     page.get_by_role("button", name="Flatten").click()
     expect(page.locator(".told")).to_contain_text("the server does not answer")
     page.screenshot(path=ARTEFACTS / "test_trust.a-killed-server.png")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.fill("#quantity", "2")
+    page.wait_for_timeout(1_200)
+    assert not [url for url in asked if url.endswith("/api/preview")], "nothing can be sent, so nothing is asked"
 
     start()
     expect(page.locator("[data-status=live]")).to_be_visible()
     assert not is_grey(page)
     expect(card(page, "MES")).to_contain_text("LONG 1")
-    expect(page.get_by_role("button", name="Buy 1 MES")).to_be_enabled()
+    expect(page.get_by_role("button", name="Buy 2 MES")).to_be_enabled()
     page.get_by_role("button", name="Flatten").click()
     expect(page.get_by_text("✓ flat")).to_be_visible()
     assert all("ERR_CONNECTION_" in fault or "ERR_INCOMPLETE_CHUNKED" in fault for fault in faults), faults

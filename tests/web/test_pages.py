@@ -13,6 +13,7 @@ import pytest
 
 import ordergate.web
 from ordergate.clock import SystemClock
+from ordergate.core.preview import MEASURES
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Request, Response
 from ordergate.web import pages
@@ -109,6 +110,12 @@ def test_every_module_imports_only_what_the_import_map_names_or_what_lies_beside
             for name in IMPORTED.findall(file.body.decode()):
                 beside = f"{path.rpartition('/')[0]}/{name.removeprefix('./')}"
                 assert name in import_map() or (name.startswith("./") and beside in FILES), (path, name)
+
+
+def test_the_page_shows_a_room_in_dollars_only_where_its_limit_is_dollars() -> None:
+    (counted,) = re.findall(r"const COUNTED = new Set\(\[(.*?)\]\)", FILES["/static/preview.js"].body.decode())
+    dollars = {"MAX_ORDER_VALUE", "EXCESSIVE_RISK", "DAILY_LOSS_LIMIT", "MAXIMUM_LOSS_LIMIT"}
+    assert set(re.findall(r'"(\w+)"', counted)) == set(MEASURES) - dollars
 
 
 @at_a_desk

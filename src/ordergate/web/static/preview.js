@@ -21,7 +21,7 @@ import { html } from "./html.js";
 const GAP_MS = 500;
 const SIDES = /** @type {const} */ (["BUY", "SELL"]);
 // The other limits are dollars.
-const COUNTED = new Set(["MAX_ORDER_SIZE", "MAX_POSITION_SIZE", "MAX_OPEN_ORDERS"]);
+const COUNTED = new Set(["MAX_ORDER_SIZE", "MAX_POSITION_SIZE", "MAX_ACCOUNT_POSITION", "MAX_OPEN_ORDERS"]);
 
 /** The newest answers, and the orders they are of. */
 const told = signal(/** @type {{of: string, answers: (Preview | Answer)[]} | null} */ (null));
