@@ -56,33 +56,40 @@ class PacedLoop(asyncio.SelectorEventLoop):
         self._now_ns += math.ceil(seconds * _NS_PER_S)
 
 
-class _PacedSelector(selectors.BaseSelector):
-    """The platform's selector. It is told to wait in the loop's seconds, waits in real ones, and moves the time."""
+class WaitingSelector(selectors.BaseSelector):
+    """The platform's selector, for a loop with an idea of its own of what waiting is: ``select`` says it."""
+
+    def __init__(self) -> None:
+        self.real = selectors.DefaultSelector()
+
+    def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        return self.real.unregister(fileobj)
+
+    def modify(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+        return self.real.get_map()
+
+    def close(self) -> None:
+        self.real.close()
+
+
+class _PacedSelector(WaitingSelector):
+    """It is told to wait in the loop's seconds, waits in real ones, and moves the time."""
 
     def __init__(self, loop: PacedLoop, speed: int) -> None:
+        super().__init__()
         self._loop = loop
         self._speed = speed
-        self._real = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         began_s = self._loop.real_time()
-        ready = self._real.select(None if timeout is None else timeout / self._speed)
+        ready = self.real.select(None if timeout is None else timeout / self._speed)
         waited_s = (self._loop.real_time() - began_s) * self._speed
         # Woken late, it is still the instant that was waited for.
         self._loop.advance(waited_s if timeout is None else min(waited_s, max(timeout, 0)))
         return ready
-
-    def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
-    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()

@@ -57,8 +57,6 @@ def test_the_position_is_never_beyond_the_limit_in_any_order_of_fills(choices: C
 @given(runs(400))
 def test_at_rest_the_books_are_the_brokers_whoever_trades_the_account(choices: Choices) -> None:
     world = World(choices, LIMITS, legs=True, strangers=True)
-    while world.choices:
-        world.step()
-    world.come_to_rest()
+    world.play()
     world.check_agreement()
     world.check_replay()

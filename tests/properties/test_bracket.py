@@ -30,9 +30,7 @@ LIMITS = replace(WIDE, position_quantity_max=6)
 @given(runs(700))
 def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(choices: Choices) -> None:
     world = World(choices, LIMITS, legs=True)
-    while world.choices:
-        world.step()
-    world.come_to_rest()
+    world.play()
     world.check_agreement()
     world.check_coverage()
 
@@ -41,9 +39,7 @@ def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(choi
 @given(runs(500))
 def test_stops_that_somebody_moves_and_deletes_are_put_back(choices: Choices) -> None:
     world = World(choices, LIMITS, legs=True, strangers=True)
-    while world.choices:
-        world.step()
-    world.come_to_rest()
+    world.play()
     world.check_agreement()
     world.check_coverage()
 
@@ -112,9 +108,7 @@ def test_a_closing_order_is_never_asked_for_beyond_what_is_surely_left(choices: 
         seen = len(world.history)
 
     world.after = enough_is_left
-    while world.choices:
-        world.step()
-    world.come_to_rest()
+    world.play()
     world.check_agreement()
     world.check_coverage()
 

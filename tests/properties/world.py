@@ -346,6 +346,12 @@ class World:
             self.desk.wait(300)
             self._collect()
 
+    def play(self) -> None:
+        """Everything that was chosen, and then rest."""
+        while self.choices:
+            self.step()
+        self.come_to_rest()
+
     def come_to_rest(self) -> None:
         """The line is good again, nothing fills any more, and the books are compared."""
         self.faults = False

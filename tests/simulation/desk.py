@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from ordergate import app
-from ordergate.config import Settings
 from ordergate.core.account import Group
 from ordergate.core.limits import Limits
 from ordergate.engine.recovery import recover
@@ -22,6 +21,7 @@ from ordergate.exchange.store import MemoryStore
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.memory import MemoryNetwork
+from ordergate.settings import Settings
 from tests.simulation.virtual_time import START_NS, VirtualClock
 
 _exact = msgspec.json.Decoder(float_hook=Decimal)

@@ -17,11 +17,10 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+from ordergate.pace import WaitingSelector
 
 T = TypeVar("T")
 
@@ -68,15 +67,15 @@ class VirtualClock:
         return self._start_ns + round(self._loop.time() * NS_PER_S)
 
 
-class _JumpingSelector(selectors.BaseSelector):
-    """The loop's real selector, asked but never waited for; a wait becomes a jump of the loop's time."""
+class _JumpingSelector(WaitingSelector):
+    """Asked but never waited for; a wait becomes a jump of the loop's time."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
         self._loop = loop
-        self._real = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._real.select(0)
+        ready = self.real.select(0)
         if ready or timeout == 0:
             return ready
         if timeout is None:
@@ -84,21 +83,6 @@ class _JumpingSelector(selectors.BaseSelector):
         else:
             self._loop.jump(timeout)
         return []
-
-    def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
-    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
