@@ -17,7 +17,6 @@ from bench.decisions import WIDE
 from bench.disk import sync
 from bench.figures import NS_PER_MS, NS_PER_S, Told, percentiles, progress, tell
 from ordergate import app
-from ordergate.config import Settings
 from ordergate.core import events as e
 from ordergate.core.order import Role
 from ordergate.exchange.settings import ExchangeSettings
@@ -25,6 +24,7 @@ from ordergate.journal.codec import decode
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Request, Response
+from ordergate.settings import Settings
 
 # Three requests an order (entry, stop, target) and those of the start must fit into the broker's 200 a minute, 40 of
 # which are kept for exits.

@@ -1,6 +1,6 @@
 """Settings: where they come from, and what is refused.
 
-``python tests/test_config.py > config/ordergate.toml`` writes the shipped file anew, from the table in ``config.py``.
+``python tests/test_config.py > config/ordergate.toml`` writes the shipped file anew, from the table in ``settings.py``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.config import OF_ONE, SETTINGS, Loaded, LogLevel, Setting, Settings, load
+from ordergate.config import OF_ONE, Loaded, load
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
+from ordergate.settings import SETTINGS, LogLevel, Setting, Settings
 
 SHIPPED = Path(__file__).resolve().parent.parent / "config" / "ordergate.toml"
 
@@ -446,7 +447,7 @@ def shipped_file() -> str:
     lines = [
         "# ordergate's settings and their defaults. Read only if named: --config PATH, or ORDERGATE_CONFIG=PATH.",
         "# A flag wins over the environment, the environment over this file. An unknown key is refused.",
-        "# Written by tests/test_config.py from the table in src/ordergate/config.py.",
+        "# Written by tests/test_config.py from the table in src/ordergate/settings.py.",
     ]
     section = ""
     for setting in SETTINGS:

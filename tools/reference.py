@@ -15,11 +15,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ordergate.config import OF_ONE, SETTINGS, Setting
+from ordergate.config import OF_ONE
 from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS
+from ordergate.settings import SETTINGS, Setting
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
 from ordergate.web.routes import ROUTES
 
@@ -32,7 +33,7 @@ _CODE = re.compile(r"[A-Z]+(_[A-Z]+)+|[A-Z]{5,}")
 _SETTINGS_INTRO = """\
 # Settings
 
-Made by `python -m tools.reference` from the table in `src/ordergate/config.py`.
+Made by `python -m tools.reference` from the table in `src/ordergate/settings.py`.
 
 - A flag wins over the environment, the environment over the file, the file over the default.
 - The file is read only if it is named: `--config PATH`, or `ORDERGATE_CONFIG=PATH`. `config/ordergate.toml` holds every

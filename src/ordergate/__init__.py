@@ -15,7 +15,7 @@ An order flows down this list, one folder a step; what became of it flows back u
 Under all of them:
 
     net/                         HTTP and WebSocket: the ports, their adapters, SignalR framing
-    config.py                    flag, environment, file, default: in that order
+    config.py  settings.py       flag, environment, file, default: in that order; what there is to set
     telemetry.py                 logs and metrics
     clock.py  errors.py          wall time, injected; every exception as one tree
     pace.py                      a loop whose time runs faster, for recorded markets

@@ -22,7 +22,6 @@ from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
 from ordergate.clock import Clock, MarketClock, SystemClock
-from ordergate.config import Settings
 from ordergate.core import selftest
 from ordergate.core.inputs import Started
 from ordergate.core.limits import Limits
@@ -44,6 +43,7 @@ from ordergate.journal.sqlite import SqliteJournal
 from ordergate.limit_settings import waiting_text
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network, Request, Response
+from ordergate.settings import Settings
 from ordergate.state_dir import StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
 from ordergate.web.server import WebServer

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ordergate import __version__
-from ordergate.config import SETTINGS, LogLevel, Setting, Settings, load
+from ordergate.config import load
 from ordergate.errors import StartRefused
+from ordergate.settings import SETTINGS, LogLevel, Setting, Settings
 
 if TYPE_CHECKING:
     from ordergate.app import Ready

@@ -11,11 +11,11 @@ from datetime import time
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from ordergate.config import SETTINGS, Setting
 from ordergate.core.account import Group
 from ordergate.core.limits import Blackout, Limits
 from ordergate.core.tighter import differing
 from ordergate.errors import InputRefused
+from ordergate.settings import SETTINGS, Setting
 
 _PREFIX = "limits."
 BY_FIELD: Mapping[str, Setting] = {

@@ -15,6 +15,7 @@ from ordergate import app, config
 from ordergate.cli import run_until_stopped
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import Changes
+from ordergate.settings import SETTINGS
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
                 step("exchange stored", "")
 
     vars(app)["SqliteStore"] = Store
-    keys = {setting.option: setting.key for setting in config.SETTINGS}
+    keys = {setting.option: setting.key for setting in SETTINGS}
     given: dict[str, object] = {}
     words = iter(flags)
     for word in words:

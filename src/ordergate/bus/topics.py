@@ -39,6 +39,7 @@ News = Happened | State | Answer
 def _encode_map(value: Any) -> object:
     if isinstance(value, Map | Orders):
         return dict(value.items())
+    # How msgspec wants a type of no message to be refused (its documentation of ``enc_hook``).
     raise NotImplementedError(f"no JSON form for {type(value).__name__}")
 
 

@@ -1,0 +1,138 @@
+"""How the text of a setting becomes its value: ports, dollars, lists, windows. Pure.
+
+Invariant: what cannot be read raises ``ValueError``; nothing unreadable becomes another value.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
+from ordergate.core.instrument import QUANTITY_MAX
+from ordergate.core.limits import Blackout
+from ordergate.core.pace import KEPT_MAX
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How a value is read.
+
+    ``parse`` raises ``ValueError`` for a text that is not ``allowed``; ``written_as`` are the types it may have in the
+    file, and ``placeholder`` stands for it in the help.
+    """
+
+    parse: Callable[[str], object]
+    allowed: str
+    placeholder: str
+    written_as: tuple[type, ...]
+
+
+class Fraction(str):
+    """A number with a point or exponent, as the file writes it: a float would round it."""
+
+    __slots__ = ()
+
+
+def whole(low: int, high: int, of: str = "") -> Kind:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) is None or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return Kind(parse, f"a whole number{of and f' of {of}'} from {low} to {high}", "N", (int,))
+
+
+def amount(low: str, high: str, of: str) -> Kind:
+    def parse(text: str) -> Decimal:
+        # Four places are finer than a cent and than a hundredth of a percent; no exponent, no sign, no NaN.
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,4})?", text, re.ASCII) is None:
+            raise ValueError
+        if not Decimal(low) <= Decimal(text) <= Decimal(high):
+            raise ValueError
+        return Decimal(text)
+
+    return Kind(parse, f"a number of {of} from {low} to {high}, with up to 4 decimals", "X", (int, Fraction))
+
+
+def _balance(text: str) -> Decimal:
+    size = DOLLARS_OR_NONE.parse(text.removeprefix("-"))
+    assert isinstance(size, Decimal)
+    return -size if text.startswith("-") else size
+
+
+def one_of(words: type[enum.Enum]) -> Kind:
+    allowed = [word.value for word in words]
+    return Kind(lambda text: words(text.lower()), f"one of {', '.join(allowed)}", "|".join(allowed), (str,))
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = tuple(dict.fromkeys(symbol.strip() for symbol in text.split(",")))
+    if not all(symbol in PRODUCT_BY_SYMBOL for symbol in symbols):
+        raise ValueError
+    return symbols
+
+
+def _switch(text: str) -> bool:
+    # "False", "0" and "no" meant true in the documented runner (wire notes, section 4, 2026-11-22): nobody can tell
+    # what they are meant to mean here.
+    if text not in {"true", "false"}:
+        raise ValueError
+    return text == "true"
+
+
+def _path(text: str) -> Path:
+    # A "~" that no shell has expanded would become a folder of that name.
+    if not text or text.startswith("~") or not text.isprintable():
+        raise ValueError
+    return Path(text)
+
+
+def _blackouts(text: str) -> tuple[Blackout, ...]:
+    windows = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)-(\d\d:\d\d)", part.strip(), re.ASCII)
+        if found is None or found[2] == found[3]:
+            raise ValueError
+        start, end = time.fromisoformat(found[2]), time.fromisoformat(found[3])
+        windows.append(Blackout(start, end, date.fromisoformat(found[1]) if found[1] else None))
+    return tuple(windows)
+
+
+def _time(text: str) -> time | None:
+    if text.lower() == "off":
+        return None
+    if re.fullmatch(r"\d\d:\d\d", text, re.ASCII) is None:
+        raise ValueError
+    return time.fromisoformat(text)
+
+
+PORT = Kind(whole(0, 65_535).parse, "a port number from 0 to 65535, 0 = any free one", "PORT", (int,))
+CONTRACTS = whole(1, QUANTITY_MAX, "contracts")
+DOLLARS = amount("0.01", "1000000000", "US dollars")
+DOLLARS_OR_NONE = amount("0", "1000000000", "US dollars")
+BALANCE = Kind(
+    _balance,
+    "a balance of US dollars up to 1000000000, below 0 with a minus sign, with up to 4 decimals",
+    "X",
+    (int, Fraction),
+)
+WIDE_PERCENT = amount("0.01", "1000", "percent")
+RATE = whole(1, KEPT_MAX, "orders")
+RATIO = amount("0.1", "100", "stop distances")
+SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
+SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
+PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))
+
+TIME = Kind(_time, "a time as HH:MM, or off", "HH:MM|off", (str,))
+BLACKOUTS = Kind(
+    _blackouts,
+    "a list of HH:MM-HH:MM for every day and YYYY-MM-DD HH:MM-HH:MM for one, which may end past midnight",
+    "WINDOW,WINDOW",
+    (list,),
+)
