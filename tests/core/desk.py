@@ -28,9 +28,11 @@ from ordergate.core.commands import (
 )
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.effects import Effect, effects
+from ordergate.core.figures import Figures, figures
 from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, Order, OrderType, Role, Side
 from ordergate.core.reports import (
     AccountReport,
@@ -136,6 +138,13 @@ class Desk:
         found = self.account.order(order_id)
         assert found is not None, f"there is no order {order_id}"
         return found
+
+    @property
+    def market(self) -> Market:
+        return Market(dict(self.quotes), self.now_ns)
+
+    def figures(self) -> Figures:
+        return figures(self.group, self.account, self.market)
 
     def net(self, instrument: Instrument = MES) -> int:
         return self.account.position(instrument.contract_id).net

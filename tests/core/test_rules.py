@@ -44,9 +44,7 @@ FAR = Exit(40)  # 50 USD per contract of MES
 def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
     """A plain market buy of MES that every rule lets pass, then ``changed``."""
     terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, quantity, OrderType.MARKET)
-    plain = propose(
-        desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), quotes=desk.quotes, at_ns=desk.now_ns
-    )
+    plain = propose(desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), market=desk.market)
     assert breaches(plain) == ()
     return replace(plain, **changed)
 

@@ -21,7 +21,8 @@ from ordergate.core.commands import ChangeLimits, Leg, LockOut, SubmitOrder
 from ordergate.core.decide import Decided
 from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, ReadSnapshot, effects
 from ordergate.core.events import ApprovalKind, TradingState
-from ordergate.core.exposure import governing_realized, money, worst_position
+from ordergate.core.exposure import worst_position
+from ordergate.core.figures import governing_realized
 from ordergate.core.inputs import Input, Mark
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits, OnDailyLoss
@@ -250,7 +251,7 @@ class History:
     def compare(self) -> None:
         desk, model = self.desk, self.model
         account = desk.account
-        figures = money(desk.group, account, desk.quotes)
+        figures = desk.figures()
         assert not account.exits
         assert not account.unexplained
         for instrument in (MES, MNQ):

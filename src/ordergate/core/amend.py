@@ -20,7 +20,7 @@ from ordergate.core.draft import Draft
 from ordergate.core.exposure import closable
 from ordergate.core.levels import is_through
 from ordergate.core.order import Exit, Order, OrderType, Role, Status, Terms
-from ordergate.core.rules import breaches, counted_risk_ticks, fresh, propose
+from ordergate.core.rules import breaches, counted_risk_ticks, propose
 from ordergate.core.widening import Move, widening
 
 
@@ -56,18 +56,18 @@ def _change(
 ) -> Answer:
     kind, risk = e.ApprovalKind.REDUCING, order.risk_ticks
     left = replace(terms, quantity=terms.quantity - order.filled_quantity)
-    capacity = closable(account, terms.contract_id, terms.side, without=order.order_id)
+    others = replace(account, orders=account.orders.delete(order.order_id))
+    capacity = closable(others, terms.contract_id, terms.side)
     adding = left.quantity - min(left.quantity, capacity)
     smaller = replace(terms, quantity=order.terms.quantity) == order.terms
     if adding and not (smaller and terms.quantity < order.terms.quantity):
         proposal = propose(
             draft.group,
-            account,
+            others,
             left,
             adding,
             order.protection,
-            quotes=draft.quotes,
-            at_ns=draft.at_ns,
+            market=draft.market,
             order_id=order.order_id,
             received_ns=received_ns,
         )
@@ -128,7 +128,7 @@ def _move(
 ) -> Answer:
     """Move stop and target of ``entries``, all of them or none."""
     first = entries[0]
-    quote = fresh(draft.quotes.get(first.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    quote = draft.market.fresh(first.terms.contract_id, draft.group.limits.quote_age_ms_max)
     if stop_ticks is not None and quote is not None and is_through(first.terms.side, stop_ticks, quote):
         message = "the market is through this stop already: it would trigger at once; close the position instead"
         return answers.refused(command, "STOP_THROUGH_MARKET", message, field="stopLoss", order_id=first.order_id)
@@ -140,7 +140,7 @@ def _move(
         if target_ticks is not None:
             protection = replace(protection, target=Exit(abs(target_ticks - _average(entry)), target_ticks))
         moves.append((entry, protection))
-    found = widening(draft.group, account, moves, draft.quotes, draft.at_ns)
+    found = widening(draft.group, account, moves, draft.market)
     if found:
         draft.add(e.ModifyDenied(account.account_id, first.order_id, found))
         return answers.denied(command, first.order_id, first.terms.contract_id, found)

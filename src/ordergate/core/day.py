@@ -10,14 +10,14 @@ from ordergate.core.account import Account, Group
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
-from ordergate.core.exposure import day_pnl
+from ordergate.core.figures import day_pnl
 from ordergate.core.floor import equity_usd, floor_usd
 from ordergate.core.limits import OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.lockout import end_when_due
 from ordergate.core.order import Order, Role
 from ordergate.core.pace import failures
 from ordergate.core.pnl import mark_ticks, open_usd
-from ordergate.core.rules import held_quotes
+from ordergate.core.reports import Quote
 from ordergate.core.rules.hours import flat_groups
 from ordergate.core.sessions import trading_day
 
@@ -68,8 +68,7 @@ def _trip(draft: Draft, account_id: int) -> None:
     spared = _is_tripped(account) and account.closed_at_usd is not None
     if account.trading_state is not e.TradingState.ACTIVE and not spared:
         return
-    quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
-    pnl = day_pnl(draft.group, account, quotes)
+    pnl = day_pnl(draft.group, account, draft.market)
     if pnl is None:
         return
     if limits.maximum_loss_usd is not None and limits.maximum_loss_trailing is Trailing.INTRADAY:
@@ -80,7 +79,9 @@ def _trip(draft: Draft, account_id: int) -> None:
     code, message = reached
     if not spared:
         message = f"{message}; reduce-only until the next trading day"
-        draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, tuple(quotes.values())))
+        draft.add(
+            e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, _held_quotes(draft, account))
+        )
     if code == "DAILY_LOSS_LIMIT" and -pnl < (account.closed_at_usd or 0):
         return
     if account.closed_at_usd is not None:
@@ -90,6 +91,11 @@ def _trip(draft: Draft, account_id: int) -> None:
         exit_id = f"{account.day.name}/{cause.removesuffix(' limit').replace(' ', '-')}"
         for contract_id in list(draft.account(account_id).positions):
             begin(draft, account_id, contract_id, exit_id, None, cause)
+
+
+def _held_quotes(draft: Draft, account: Account) -> tuple[Quote, ...]:
+    """The prices that a trip rests on."""
+    return tuple(draft.quotes[contract_id] for contract_id in account.positions)
 
 
 def _is_tripped(account: Account) -> bool:

@@ -76,7 +76,7 @@ class Decided(msgspec.Struct, frozen=True):
 
 def decide(group: Group, stamped: Stamped) -> Decided:
     """See the module."""
-    draft = Draft(group, stamped.at_ns, stamped.quotes)
+    draft = Draft(group, stamped.market)
     answer: Answer | None = None
     command = stamped.input
     match command:
@@ -98,7 +98,7 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             answer = take(draft, command, stamped)
         case _:
             _report(draft, command)
-    _settle(draft)
+    _settle(draft, group, getattr(command, "account_id", None))
     return Decided(draft.group, tuple(draft.events), answer)
 
 
@@ -164,18 +164,24 @@ def _link(draft: Draft, report: LinkReport) -> None:
             draft.request_snapshot(account, "the link is up", anew=True)
 
 
-def _settle(draft: Draft) -> None:
-    moving = list(draft.group.accounts)
+def _settle(draft: Draft, group: Group, account_id: int | None) -> None:
+    """React until nothing is left to do: first the account that the input is about, or all of them."""
+    before = group.accounts
+    moving = list(draft.group.accounts) if account_id is None else _moved(before, draft.group.accounts, account_id)
     for _ in range(_ROUNDS_MAX):
         before = draft.group.accounts
-        for account_id in moving:
+        for name in moving:
             for react in REACTIONS:
-                react(draft, account_id)
+                react(draft, name)
         # A reaction looks at its own account only, so one that nothing changed has nothing to add.
-        moving = [name for name, account in draft.group.accounts.items() if account is not before.get(name)]
+        moving = _moved(before, draft.group.accounts)
         if not moving:
             return
     raise AssertionError(f"the reactions did not settle in {_ROUNDS_MAX} rounds")
+
+
+def _moved(before: dict[int, Account], now: dict[int, Account], named: int | None = None) -> list[int]:
+    return [name for name, account in now.items() if name == named or account is not before.get(name)]
 
 
 def next_wake_ns(group: Group, after_ns: int) -> int | None:

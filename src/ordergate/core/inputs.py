@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 
 from ordergate.core.commands import Command
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.reports import Quote, Report
 
 
@@ -29,7 +32,7 @@ class Wake(msgspec.Struct, frozen=True):
 Input = Command | Report | Started | Mark | Wake
 
 
-class Stamped(msgspec.Struct, frozen=True):
+class Stamped(msgspec.Struct, frozen=True, dict=True):
     """An input and all that the decision may know beside the state.
 
     ``quotes`` holds the latest merged quote of every contract the group touches; ``received_ns`` is when the inbox took
@@ -43,3 +46,8 @@ class Stamped(msgspec.Struct, frozen=True):
     quotes: dict[str, Quote] = {}
     superseded: bool = False
     queued_account: int | None = None
+
+    @cached_property
+    def market(self) -> Market:
+        """The prices to decide by."""
+        return Market(self.quotes, self.at_ns)

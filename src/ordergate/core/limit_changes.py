@@ -17,9 +17,8 @@ from ordergate.core import events as e
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, ChangeLimits
 from ordergate.core.draft import Draft
-from ordergate.core.exposure import day_pnl
+from ordergate.core.figures import day_pnl
 from ordergate.core.limits import Limits
-from ordergate.core.rules import held_quotes
 from ordergate.core.sessions import day_open_ns, next_day_open_ns, trading_day
 from ordergate.core.tighter import TIGHTER, at_once, differing
 
@@ -97,8 +96,7 @@ def _spare(draft: Draft, before: Limits) -> None:
     for account in list(draft.group.accounts.values()):
         if account.trading_state is not e.TradingState.ACTIVE or not account.positions:
             continue
-        quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
-        pnl = day_pnl(draft.group, account, quotes)
+        pnl = day_pnl(draft.group, account, draft.market)
         if pnl is None or -pnl >= limits.daily_loss_usd_max:
             closed_at = account.closed_at_usd or before.daily_loss_usd_max
             draft.add(e.PositionsSpared(account.account_id, closed_at))

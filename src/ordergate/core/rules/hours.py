@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from functools import lru_cache
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
@@ -59,11 +59,16 @@ def trading_hours(p: Proposal) -> Breach | None:
 def blackout(p: Proposal) -> Breach | None:
     """No new risk in the windows that the trader keeps free of it, such as those of news."""
     for span in p.group.limits.blackouts or ():
-        local = chicago(p.at_ns)
-        if span.holds(local):
+        if span.holds(_minute(p.at_ns // _MINUTE_NS)):
             message = f"no new risk in the window {span.text} Chicago time"
-            return Breach("BLACKOUT", f"outside {span.text}", f"{local:%H:%M:%S}", message)
+            return Breach("BLACKOUT", f"outside {span.text}", f"{chicago(p.at_ns):%H:%M:%S}", message)
     return None
+
+
+@lru_cache(maxsize=4)  # windows begin and end on whole minutes
+def _minute(number: int) -> datetime:
+    """The wall time in Chicago at the start of a minute, counted from 1970."""
+    return chicago(number * _MINUTE_NS)
 
 
 def flat_groups(limits: Limits, at_ns: int) -> tuple[str, ...]:

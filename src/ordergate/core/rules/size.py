@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ordergate.core.exposure import account_micros, open_orders, opposed, product_position
+from ordergate.core.exposure import opposed, product_position
+from ordergate.core.figures import micros_with
 from ordergate.core.limits import Breach
 from ordergate.core.order import Side
 from ordergate.core.rules.proposal import Proposal, count_breach
@@ -40,7 +41,7 @@ def position_size(p: Proposal) -> Breach | None:
     """The worst net position of the product, in contracts of all months, after every order on this side fills."""
     high = p.limits.position_quantity_max
     terms = p.terms
-    worst = abs(product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id))
+    worst = abs(product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity))
     if worst <= high:
         return None
     return count_breach("MAX_POSITION_SIZE", high, worst, f"contracts of {p.symbol} could be held, above")
@@ -52,7 +53,7 @@ def account_position(p: Proposal) -> Breach | None:
     if high is None:
         return None
     terms = p.terms
-    worst = account_micros(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id)
+    worst = micros_with(p.group, p.account, p.figures, terms.contract_id, terms.side, terms.quantity)
     if worst <= high:
         return None
     return count_breach("MAX_ACCOUNT_POSITION", high, worst, "micros could be held in all, above")
@@ -73,7 +74,7 @@ def opposite_position(p: Proposal) -> Breach | None:
 def open_order_count(p: Proposal) -> Breach | None:
     """Orders that are not protective legs, this one included."""
     high = p.limits.open_orders_max
-    count = open_orders(p.account, p.order_id) + 1
+    count = p.figures.open_orders + 1
     if count <= high:
         return None
     return count_breach("MAX_OPEN_ORDERS", high, count, "orders would be open, above")
