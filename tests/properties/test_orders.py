@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hypothesis import given
+from msgspec.structs import replace
 
 from ordergate.bus import topics
 from ordergate.core.account import Account, Group
+from ordergate.core.decide import REACTIONS
 from ordergate.core.doubt import ask_about
 from ordergate.core.draft import Draft
 from ordergate.core.figures import figures, new_risk_usd
@@ -28,10 +30,14 @@ def test_what_is_known_of_the_orders_is_what_the_slow_way_says(choices: Choices)
 
     def nothing_is_forgotten() -> None:
         check(world.desk.group, world.desk.account)
-        draft = Draft(world.desk.group, Market({}, world.desk.now_ns))
-        for order in world.desk.account.live_orders():
+        desk = world.desk
+        draft = Draft(unremembered(desk.group), desk.market)
+        for order in desk.account.live_orders():
             ask_about(draft, order)
+        for react in REACTIONS:
+            react(draft, ACCOUNT)
         assert draft.events == []
+        assert desk.figures() == figures(draft.group, draft.account(ACCOUNT), Market(desk.quotes, desk.now_ns))
 
     world.after = nothing_is_forgotten
     while world.choices:
@@ -66,6 +72,12 @@ def check(group: Group, account: Account) -> None:
     again = Orders(named(orders)).book(MES.contract_id)
     assert (again.buys, again.sells, again.legs) == (book.buys, book.sells, book.legs)
     assert new_risk_usd(book, MES, account.position(MES.contract_id).net) == slow_risk_usd(account)
+
+
+def unremembered(group: Group) -> Group:
+    """The same state, without what was worked out from it before."""
+    accounts = {name: replace(each, orders=Orders(dict(each.orders.items()))) for name, each in group.accounts.items()}
+    return replace(group, accounts=accounts)
 
 
 def once(orders: list[Order], *, doubtful: bool) -> int:
