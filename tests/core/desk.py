@@ -122,7 +122,7 @@ class Desk:
 
     def feed(self, given: Input, *, superseded: bool = False, queued_account: int | None = None) -> Decided:
         """Decide one input now, and keep what follows."""
-        stamp = Stamped(given, self.now_ns, self.now_ns, dict(self.quotes), superseded, queued_account)
+        stamp = Stamped(given, self.market, self.now_ns, superseded, queued_account)
         decided = decide(self.group, stamp)
         for event in decided.events:
             self.effects += effects(decided.group, event)

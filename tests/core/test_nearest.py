@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from ordergate.core.commands import Leg, Nearest, SubmitOrder
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.nearest import nearest
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import LinkReport
@@ -160,6 +161,6 @@ def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(
     name = MES.contract_id
     command = SubmitOrder("r", ACCOUNT, "a", name, Side.BUY, quantity, kind, limit_ticks=price, stop=stop)
     quotes = Counted(desk.quotes)
-    stamp = Stamped(command, desk.now_ns, desk.now_ns, quotes)  # type: ignore[arg-type] # it is read only
+    stamp = Stamped(command, Market(quotes, desk.now_ns), desk.now_ns)  # type: ignore[arg-type] # it is read only
     assert nearest(desk.group, desk.account, command, stamp) is not None
     assert 0 < quotes.asked <= most

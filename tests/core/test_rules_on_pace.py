@@ -180,7 +180,7 @@ def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None) -> li
     received_ns = desk.now_ns - waited_ms * MS_NS
     sent_ns = None if sent_ms is None else received_ns + sent_ms * MS_NS
     command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET, sent_ns=sent_ns)
-    answer = decide(desk.group, Stamped(command, desk.now_ns, received_ns, desk.quotes)).answer
+    answer = decide(desk.group, Stamped(command, desk.market, received_ns)).answer
     assert answer is not None
     return [breach.code for breach in answer.breaches]
 
@@ -196,7 +196,7 @@ def test_a_change_that_waited_too_long_is_denied_too() -> None:
     desk.accept("a")
     command = ModifyOrder("r", "a", ACCOUNT, limit_ticks=BID - 9)
     for waited_ms, code in ((5_001, "TOO_OLD"), (5_000, "")):
-        stamp = Stamped(command, desk.now_ns, desk.now_ns - waited_ms * MS_NS, desk.quotes)
+        stamp = Stamped(command, desk.market, desk.now_ns - waited_ms * MS_NS)
         answer = decide(desk.group, stamp).answer
         assert answer is not None
         assert answer.code == code

@@ -37,7 +37,7 @@ def agree(world: World, command: SubmitOrder) -> None:
     desk = world.desk
     before = encode(State(desk.group))
     superseded = world.choices.chance(20)
-    stamp = Stamped(command, desk.now_ns, desk.now_ns, dict(desk.quotes), superseded)
+    stamp = Stamped(command, desk.market, desk.now_ns, superseded)
 
     def submitted(like: SubmitOrder) -> Decided:
         return decide(desk.group, replace(stamp, input=like))

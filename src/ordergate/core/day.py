@@ -33,9 +33,11 @@ def react(draft: Draft, account_id: int) -> None:
         return
     if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
         _open_day(draft, account_id)
-    end_when_due(draft, account_id)
+    if account.locked_until_ns:
+        end_when_due(draft, account_id)
     _trip(draft, account_id)
-    _stop_repeating(draft, draft.account(account_id))
+    if account.failures and not account.repeating:
+        _stop_repeating(draft, account)
     account = draft.account(account_id)
     if account.locked_until_ns:
         _cancel_openers(draft, account, account.live_orders(), "locked out")
@@ -122,10 +124,9 @@ def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> None:
 
 
 def _stop_repeating(draft: Draft, account: Account) -> None:
-    if account.failures and not account.repeating:
-        count = failures(account, draft.at_ns)
-        if count > draft.group.limits.repeats_per_minute_max:
-            draft.add(e.RepeatedAction(account.account_id, count, draft.at_ns))
+    count = failures(account, draft.at_ns)
+    if count > draft.group.limits.repeats_per_minute_max:
+        draft.add(e.RepeatedAction(account.account_id, count, draft.at_ns))
 
 
 def _get_flat(draft: Draft, account_id: int) -> None:

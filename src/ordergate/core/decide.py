@@ -80,10 +80,6 @@ def decide(group: Group, stamped: Stamped) -> Decided:
     answer: Answer | None = None
     command = stamped.input
     match command:
-        case Started():
-            _start(draft, command)
-        case Mark() | Wake():
-            pass
         case (
             SubmitOrder()
             | CancelOrder()
@@ -96,6 +92,10 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | LockOut()
         ):
             answer = take(draft, command, stamped)
+        case Mark() | Wake():
+            pass
+        case Started():
+            _start(draft, command)
         case _:
             _report(draft, command)
     _settle(draft, group, getattr(command, "account_id", None))

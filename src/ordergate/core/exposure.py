@@ -43,16 +43,6 @@ def worst_position(account: Account, contract_id: str, side: Side, quantity: int
     return net + sign * (may_fill.plain + excess + quantity)
 
 
-def product_position(group: Group, account: Account, contract_id: str, side: Side, quantity: int) -> int:
-    """As ``worst_position``, of all months of the product: what another month holds on the other side gives no room."""
-    symbol = group.instruments[contract_id].symbol
-    worst = worst_position(account, contract_id, side, quantity)
-    for other in touched(account):
-        if other != contract_id and group.instruments[other].symbol == symbol:
-            worst += side.sign * max(0, side.sign * worst_position(account, other, side, 0))
-    return worst
-
-
 def opposed(group: Group, account: Account, symbol: str, side: Side) -> Account | None:
     """Another account that holds, or could come to hold, the other side of the same underlying; the first of them."""
     name = underlying(symbol)

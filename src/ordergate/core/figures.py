@@ -14,10 +14,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
 from ordergate.core.contracts import micros
-from ordergate.core.exposure import worst_position
+from ordergate.core.exposure import touched, worst_position
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import MS_NS, Market
@@ -44,25 +45,13 @@ class Figures(msgspec.Struct, frozen=True):
 
 def figures(group: Group, account: Account, market: Market) -> Figures:
     """See ``Figures``."""
+    sums = sums_of(group, account)
     realized, opened = governing_realized(account) - account.day.carried_usd, _opened_usd(group, account, market)
-    at_stops, is_covered = realized, True
-    micro_sum = order_count = 0
-    positions, books, instruments = account.positions, account.orders.books, group.instruments
-    for contract_id in {**positions, **books}:
-        instrument, position = instruments[contract_id], positions.get(contract_id)
-        book = books.get(contract_id) or Book()
-        worst = _worst(account, book, position, instrument)
-        stopped = worst.stopped_usd
-        if stopped is None and position is not None:
-            stopped = _stressed_usd(group, book, position, instrument, market)
-        if stopped is None:
-            is_covered = False
-        else:
-            at_stops += stopped - worst.new_risk_usd
-        micro_sum += worst.micros
-        order_count += book.buys.live + book.sells.live
-    day = None if opened is None else realized + opened
-    return Figures(day, at_stops if is_covered else None, micro_sum, order_count)
+    at_stops: Decimal | None = realized + sums.stopped_usd
+    for contract_id in sums.uncovered:
+        stressed = _stressed_usd(group, account, account.positions[contract_id], market)
+        at_stops = None if at_stops is None or stressed is None else at_stops + stressed
+    return Figures(None if opened is None else realized + opened, at_stops, sums.micros, sums.open_orders)
 
 
 def day_pnl(group: Group, account: Account, market: Market) -> Decimal | None:
@@ -71,13 +60,20 @@ def day_pnl(group: Group, account: Account, market: Market) -> Decimal | None:
     return None if opened is None else governing_realized(account) - account.day.carried_usd + opened
 
 
-def micros_with(group: Group, account: Account, before: Figures, contract_id: str, side: Side, quantity: int) -> int:
-    """The ``micros`` of ``Figures`` with an order of ``quantity`` more."""
-    instrument, book = group.instruments[contract_id], account.orders.book(contract_id)
-    own = _worst(account, book, account.positions.get(contract_id), instrument).micros
-    worst = abs(worst_position(account, contract_id, side, quantity)) * micros(instrument.symbol)
-    other = abs(worst_position(account, contract_id, side.opposite, 0)) * micros(instrument.symbol)
-    return before.micros - own + max(worst, other)
+def product_worst(group: Group, account: Account, contract_id: str, side: Side, worst: int) -> int:
+    """As ``worst``, of one contract, for all months of its product: what another holds against it gives no room."""
+    for other in sums_of(group, account).months.get(group.instruments[contract_id].symbol, ()):
+        if other != contract_id:
+            worst += side.sign * max(0, side.sign * worst_position(account, other, side, 0))
+    return worst
+
+
+def micros_with(group: Group, account: Account, contract_id: str, side: Side, worst: int) -> int:
+    """The ``micros`` of ``Figures`` if the worst position of one contract on ``side`` were ``worst`` (signed)."""
+    instrument = group.instruments[contract_id]
+    own = _worst(account, contract_id, instrument)
+    other = own.shortest if side is Side.BUY else own.longest
+    return sums_of(group, account).micros - own.micros + max(abs(worst), abs(other)) * micros(instrument.symbol)
 
 
 def _opened_usd(group: Group, account: Account, market: Market) -> Decimal | None:
@@ -131,35 +127,103 @@ def _value(group: Group, position: Position, market: Market) -> Valued | None:
 class Worst(msgspec.Struct, frozen=True):
     """What one contract of an account, at one position, can come to, whatever the market does.
 
-    ``micros`` (>= 0) is the worst position on either side. ``stopped_usd`` is the P&L of the position closed at its
-    stops, less the fees of that (0 without a position); None where a part of it has no stop. ``new_risk_usd`` (>= 0) is
-    what every order would lose with the part of it that closes nothing, the least risky ones closing first.
+    ``longest`` and ``shortest`` are the worst positions (signed), ``micros`` (>= 0) the worse of both. ``stopped_usd``
+    is the P&L of the position closed at its stops, less the fees of that (0 without a position); None where a part of
+    it has no stop. ``new_risk_usd`` (>= 0) is what every order would lose with the part of it that closes nothing, the
+    least risky ones closing first.
     """
 
     position: Position | None
     instrument: Instrument
+    longest: int
+    shortest: int
     micros: int
     stopped_usd: Decimal | None
     new_risk_usd: Decimal
 
 
-def _worst(account: Account, book: Book, position: Position | None, instrument: Instrument) -> Worst:
+def _worst(account: Account, contract_id: str, instrument: Instrument) -> Worst:
     """Worked out once for a book and a position: each is a new object when anything in it is new."""
+    book, position = account.orders.book(contract_id), account.positions.get(contract_id)
     known: Worst | None = book.worst
     if known is not None and known.position is position and known.instrument is instrument and not account.held:
         return known
-    contract_id = instrument.contract_id
-    worst = max(abs(worst_position(account, contract_id, side, 0)) for side in Side)
+    longest, shortest = (worst_position(account, contract_id, side, 0) for side in Side)
     found = Worst(
         position,
         instrument,
-        worst * micros(instrument.symbol),
+        longest,
+        shortest,
+        max(abs(longest), abs(shortest)) * micros(instrument.symbol),
         Decimal(0) if position is None else _stopped_usd(book, instrument, position),
         new_risk_usd(book, instrument, 0 if position is None else position.net),
     )
     if not account.held:
         book.worst = found
     return found
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """``Worst`` of all contracts of an account together, at some positions.
+
+    ``stopped_usd`` is less the new risk; ``uncovered`` are the contracts whose ``stopped_usd`` is not in it. ``months``
+    are the contracts of each product.
+    """
+
+    positions: dict[str, Position]
+    instruments: dict[str, Instrument]
+    stopped_usd: Decimal
+    uncovered: tuple[str, ...]
+    micros: int
+    open_orders: int
+    months: dict[str, tuple[str, ...]]
+
+
+def sums_of(group: Group, account: Account) -> Sums:
+    """Kept with the orders; where some have changed since, only their contracts are worked out anew."""
+    orders = account.orders
+    known: Sums | None = orders.sums
+    if account.held:
+        return _summed(group, account)
+    if known is None or known.positions is not account.positions or known.instruments is not group.instruments:
+        known = _resummed(group, account) or _summed(group, account)
+        orders.sums = known
+    return known
+
+
+def _summed(group: Group, account: Account) -> Sums:
+    total, uncovered, micro_sum, order_count = Decimal(0), [], 0, 0
+    months: dict[str, tuple[str, ...]] = {}
+    for contract_id in touched(account):
+        instrument, book = group.instruments[contract_id], account.orders.book(contract_id)
+        worst = _worst(account, contract_id, instrument)
+        total -= worst.new_risk_usd
+        if worst.stopped_usd is None:
+            uncovered.append(contract_id)
+        else:
+            total += worst.stopped_usd
+        micro_sum += worst.micros
+        order_count += book.buys.live + book.sells.live
+        months[instrument.symbol] = (*months.get(instrument.symbol, ()), contract_id)
+    return Sums(account.positions, group.instruments, total, tuple(uncovered), micro_sum, order_count, months)
+
+
+def _resummed(group: Group, account: Account) -> Sums | None:
+    """From the sums before the last changes of orders; None where that cannot be done contract by contract."""
+    before: Sums | None
+    before, books = account.orders.sums_before
+    if before is None or before.positions is not account.positions or before.instruments is not group.instruments:
+        return None
+    total, micro_sum, order_count = before.stopped_usd, before.micros, before.open_orders
+    for contract_id, was in books.items():
+        book, old = account.orders.books.get(contract_id), was.worst
+        new = _worst(account, contract_id, group.instruments[contract_id])
+        if book is None or old is None or old.stopped_usd is None or new.stopped_usd is None:
+            return None
+        total += new.stopped_usd - new.new_risk_usd - old.stopped_usd + old.new_risk_usd
+        micro_sum += new.micros - old.micros
+        order_count += book.buys.live + book.sells.live - was.buys.live - was.sells.live
+    return replace(before, stopped_usd=total, micros=micro_sum, open_orders=order_count)
 
 
 def new_risk_usd(book: Book, instrument: Instrument, net: int) -> Decimal:
@@ -204,15 +268,14 @@ def _stopped_usd(book: Book, instrument: Instrument, position: Position) -> Deci
     return closed_usd(instrument, position, closed) - instrument.fee_usd * abs(position.net)
 
 
-def _stressed_usd(
-    group: Group, book: Book, position: Position, instrument: Instrument, market: Market
-) -> Decimal | None:
+def _stressed_usd(group: Group, account: Account, position: Position, market: Market) -> Decimal | None:
     """As ``_stopped_usd``; what no stop covers is closed a stress move beyond the price, if that can be believed."""
+    instrument = group.instruments[position.contract_id]
     quote = market.of(instrument, group.limits.of(instrument.symbol))
     mark = None if quote is None else mark_ticks(quote, position.net)
     if mark is None:
         return None
-    closed, uncovered = _closed_at_stops(book, position)
+    closed, uncovered = _closed_at_stops(account.orders.book(position.contract_id), position)
     sign = 1 if position.net > 0 else -1
     closed += (mark - sign * instrument.stress_ticks) * uncovered * sign
     return closed_usd(instrument, position, closed) - instrument.fee_usd * abs(position.net)

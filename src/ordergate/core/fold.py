@@ -38,7 +38,12 @@ _REFUSED = (Trigger.REJECT, Trigger.PROVE_ABSENT)
 
 def evolve(group: Group, event: e.Event) -> Group:
     """The state after ``event``."""
-    group = replace(group, version=group.version + 1)
+    version, account_id = group.version + 1, event.account_id
+    if account_id:  # 0 is the group's own book
+        account = group.accounts.get(account_id) or Account(account_id)
+        accounts = {**group.accounts, account_id: _account(group, account, event)}
+        return replace(group, version=version, accounts=accounts)
+    group = replace(group, version=version)
     match event:
         case e.GroupOpened():
             return replace(group, install_id=event.install_id, venue=event.venue, login=event.login)
@@ -56,12 +61,13 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.LinkChanged():
             return _link_changed(group, event)
         case _:
-            account = group.accounts.get(event.account_id) or Account(event.account_id)
-            return replace(group, accounts=group.accounts | {event.account_id: _account(group, account, event)})
+            raise AssertionError(f"{type(event).__name__} names no account")
 
 
 def _account(group: Group, account: Account, event: Any) -> Account:
     match event:
+        case e.OrderApproved():
+            return _approved(paced(group.limits, account, event), event)
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
@@ -122,8 +128,6 @@ def _locked(account: Account, event: e.LockedOut | e.LockoutEnded) -> Account:
 def _ordered(account: Account, event: Any) -> Account:
     """Events about one order."""
     match event:
-        case e.OrderApproved():
-            return _approved(account, event)
         case e.OrderDenied():
             return put(account, event.order)
         case e.OrderWithdrawn():

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import msgspec
 
+_MINUTE_MS = 60_000
+
 MICROS = ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
 
 
@@ -154,6 +156,14 @@ class Limits(msgspec.Struct, frozen=True, dict=True):
     def of(self, symbol: str) -> Limits:
         """The limits of one product: its own where it has any."""
         return self._own.get(symbol, self)
+
+    @cached_property
+    def pace_window_ms(self) -> int:
+        """How far back any rule on pace looks (>= 0); 0 = none looks back."""
+        rates = [self.orders_per_minute_max, self.instrument_orders_per_minute_max]
+        rates += [each.instrument_orders_per_minute_max for each in self.instruments]
+        windows = [self.duplicate_window_ms or 0, *(each.duplicate_window_ms or 0 for each in self.instruments)]
+        return max(*windows, _MINUTE_MS if any(rates) else 0)
 
     @cached_property
     def _own(self) -> dict[str, Limits]:

@@ -68,7 +68,7 @@ def _largest(ask: Ask, command: SubmitOrder, closing: int) -> int:
 
 def _repriced(ask: Ask, command: SubmitOrder, stamp: Stamped) -> SubmitOrder | None:
     """The order at the price nearest to its own, on the way to the market, at which it or a smaller one passes."""
-    denied, passing = _price(command), _market(command, stamp.quotes.get(command.contract_id))
+    denied, passing = _price(command), _market(command, stamp.market.quotes.get(command.contract_id))
     if denied is None or passing is None:
         return None
     best = _at(command, passing)

@@ -137,37 +137,58 @@ class Book:
 
 
 class Orders:
-    """See the module. ``books`` are by contract; ``cancelling`` names the working orders that are to be cancelled."""
+    """See the module.
 
-    __slots__ = ("_all", "books", "cancelling")
+    ``contents`` are by order id, ``books`` by contract; ``cancelling`` names the working orders that
+    are to be cancelled.
+
+    ``sums`` is what ``figures`` has worked out from these orders; while it has not, ``sums_before`` has what it worked
+    out from earlier ones, and the books that have changed since, as they were then.
+    """
+
+    __slots__ = ("books", "cancelling", "contents", "sums", "sums_before")
 
     def __init__(self, contents: Mapping[str, Order] | None = None) -> None:
-        self._all: dict[str, Order] = dict(contents or {})
+        self.contents: dict[str, Order] = dict(contents or {})
         by_contract: dict[str, dict[str, Order]] = {}
-        for name, order in self._all.items():
+        for name, order in self.contents.items():
             by_contract.setdefault(order.terms.contract_id, {})[name] = order
         self.books = {contract_id: _indexed(orders) for contract_id, orders in by_contract.items()}
-        self.cancelling = frozenset(name for name, order in self._all.items() if _is_cancelling(order))
+        self.cancelling = frozenset(name for name, order in self.contents.items() if _is_cancelling(order))
+        self.sums: Any = None
+        self.sums_before: tuple[Any, dict[str, Book]] = (None, {})
 
     def put(self, order: Order) -> Orders:
         """With ``order``, new or changed; its contract, side, role and entry never change."""
         name = order.order_id
-        before = self._all.get(name)
+        before = self.contents.get(name)
         book = self.book(order.terms.contract_id).changed(name, before, order)
         cancelling = _kept(self.cancelling, name, belongs=_is_cancelling(order))
-        return _made({**self._all, name: order}, {**self.books, order.terms.contract_id: book}, cancelling)
+        books = {**self.books, order.terms.contract_id: book}
+        return self._next({**self.contents, name: order}, books, cancelling, order.terms.contract_id)
 
     def delete(self, order_id: str) -> Orders:
         """Without the order, which may be absent."""
-        order = self._all.get(order_id)
+        order = self.contents.get(order_id)
         if order is None:
             return self
-        rest, books, contract_id = {**self._all}, {**self.books}, order.terms.contract_id
+        rest, books, contract_id = {**self.contents}, {**self.books}, order.terms.contract_id
         del rest[order_id]
         book = books.pop(contract_id).changed(order_id, order, None)
         if book.orders:
             books[contract_id] = book
-        return _made(rest, books, _kept(self.cancelling, order_id, belongs=False))
+        return self._next(rest, books, _kept(self.cancelling, order_id, belongs=False), contract_id)
+
+    def _next(
+        self, contents: dict[str, Order], books: dict[str, Book], cancelling: frozenset[str], contract_id: str
+    ) -> Orders:
+        orders = Orders.__new__(Orders)
+        orders.contents, orders.books, orders.cancelling, orders.sums = contents, books, cancelling, None
+        sums, changed = self.sums_before if self.sums is None else (self.sums, {})
+        if sums is not None and contract_id not in changed:
+            changed = {**changed, contract_id: self.book(contract_id)}
+        orders.sums_before = (sums, changed)
+        return orders
 
     def book(self, contract_id: str) -> Book:
         """The orders in that contract; there may be none."""
@@ -175,46 +196,40 @@ class Orders:
 
     def pick(self, names: AbstractSet[str]) -> list[Order]:
         """Those of ``names`` that are here, oldest first."""
-        return _picked(self._all, names)
+        return _picked(self.contents, names)
 
     def get(self, order_id: str | None) -> Order | None:
-        return self._all.get(order_id) if order_id is not None else None
+        return self.contents.get(order_id) if order_id is not None else None
 
     def items(self) -> ItemsView[str, Order]:
-        return self._all.items()
+        return self.contents.items()
 
     def keys(self) -> KeysView[str]:
-        return self._all.keys()
+        return self.contents.keys()
 
     def values(self) -> ValuesView[Order]:
-        return self._all.values()
+        return self.contents.values()
 
     def __getitem__(self, order_id: str) -> Order:
-        return self._all[order_id]
+        return self.contents[order_id]
 
     def __contains__(self, order_id: object) -> bool:
-        return order_id in self._all
+        return order_id in self.contents
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+        return iter(self.contents)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self.contents)
 
     def __eq__(self, other: object) -> bool:
         """Equal to any mapping with the same contents."""
-        return self._all == (other._all if isinstance(other, Orders) else other)
+        return self.contents == (other.contents if isinstance(other, Orders) else other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Orders({self._all!r})"
-
-
-def _made(contents: dict[str, Order], books: dict[str, Book], cancelling: frozenset[str]) -> Orders:
-    orders = Orders.__new__(Orders)
-    orders._all, orders.books, orders.cancelling = contents, books, cancelling  # noqa: SLF001 - its other constructor
-    return orders
+        return f"Orders({self.contents!r})"
 
 
 def _indexed(orders: dict[str, Order]) -> Book:

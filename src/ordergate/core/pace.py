@@ -52,22 +52,13 @@ def failures(account: Account, at_ns: int) -> int:
 
 
 def _asked(limits: Limits, account: Account, new: Asked) -> Account:
-    window_ns = _window_ns(limits)
+    window_ns = limits.pace_window_ms * _MS_NS
     if not window_ns:
         return replace(account, asked=()) if account.asked else account
     asked = (*account.asked, new)
     if len(asked) > 1 and asked[-2].at_ns > new.at_ns:  # the clock went back
         asked = tuple(sorted(asked, key=when_ns))
     return replace(account, asked=asked[bisect_right(asked, new.at_ns - window_ns, key=when_ns) :][-KEPT_MAX:])
-
-
-def _window_ns(limits: Limits) -> int:
-    """How far back any rule looks; 0 = none looks back."""
-    own = limits.instruments
-    rates = [limits.orders_per_minute_max, limits.instrument_orders_per_minute_max]
-    rates += [each.instrument_orders_per_minute_max for each in own]
-    windows_ms = [limits.duplicate_window_ms or 0, *(each.duplicate_window_ms or 0 for each in own)]
-    return max(max(windows_ms) * _MS_NS, MINUTE_NS if any(rates) else 0)
 
 
 def _failed(account: Account, at_ns: int) -> Account:

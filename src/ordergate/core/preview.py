@@ -15,8 +15,7 @@ import msgspec
 
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import Nearest, SubmitOrder
-from ordergate.core.exposure import product_position, worst_position
-from ordergate.core.figures import micros_with
+from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import Judgement, judge
@@ -38,7 +37,7 @@ def _order_size(p: Proposal) -> Measure:
 
 def _position_size(p: Proposal) -> Measure:
     terms = p.terms
-    worst = product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity)
+    worst = product_worst(p.group, p.account, terms.contract_id, terms.side, p.worst_net)
     return Measure(Decimal(p.limits.position_quantity_max), Decimal(abs(worst)))
 
 
@@ -50,7 +49,7 @@ def _account_position(p: Proposal) -> Measure | None:
     terms, limit = p.terms, p.limits.account_position_micros_max
     if limit is None:
         return None
-    worst = micros_with(p.group, p.account, p.figures, terms.contract_id, terms.side, terms.quantity)
+    worst = micros_with(p.group, p.account, terms.contract_id, terms.side, p.worst_net)
     return Measure(Decimal(limit), Decimal(worst))
 
 
@@ -131,7 +130,7 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
     known = {code: found for code, found in measures.items() if found is not None}
     return Preview(
         breaches=judged.breaches,
-        worst_position=worst_position(account, command.contract_id, command.side, command.quantity),
+        worst_position=proposal.worst_net,
         loss_at_stop_usd=proposal.risk_usd,
         room={code: None if found is None else found.limit - found.actual for code, found in measures.items()},
         binds_next=min(known, key=lambda code: _share_left(known[code]), default=None),

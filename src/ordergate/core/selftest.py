@@ -26,6 +26,7 @@ from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument
 from ordergate.core.judgement import judge
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
@@ -134,7 +135,7 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
         accounts={_ACCOUNT: scene.account} | ({} if scene.other is None else {_OTHER: scene.other}),
     )
     quotes = {name: Quote(name, _BID, _ASK, _BID, at_ns)} if scene.quoted else {}
-    return group, Stamped(scene.order, at_ns, at_ns - scene.waited_ns, quotes, superseded=scene.superseded)
+    return group, Stamped(scene.order, Market(quotes, at_ns), at_ns - scene.waited_ns, scene.superseded)
 
 
 def codes(scene: Scene, rules: tuple[Rule, ...] = RULES) -> list[str]:

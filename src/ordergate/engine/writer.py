@@ -32,6 +32,7 @@ from ordergate.core.commands import (
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.events import Event
 from ordergate.core.inputs import Stamped, Wake
+from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox, Pending
@@ -155,9 +156,8 @@ class Writer:
         command = pending.input
         return Stamped(
             input=command,
-            at_ns=self._last_ns,
+            market=Market(self._quotes(), self._last_ns),
             received_ns=pending.received_ns,
-            quotes=self._quotes(),
             superseded=self._inbox.superseded(pending),
             queued_account=self._inbox.order_account(command.order_id) if isinstance(command, CancelOrder) else None,
         )

@@ -104,4 +104,4 @@ RULES: tuple[Rule, ...] = (
 
 def breaches(proposal: Proposal, rules: tuple[Rule, ...] = RULES) -> tuple[Breach, ...]:
     """Every limit the proposal breaks, in the order of ``rules``."""
-    return tuple(breach for rule in rules if (breach := rule(proposal)) is not None)
+    return tuple([breach for rule in rules if (breach := rule(proposal)) is not None])

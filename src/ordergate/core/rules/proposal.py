@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from ordergate.core.account import Account, Group
+from ordergate.core.exposure import worst_position
 from ordergate.core.figures import Figures, figures, order_risk_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach, Limits
@@ -24,7 +25,8 @@ class Proposal(msgspec.Struct, frozen=True):
 
     ``adding`` (> 0) is the quantity beyond what the order closes; ``entry_ticks`` the price it is measured from,
     ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where
-    no reference price was there to tell. ``order_id`` names the order that a modify replaces; ``account`` is without
+    no reference price was there to tell. ``worst_net`` is the net position (signed) if it and all
+    leaves of its side fill. ``order_id`` names the order that a modify replaces; ``account`` is without
     it. ``limits`` are those of the instrument; ``received_ns`` is when the order arrived and ``sent_ns`` what it says
     itself, None where nobody told.
     """
@@ -40,6 +42,7 @@ class Proposal(msgspec.Struct, frozen=True):
     risk_ticks: int | None
     risk_usd: Decimal | None
     figures: Figures
+    worst_net: int
     at_ns: int
     quote: Quote | None
     superseded: bool = False
@@ -86,6 +89,7 @@ def propose(
         risk_ticks=distance,
         risk_usd=None if distance is None else order_risk_usd(instrument, distance, adding),
         figures=figures(group, account, market),
+        worst_net=worst_position(account, terms.contract_id, terms.side, terms.quantity),
         at_ns=market.at_ns,
         quote=quote,
         superseded=superseded,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ordergate.core.exposure import opposed, product_position
-from ordergate.core.figures import micros_with
+from ordergate.core.exposure import opposed
+from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.limits import Breach
 from ordergate.core.order import Side
 from ordergate.core.rules.proposal import Proposal, count_breach
@@ -41,7 +41,7 @@ def position_size(p: Proposal) -> Breach | None:
     """The worst net position of the product, in contracts of all months, after every order on this side fills."""
     high = p.limits.position_quantity_max
     terms = p.terms
-    worst = abs(product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity))
+    worst = abs(product_worst(p.group, p.account, terms.contract_id, terms.side, p.worst_net))
     if worst <= high:
         return None
     return count_breach("MAX_POSITION_SIZE", high, worst, f"contracts of {p.symbol} could be held, above")
@@ -52,8 +52,7 @@ def account_position(p: Proposal) -> Breach | None:
     high = p.limits.account_position_micros_max
     if high is None:
         return None
-    terms = p.terms
-    worst = micros_with(p.group, p.account, p.figures, terms.contract_id, terms.side, terms.quantity)
+    worst = micros_with(p.group, p.account, p.terms.contract_id, p.terms.side, p.worst_net)
     if worst <= high:
         return None
     return count_breach("MAX_ACCOUNT_POSITION", high, worst, "micros could be held in all, above")
