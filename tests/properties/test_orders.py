@@ -64,7 +64,7 @@ def check(group: Group, account: Account) -> None:
     assert found.open_orders == sum(order.live and not order.is_leg for order in orders)
     assert book.entries() == [order for order in orders if order.open_quantity]
     assert account.orders.pick(account.orders.cancelling) == [
-        order for order in orders if order.status is Status.WORKING and order.cancel_wanted
+        order for order in orders if order.status is Status.WORKING and order.cancel_wanted and not order.cancel_sent
     ]
     assert book.stop_orders() == [order for order in orders if order.live and order.terms.stop_ticks is not None]
     for entry in orders:

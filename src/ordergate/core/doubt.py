@@ -15,7 +15,7 @@ def react(draft: Draft, account_id: int) -> None:
     overdue = [key for key, due_ns in account.timers.items() if due_ns <= at_ns and key[:4] != "leg:"]
     if not overdue and not cancelling:
         return
-    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:"))}
+    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:", "cancel:"))}
     for order in account.orders.pick(cancelling | due):
         if order.live:
             ask_about(draft, order)

@@ -260,12 +260,25 @@ def order_risk_usd(instrument: Instrument, risk_ticks: int, quantity: int) -> De
     return instrument.money(risk_ticks, quantity) + instrument.fee_usd * (2 * quantity)
 
 
+class Stopped(msgspec.Struct, frozen=True):
+    """What ``_stopped_usd`` found for a position."""
+
+    position: Position
+    instrument: Instrument
+    usd: Decimal | None
+
+
 def _stopped_usd(book: Book, instrument: Instrument, position: Position) -> Decimal | None:
     """P&L of ``position`` closed at its stops, less the fees of that; None where they do not cover it."""
+    known: Stopped | None = book.stopped
+    if known is not None and known.position is position and known.instrument is instrument:
+        return known.usd
     closed, uncovered = _closed_at_stops(book, position)
-    if uncovered:
-        return None
-    return closed_usd(instrument, position, closed) - instrument.fee_usd * abs(position.net)
+    usd = None
+    if not uncovered:
+        usd = closed_usd(instrument, position, closed) - instrument.fee_usd * abs(position.net)
+    book.stopped = Stopped(position, instrument, usd)
+    return usd
 
 
 def _stressed_usd(group: Group, account: Account, position: Position, market: Market) -> Decimal | None:

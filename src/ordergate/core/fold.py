@@ -240,7 +240,7 @@ def _hastened(account: Account, order: Order) -> Account:
 
 def _end(account: Account, order: Order, trigger: Trigger, at_ns: int, reason: str) -> Account:
     """A terminal fact about an order: its timers and what was under way end with it."""
-    order = replace(step(order, trigger, at_ns), reason=reason, change=None)
+    order = replace(step(order, trigger, at_ns), reason=reason, change=None, cancel_sent=0)
     account = leg_timer(ended(account, order), order, at_ns)
     if order.role is Role.TARGET and order.parent_id in account.orders and trigger in _REFUSED:
         account = timer(account, f"target:{order.parent_id}", at_ns + TARGET_RETRY_NS)

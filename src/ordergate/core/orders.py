@@ -60,11 +60,11 @@ class Book:
 
     ``legs`` are the names of the stops and targets of each entry, oldest first, ``stops`` those of live orders with a
     stop price, ``holding`` those of entries whose contracts are still held. ``brackets_rest`` is set by whoever has
-    found that the brackets here need nothing, whatever the time and the price; ``worst`` and ``valued`` are what
-    ``figures`` has worked out from this book.
+    found that the brackets here need nothing, whatever the time and the price; ``worst``, ``valued`` and, from
+    the stops alone, ``stopped`` are what ``figures`` has worked out from this book.
     """
 
-    __slots__ = ("brackets_rest", "buys", "holding", "legs", "orders", "sells", "stops", "valued", "worst")
+    __slots__ = ("brackets_rest", "buys", "holding", "legs", "orders", "sells", "stopped", "stops", "valued", "worst")
 
     def __init__(
         self,
@@ -74,8 +74,6 @@ class Book:
         holding: frozenset[str] = _NOBODY,
         buys: Leaves = _NONE,
         sells: Leaves = _NONE,
-        *,
-        brackets_rest: bool = False,
     ) -> None:
         self.orders = orders
         self.legs = legs
@@ -83,9 +81,10 @@ class Book:
         self.holding = holding
         self.buys = buys
         self.sells = sells
-        self.brackets_rest = brackets_rest
-        self.worst: Any = None
+        self.brackets_rest = False
+        self.stopped: Any = None
         self.valued: Any = None
+        self.worst: Any = None
 
     def leaves(self, side: Side) -> Leaves:
         return self.buys if side is Side.BUY else self.sells
@@ -124,23 +123,20 @@ class Book:
             else:
                 sells = sells.changed(was, now)
         holding = _kept(self.holding, name, belongs=after is not None and _is_holding(after))
+        stops = _kept(self.stops, name, belongs=after is not None and _is_stop(after))
+        book = Book(orders, legs, stops, holding, buys, sells)
         in_bracket = order.is_leg or name in legs or name in holding or name in self.holding
-        return Book(
-            orders,
-            legs,
-            _kept(self.stops, name, belongs=after is not None and _is_stop(after)),
-            holding,
-            buys,
-            sells,
-            brackets_rest=self.brackets_rest and not in_bracket,
-        )
+        book.brackets_rest = self.brackets_rest and not in_bracket
+        if name not in stops and name not in self.stops:
+            book.stopped = self.stopped
+        return book
 
 
 class Orders:
     """See the module.
 
-    ``contents`` are by order id, ``books`` by contract; ``cancelling`` names the working orders that
-    are to be cancelled.
+    ``contents`` are by order id, ``books`` by contract; ``cancelling`` names the working orders whose
+    cancel has yet to be sent.
 
     ``sums`` is what ``figures`` has worked out from these orders; while it has not, ``sums_before`` has what it worked
     out from earlier ones, and the books that have changed since, as they were then.
@@ -280,7 +276,7 @@ def _is_holding(order: Order) -> bool:
 
 
 def _is_cancelling(order: Order) -> bool:
-    return order.cancel_wanted and order.status is Status.WORKING
+    return order.cancel_wanted and order.cancel_sent == 0 and order.status is Status.WORKING
 
 
 def _is_stop(order: Order) -> bool:
