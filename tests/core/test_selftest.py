@@ -51,8 +51,23 @@ def test_every_limit_is_alive_for_every_product(limits: Limits) -> None:
     assert [trial.code for trial in trials if not trial.enabled] == []
 
 
+FUNDED = Limits(maximum_loss_usd=Decimal(2_000))  # such an account begins at 0, and may fall below it
+
+
+@pytest.mark.parametrize("floor", [None, Decimal(-2_000), Decimal(48_000)])
+def test_a_funded_account_has_its_room_to_the_floor_as_a_base_and_its_limits_are_alive(floor: Decimal | None) -> None:
+    trials = self_test(replace(FUNDED, maximum_loss_floor_usd=floor))
+    assert complaint(trials) == ""
+    assert {"NO_RISK_BASE", "MAXIMUM_LOSS_LIMIT"} <= {trial.code for trial in trials if trial.enabled}
+
+
+def test_a_maximum_loss_that_no_account_can_reach_is_found() -> None:
+    assert "MAXIMUM_LOSS_LIMIT" in complaint(self_test(replace(FUNDED, maximum_loss_usd=Decimal(10**12))))
+
+
 counts = st.integers(1, 10_000)
 dollars = st.decimals("0.01", "1000000000", places=2)
+balances = st.decimals("-1000000000", "1000000000", places=2)
 
 
 @given(
@@ -66,6 +81,9 @@ dollars = st.decimals("0.01", "1000000000", places=2)
         daily_loss_usd_max=dollars,
         risk_percent_max=st.decimals("0.01", "100", places=2),
         account_size_usd=st.none() | dollars,
+        maximum_loss_usd=st.none() | dollars,
+        maximum_loss_lock_usd=st.none() | balances,
+        maximum_loss_floor_usd=st.none() | balances,
         session_only=st.booleans(),
     )
 )
