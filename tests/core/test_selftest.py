@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core import selftest
+from ordergate.core.judgement import judge
 from ordergate.core.limits import Blackout, Limits
 from ordergate.core.rules import RULES, Rule
 from ordergate.core.selftest import CASES, complaint, self_test
@@ -107,6 +108,17 @@ def test_every_code_of_a_rule_has_a_case() -> None:
     for code in codes:
         assert code in CASES, f"add a case for {code} to ordergate.core.selftest.CASES"
     assert sorted(CASES) == sorted(codes)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_refusal_tells_its_code_the_limit_and_the_value_seen(code: str) -> None:
+    """I16."""
+    scene = CASES[code](selftest.scene(ALL_ON, "MES"))
+    assert scene is not None
+    group, stamp = selftest.stage(scene)
+    found = judge(group, scene.account, scene.order, stamp).breaches
+    assert code in [breach.code for breach in found]
+    assert [breach for breach in found if not (breach.limit and breach.actual)] == []
 
 
 def test_a_limit_that_is_off_is_told_as_off_and_is_not_dead() -> None:
