@@ -21,6 +21,7 @@ from tests.core.test_selftest import ALL_ON
 
 # Ten contracts with the default stop of 40 ticks lose 500 USD.
 HALF_A_DAY = Limits(daily_loss_usd_max=Decimal(500))
+HUGE = replace(WIDE, order_quantity_max=10**6, position_quantity_max=10**6)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,14 @@ class Counted(UserDict[str, Any]):
 
 @pytest.mark.parametrize(
     ("limits", "quantity", "price", "most"),
-    [(Limits(), 11, None, 20), (Limits(), 2**31 - 1, None, 20), (WIDE, 2**31 - 1, None, 35), (WIDE, 9, -(10**7), 40)],
+    [
+        (Limits(), 11, None, 20),
+        (Limits(), 2**31 - 1, None, 20),
+        (Limits(), 40, BID - 20, 30),
+        (WIDE, 2**31 - 1, None, 35),
+        (WIDE, 9, -(10**7), 40),
+        (HUGE, 2**31 - 1, -(10**7), 80),
+    ],
 )
 def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(
     limits: Limits, quantity: int, price: int | None, most: int

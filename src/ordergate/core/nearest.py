@@ -3,7 +3,7 @@
 Invariants:
 1. What is named passed when it was asked: sent unchanged at the same state, quotes and time, it is approved.
 2. The price is kept if any quantity passes at it; else it moves toward the market, and the quantity is kept if it can.
-3. The asks grow with the logarithm of the quantity and of the distance to the market: below 20 for usual limits.
+3. The asks grow with the logarithm of the quantity and of the distance to the market: below 30 for usual limits.
 4. Where a breach is not among ``MENDABLE`` nothing is asked: only what closes would pass. Of an order that was sent
    before (``DUPLICATE_ORDER``) not even that is named: another size would only hide that it is the same.
 """
