@@ -217,9 +217,17 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         )
 
 
-def enforced(settings: Settings) -> Limits:
-    """The limits that the gate of these settings enforces."""
-    return replace(settings.limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
+def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
+    """The limits that the gate of these settings enforces. Raises ``StartRefused`` where one of them cannot be kept.
+
+    Only the simulated exchange may never close, and only there is all known that an account has been through.
+    """
+    limits = settings.limits
+    if simulated:
+        return replace(limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
+    if limits.maximum_loss_usd is not None and limits.maximum_loss_floor_usd is None:
+        raise StartRefused("maximum_loss is set: a real account needs maximum_loss_floor too, where the firm shows it")
+    return replace(limits, session_only=True)
 
 
 def _played(venue: str, recording: Recording | None) -> str:

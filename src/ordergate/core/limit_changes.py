@@ -6,6 +6,8 @@ Invariants:
 2. A tighter value holds at once. It stops new risk, and closes nothing by itself: what an account holds when a lower
    daily loss limit already stops it, or may, is closed at the limit before.
 3. A field that the settings have not changed since the last start keeps what a person gave it over the API.
+4. A person's change after which a limit would refuse nothing (``selftest``) is refused before it is recorded. So what
+   waits was tried when it was accepted; what holds until then is only tighter than limits that were alive.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from ordergate.core.commands import Answer, ChangeLimits
 from ordergate.core.draft import Draft
 from ordergate.core.figures import day_pnl
 from ordergate.core.limits import Limits
+from ordergate.core.selftest import complaint, self_test
 from ordergate.core.sessions import day_open_ns, next_day_open_ns, trading_day
 from ordergate.core.tighter import TIGHTER, at_once, differing
 
@@ -34,6 +37,9 @@ def change(draft: Draft, command: ChangeLimits) -> Answer:
         low, high = wanted.order_quantity_min, wanted.order_quantity_max
         message = f"the smallest order, {low}, would be above the largest, {high}: none could pass"
         return answers.refused(command, answers.LIMITS_CONTRADICT, message)
+    inert = complaint(self_test(wanted))
+    if inert:
+        return answers.refused(command, answers.LIMIT_INERT, f"nothing was changed: {'; '.join(inert.splitlines())}")
     _want(draft, wanted)
     return answers.done(command)
 

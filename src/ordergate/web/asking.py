@@ -142,7 +142,10 @@ class Asking:
             limit_ticks=_ticks(instrument, asked.limit_price, "limitPrice"),
             stop_ticks=_ticks(instrument, asked.stop_price, "stopPrice"),
         )
-        return _reply(await self._ask(command))
+        answer = await self._ask(command)
+        if not answer.breaches or order.is_leg:
+            return _reply(answer)
+        return declined(answer, nearest=nearest_row(instrument, answer.nearest))
 
     async def update_protection(self, body: bytes) -> Response:
         asked = read(body, ProtectionBody)
