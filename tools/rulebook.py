@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from ordergate.core.commands import Answer
+from ordergate.core.contracts import PRODUCTS
 from ordergate.core.limits import Limits
 from ordergate.core.order import Role
 from ordergate.core.rules import RULES, Rule
@@ -106,14 +107,16 @@ def _settings(keys: tuple[str, ...]) -> str:
     rows = []
     for key in keys:
         setting = _KEYS[key]
-        allowed = re.split(" out of |, with up to ", setting.kind.allowed)[0]
+        allowed = setting.kind.allowed.partition(", with up to ")[0]
+        if key == "allowed_instruments":
+            allowed = f"a list out of {len(PRODUCTS)} products"
         rows.append([f"`{key}`", setting.meaning, allowed, _default(setting), setting.reason])
     return table(["Setting", "What it is", "Unit", "Default", "Why that"], rows)
 
 
 def _default(setting: Setting) -> str:
     if setting.default is None:
-        return f"not set; for example `{setting.example}`"
+        return f"none; `{setting.key} = {setting.example}` sets it"
     return f"`{written(setting.default)}`"
 
 

@@ -59,7 +59,12 @@ EXAMPLES: dict[str, Example] = {
             buy(1),
             buy(1, when="you have locked yourself out", first=locked_out),
             sell(2, ONLY_CLOSES, when="you have locked yourself out", first=locked_out),
-            buy(1, "`50,000.00 - 48,990.00 = 1,010.00` lost", when="the day's loss limit is reached", first=day_lost),
+            buy(
+                1,
+                "lost, with what is open: `50,000.00 - 48,990.00 + 2 x 1 x 1.25 + 2 x 0.36 = 1,013.22`",
+                when="the day's loss limit is reached",
+                first=day_lost,
+            ),
             buy(1, when="the broker has stopped the account", first=not_tradable),
             buy(1, when="a close of MES is under way", first=closing),
             buy(1, "another product", when="a close of MES is under way", first=closing, instrument=MNQ),
@@ -397,10 +402,13 @@ ASIDE: dict[str, Example] = {
     "run_time": Example(
         after(plain(), working(1)),
         (
-            buy(4, when="max_position_size is changed to 4", first=changed(position_quantity_max=4)),
-            buy(3, "`1 + 3 = 4`", when="max_position_size is changed to 4", first=changed(position_quantity_max=4)),
+            buy(4, when="you change `max_position_size` to 4", first=changed(position_quantity_max=4)),
+            buy(3, "`1 + 3 = 4`", when="you change `max_position_size` to 4", first=changed(position_quantity_max=4)),
             buy(
-                10, "`1 + 10 = 11`", when="max_position_size is changed to 20", first=changed(position_quantity_max=20)
+                10,
+                "`1 + 10 = 11`",
+                when="you change `max_position_size` to 20",
+                first=changed(position_quantity_max=20),
             ),
             buy(10, when="the same, on the next trading day", first=next_day(position_quantity_max=20)),
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ordergate.config import OF_ONE, load
+from ordergate.core.floor import floor_usd
 from ordergate.core.limits import Limits
 from ordergate.core.preview import MEASURES
 from ordergate.core.rules import RULES
@@ -60,6 +61,16 @@ def test_every_code_of_a_rule_is_seen_in_an_example() -> None:
     assert seen == set(CASES) - UNREACHED
 
 
+def test_the_list_of_codes_leads_to_the_rule_of_each() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    told = dict(re.findall(r"^### (.+)\n(?:(?!###).*\n)*?<!-- made: rule (\w+) -->$", page, re.MULTILINE))
+    codes = {rule.__name__: rulebook.codes(rule) for rule in RULES}
+    listed = re.findall(r"^\| (`.+`) \| \[(.+)\]\(#.+\) \|$", page, re.MULTILINE)
+    assert [(title, re.findall(r"`(\w+)`", cell)) for cell, title in listed] == [
+        (title, codes[name]) for title, name in told.items()
+    ]
+
+
 def test_an_example_has_what_passes_and_what_is_denied_by_its_own_rule() -> None:
     for rule in RULES:
         example = EXAMPLES[rule.__name__]
@@ -76,22 +87,26 @@ def test_a_sum_is_right_and_its_last_figure_is_what_the_gate_has_measured(exampl
     found = sums(ask.worked)
     for by_hand, figure in found:
         assert by_hand == figure, ask.worked
-    if not found or not example.code or ask.order is None:
-        return
-    measured = figure_of(example, ask)
-    assert measured in (None, found[-1][1]), ask.worked
+    assert ask.worked.count(" = ") == len(found), "a sum that cannot be read"
+    if found:
+        last, answer = found[-1][1], played(example, ask)
+        assert measured(example, ask) in (None, last)
+        assert answer.ok or f"{last:,}" in answer.message or f"{last}" in answer.message
 
 
-def figure_of(example: Example, ask: Ask) -> Decimal | None:
-    """What the gate compares with the limit; None where it tells none."""
-    for breach in played(example, ask).breaches:
-        if breach.code == example.code:
-            return Decimal(breach.actual)
+def measured(example: Example, ask: Ask) -> Decimal | None:
+    """What the rule of an example compares with its limit; None where no other function tells it."""
     measure = MEASURES.get(example.code)
-    if measure is None or example.code == "MAXIMUM_LOSS_LIMIT":  # measured from the highest floor, told as what is left
+    if measure is None:
         return None
-    found = measure(proposed(example, ask))
-    return None if found is None else found.actual
+    proposal = proposed(example, ask)
+    found = measure(proposal)
+    assert found is not None
+    if example.code != "MAXIMUM_LOSS_LIMIT":
+        return found.actual
+    floor = floor_usd(proposal.group, proposal.account)  # told to a person as what is left, not as what is used up
+    assert floor is not None
+    return floor + found.limit - found.actual
 
 
 @pytest.mark.parametrize(("example", "ask"), ROWS)
