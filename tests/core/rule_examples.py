@@ -226,7 +226,7 @@ EXAMPLES: dict[str, Example] = {
             ),
             buy(1, "`(4,999.75 - 4,979.50) / 0.25 = 81`", limit=BID - 81, desk=plain(price_distance_ticks_max=80)),
         ),
-        settings=("max_price_distance_percent", "max_price_distance_ticks"),
+        settings=("max_price_distance_ticks", "max_price_distance_percent"),
         code="PRICE_COLLAR",
     ),
     "stop_distance": Example(
