@@ -63,7 +63,7 @@ class Wanted(msgspec.Struct, frozen=True):
     def stamped(self, desk: Desk) -> Stamped:
         """It, as it comes before the gate."""
         received_ns = desk.now_ns - self.waited_ms * MS_NS
-        return Stamped(self._command(desk, received_ns), desk.now_ns, received_ns, desk.quotes, self.superseded)
+        return Stamped(self._command(desk, received_ns), desk.market, received_ns, self.superseded)
 
     def _command(self, desk: Desk, received_ns: int) -> SubmitOrder:
         kind = OrderType.MARKET

@@ -12,7 +12,7 @@ import pytest
 
 from ordergate.core.commands import Leg
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month, contract_id, contract_name
-from ordergate.core.exposure import money, order_risk_usd
+from ordergate.core.figures import order_risk_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Role, Side
@@ -178,4 +178,4 @@ def closed(desk: Desk, instrument: Instrument, leg: Order, trade: Trade) -> tupl
     assert desk.net(instrument) == 0
     ours = desk.account.day.realized_usd
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", ACCOUNT_USD + ours, can_trade=True))
-    return ours, money(desk.group, desk.account, desk.quotes).day_pnl
+    return ours, desk.figures().day_pnl

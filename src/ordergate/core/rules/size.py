@@ -26,7 +26,8 @@ def order_size_min(p: Proposal) -> Breach | None:
     low = p.limits.order_quantity_min
     if p.terms.quantity >= low:
         return None
-    return count_breach("MIN_ORDER_SIZE", low, p.terms.quantity, "contracts is below the smallest order of")
+    noun = "contract" if p.terms.quantity == 1 else "contracts"
+    return count_breach("MIN_ORDER_SIZE", low, p.terms.quantity, f"{noun} is below the smallest order of")
 
 
 def order_size_max(p: Proposal) -> Breach | None:
