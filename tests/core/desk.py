@@ -183,7 +183,8 @@ class Desk:
 
     def quote(self, instrument: Instrument, bid: int | None, ask: int | None, *, age_ms: int = 0) -> None:
         name = instrument.contract_id
-        self.quotes[name] = Quote(name, bid, ask, bid, self.now_ns - age_ms * MS_NS)
+        told_ns = self.now_ns - age_ms * MS_NS
+        self.quotes[name] = Quote(name, bid, ask, bid, told_ns, told_ns)
 
     def mark(self, bid: int, ask: int | None = None, instrument: Instrument = MES) -> None:
         """The market moves, and the gate hears of it."""
@@ -201,7 +202,10 @@ class Desk:
     def _advance(self, at_ns: int, *, quiet: bool) -> None:
         if not quiet:
             passed = at_ns - self.now_ns
-            self.quotes = {name: replace(quote, at_ns=quote.at_ns + passed) for name, quote in self.quotes.items()}
+            self.quotes = {
+                name: replace(quote, at_ns=quote.at_ns + passed, venue_ns=quote.venue_ns + passed)
+                for name, quote in self.quotes.items()
+            }
         self.now_ns = at_ns
 
     # What people ask.

@@ -154,7 +154,7 @@ def jumped(ticks: int) -> Change:
 
     def jump(desk: Desk) -> None:
         name = MES.contract_id
-        desk.quotes[name] = Quote(name, ASK + ticks - 1, ASK + ticks, ASK, desk.now_ns)
+        desk.quotes[name] = Quote(name, ASK + ticks - 1, ASK + ticks, ASK, desk.now_ns, desk.now_ns)
 
     return jump
 

@@ -95,7 +95,7 @@ ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.duplicate: lambda p: limited(just_asked(p), duplicate_window_ms=1_000),
     rules.order_rate: lambda p: limited(just_asked(p, quantity=2), orders_per_minute_max=1),
     rules.repeated_action: lambda p: replace(p, account=replace(p.account, repeating=6)),
-    rules.trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
+    rules.trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS, instants=(SATURDAY_NS,)),
     rules.blackout: lambda p: limited(p, blackouts=(Blackout(time(8), time(7, 59)),)),
     rules.opposite_position: lambda p: limited(with_another_account(p), opposite_positions=False),
     rules.too_old: lambda p: replace(p, received_ns=p.at_ns - 5_001 * MS_NS),
@@ -202,7 +202,7 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
 )
 def test_new_risk_waits_until_the_exchange_is_in_session(*, at_ns: int, session_only: bool, codes: list[str]) -> None:
     p = limited(proposal(Desk()), session_only=session_only)
-    assert [breach.code for breach in breaches(replace(p, at_ns=at_ns))] == codes
+    assert [breach.code for breach in breaches(replace(p, at_ns=at_ns, instants=(at_ns,)))] == codes
 
 
 def test_exits_pass_a_closed_market() -> None:

@@ -66,7 +66,7 @@ class History:
 
     def quote(self, contract_id: str, bid_ticks: int) -> r.Quote:
         """A new quote, one tick wide."""
-        quote = r.Quote(contract_id, bid_ticks, bid_ticks + 1, bid_ticks, self.at_ns)
+        quote = r.Quote(contract_id, bid_ticks, bid_ticks + 1, bid_ticks, self.at_ns, self.at_ns)
         self.quotes[contract_id] = quote
         return quote
 

@@ -88,7 +88,8 @@ class Doubt(msgspec.Struct, frozen=True):
 class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
-    ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet.
+    ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet. ``begun``: an order of it
+    has been decided.
     """
 
     name: str = ""
@@ -97,6 +98,7 @@ class Day(msgspec.Struct, frozen=True):
     carried_usd: Decimal = Decimal(0)
     realized_usd: Decimal = Decimal(0)
     early_usd: Decimal = Decimal(0)
+    begun: bool = False
 
 
 class Account(msgspec.Struct, frozen=True):

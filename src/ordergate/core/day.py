@@ -48,7 +48,10 @@ def react(draft: Draft, account_id: int) -> None:
 
 
 def _open_day(draft: Draft, account_id: int) -> None:
-    account = draft.account(account_id)
+    """The venue's own time must say that the day has come: a clock that is set forward opens nothing."""
+    account, now_ns = draft.account(account_id), draft.market.venue_now_ns
+    if now_ns is None or now_ns < account.timers["day"]:
+        return
     carried = Decimal(0)
     for position in account.positions.values():
         quote = draft.quotes.get(position.contract_id)
@@ -56,11 +59,11 @@ def _open_day(draft: Draft, account_id: int) -> None:
         if mark is None:
             return  # what is carried cannot be told yet: the old day, and its lockout, stand until it can
         carried += open_usd(draft.group.instruments[position.contract_id], position, mark)
-    day = trading_day(draft.at_ns)
+    day = trading_day(now_ns)
     if day <= account.day.name:
         return  # a clock that went back never opens a day twice
     balance = account.balance_usd - account.day.early_usd
-    draft.add(e.TradingDayOpened(account_id, day, balance, carried, draft.at_ns))
+    draft.add(e.TradingDayOpened(account_id, day, balance, carried, now_ns))
     if _is_tripped(account):
         draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
 
@@ -131,7 +134,7 @@ def _stop_repeating(draft: Draft, account: Account) -> None:
 
 def _get_flat(draft: Draft, account_id: int) -> None:
     """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for."""
-    groups = flat_groups(draft.group.limits, draft.at_ns)
+    groups = tuple(group for at_ns in draft.market.instants for group in flat_groups(draft.group.limits, at_ns))
     if not groups:
         return
     account = draft.account(account_id)

@@ -67,7 +67,7 @@ def evolve(group: Group, event: e.Event) -> Group:
 def _account(group: Group, account: Account, event: Any) -> Account:
     match event:
         case e.OrderApproved():
-            return _approved(paced(group.limits, account, event), event)
+            return _approved(paced(group.limits, _begun(account), event), event)
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
@@ -125,11 +125,16 @@ def _locked(account: Account, event: e.LockedOut | e.LockoutEnded) -> Account:
     return timer(account, "lockout", event.until_ns)
 
 
+def _begun(account: Account) -> Account:
+    """An order of the trading day has been decided."""
+    return account if account.day.begun else replace(account, day=replace(account.day, begun=True))
+
+
 def _ordered(account: Account, event: Any) -> Account:
     """Events about one order."""
     match event:
         case e.OrderDenied():
-            return put(account, event.order)
+            return put(_begun(account), event.order)
         case e.OrderWithdrawn():
             kept = tuple(x for x in account.cancels_remembered if x != event.order.order_id)
             return put(replace(account, cancels_remembered=kept), event.order)

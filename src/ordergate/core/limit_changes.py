@@ -22,7 +22,7 @@ from ordergate.core.draft import Draft
 from ordergate.core.figures import day_pnl
 from ordergate.core.limits import Limits
 from ordergate.core.selftest import complaint, self_test
-from ordergate.core.sessions import day_open_ns, next_day_open_ns, trading_day
+from ordergate.core.sessions import following
 from ordergate.core.tighter import TIGHTER, at_once, differing
 
 
@@ -74,24 +74,15 @@ def _coming(group: Group) -> Limits:
 def _want(draft: Draft, wanted: Limits) -> None:
     """Make ``wanted`` the limits, as far and as soon as the day allows."""
     before, coming = draft.group.limits, _coming(draft.group)
-    now = at_once(before, wanted) if _has_begun(draft) else wanted
+    accounts = draft.group.accounts.values()
+    now = at_once(before, wanted) if any(account.day.begun for account in accounts) else wanted
     if now != before:
         draft.add(e.LimitsChanged(0, draft.group.limits_version + 1, now))
         _spare(draft, before)
     if wanted != now or (now == before and coming != wanted):
-        from_day = trading_day(next_day_open_ns(draft.at_ns))
+        # No clock is asked: set back, it would name a day that has been.
+        from_day = max((following(account.day.name) for account in accounts if account.adopted), default="")
         draft.add(e.LimitsDeferred(0, wanted, from_day))
-
-
-def _has_begun(draft: Draft) -> bool:
-    """Whether an order of this trading day is recorded, whatever became of it."""
-    opened_ns = day_open_ns(draft.at_ns)
-    return any(
-        order.decided_ns >= opened_ns
-        for account in draft.group.accounts.values()
-        for orders in (account.orders, account.done)
-        for order in orders.values()
-    )
 
 
 def _spare(draft: Draft, before: Limits) -> None:

@@ -6,6 +6,7 @@ Invariant: what cannot be believed is None, and never a guess.
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from ordergate.core.instrument import Instrument
@@ -13,6 +14,12 @@ from ordergate.core.limits import Limits
 from ordergate.core.reports import Quote
 
 MS_NS = 1_000_000
+# A word on the time goes stale with our own clock, which must tell how long ago it was.
+_HEARD_NS = 10_000 * MS_NS
+# As far as clocks in order, and a message on its way, are apart.
+_SAME_NS = 1_000 * MS_NS
+
+_venue_ns = attrgetter("venue_ns")
 
 
 class Market:
@@ -40,6 +47,25 @@ class Market:
         if last is not None and not _is_near(bid, ask, last, instrument, limits):
             return None
         return quote
+
+    @property
+    def venue_now_ns(self) -> int | None:
+        """What the time is by the venue's own word, heard a moment ago; None without one.
+
+        Our own clock can be set by whoever the limits are for. It proves no new day, and no end of a lockout.
+        """
+        latest = max(self.quotes.values(), key=_venue_ns, default=None)
+        if latest is None or not latest.venue_ns or not 0 <= self.at_ns - latest.at_ns <= _HEARD_NS:
+            return None
+        return latest.venue_ns + self.at_ns - latest.at_ns
+
+    @property
+    def instants(self) -> tuple[int, ...]:
+        """The times by which hours are kept: ours, and the venue's where that is another."""
+        venue_ns = self.venue_now_ns
+        if venue_ns is None or abs(venue_ns - self.at_ns) <= _SAME_NS:
+            return (self.at_ns,)
+        return self.at_ns, venue_ns
 
     def fresh(self, contract_id: str, age_ms_max: int) -> Quote | None:
         """The quote if it is two-sided, not crossed and fresh, wherever the last trade was."""

@@ -27,7 +27,8 @@ class Proposal(msgspec.Struct, frozen=True):
     ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where
     no reference price was there to tell. ``worst_net`` is the net position (signed) if it and all
     leaves of its side fill. ``order_id`` names the order that a modify replaces; ``account`` is without
-    it. ``limits`` are those of the instrument; ``received_ns`` is when the order arrived and ``sent_ns`` what it says
+    it. ``limits`` are those of the instrument; ``instants`` is the time, by our clock and, where that differs, by the
+    venue's; ``received_ns`` is when the order arrived and ``sent_ns`` what it says
     itself, None where nobody told.
     """
 
@@ -44,6 +45,7 @@ class Proposal(msgspec.Struct, frozen=True):
     figures: Figures
     worst_net: int
     at_ns: int
+    instants: tuple[int, ...]
     quote: Quote | None
     superseded: bool = False
     order_id: str | None = None
@@ -91,6 +93,7 @@ def propose(
         figures=figures(group, account, market),
         worst_net=worst_position(account, terms.contract_id, terms.side, terms.quantity),
         at_ns=market.at_ns,
+        instants=market.instants,
         quote=quote,
         superseded=superseded,
         order_id=order_id,
