@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.commands import ChangeLimits, LockOut
 from ordergate.core.inputs import Wake
-from ordergate.core.limits import Blackout, Limits
+from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.reports import AccountReport
 from ordergate.core.sessions import next_day_open_ns, trading_day
-from tests.core.desk import ACCOUNT, SECOND_NS, Desk, instant
+from tests.core.desk import ACCOUNT, MES, SECOND_NS, Desk, instant
 
 NOON = instant("2026-11-23 12:00")
 OPEN = instant("2026-11-23 17:00")
@@ -133,6 +133,25 @@ def test_the_trading_day_is_the_venues_after_any_settings_of_the_clock(steps: li
             assert desk.account.day.name == trading_day(venue_ns)
     names = [opened.day for opened in desk.told(e.TradingDayOpened)]
     assert names == sorted(set(names)), "each day once, in order"
+
+
+def test_what_must_be_flat_is_closed_when_either_clock_says_so() -> None:
+    limits = Limits(session_only=True, on_must_be_flat=OnMustBeFlat.FLATTEN)
+    desk = Desk(limits, at_ns=instant("2026-11-23 15:00"))
+    desk.hold("a")
+    set_clock(desk, -2 * HOUR_S)
+    assert not desk.account.exits
+    for _ in range(9):  # minutes, in which the venue quotes
+        desk.wait(60_000)
+        desk.mark(20_000)
+    assert desk.account.exits
+
+
+def test_an_order_that_comes_as_the_day_opens_is_judged_by_the_new_day() -> None:
+    desk = stopped()
+    desk.now_ns = OPEN
+    desk.quote(MES, 20_000, 20_001)
+    assert codes(desk) == []
 
 
 def loosen(desk: Desk) -> None:
