@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import ChangeLimits, LockOut
-from ordergate.core.inputs import Wake
+from ordergate.core.inputs import Mark, Wake
 from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.reports import AccountReport
 from ordergate.core.sessions import next_day_open_ns, trading_day
@@ -141,9 +141,8 @@ def test_what_must_be_flat_is_closed_when_either_clock_says_so() -> None:
     desk.hold("a")
     set_clock(desk, -2 * HOUR_S)
     assert not desk.account.exits
-    for _ in range(9):  # minutes, in which the venue quotes
-        desk.wait(60_000)
-        desk.mark(20_000)
+    desk.wait(8 * 60 * 1_000)
+    desk.feed(Mark())
     assert desk.account.exits
 
 
