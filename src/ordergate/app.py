@@ -21,7 +21,7 @@ from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
-from ordergate.clock import Clock, MarketClock, SystemClock
+from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core import selftest
 from ordergate.core.inputs import Started
 from ordergate.core.limits import Limits
@@ -238,7 +238,7 @@ def _played(venue: str, recording: Recording | None) -> str:
 async def _clock(recording: Recording | None, store: Store, seed: int, journal: Journal | None = None) -> Clock:
     """The clock: a recorded market's begins with its first record, or goes on where the desk was stopped."""
     if recording is None:
-        return SystemClock()
+        return SteadyClock(SystemClock())
     reached_ns = max([recording.first_ns, *(market.moved_ns for market in store.load(seed).markets)])
     if journal is not None:
         with contextlib.suppress(JournalDamaged):  # the gate refuses it

@@ -43,10 +43,10 @@ class ClockWatch:
             return None
         self._told = wrong
         if not wrong:
-            return "this machine's clock agrees with the venue's again"
+            return "the clock here agrees with the venue's again"
         side = "ahead of" if ahead_ns > 0 else "behind"
         apart = timedelta(seconds=abs(ahead_ns) // _SECOND_NS)
         return (
-            f"this machine's clock is {apart} (h:mm:ss) {side} the venue's: set it. Until then new risk needs both "
-            "clocks to allow it, and a trading day or a lockout ends by the venue's"
+            f"the clock here is {apart} (h:mm:ss) {side} the venue's: set this machine's clock, and restart if it is "
+            "right already. Until then new risk needs both to allow it, and a trading day or a lockout ends by the venue's"
         )
