@@ -48,5 +48,5 @@ class ClockWatch:
         apart = timedelta(seconds=abs(ahead_ns) // _SECOND_NS)
         return (
             f"the clock here is {apart} (h:mm:ss) {side} the venue's: set this machine's clock, and restart if it is "
-            "right already. Until then new risk needs both to allow it, and a trading day or a lockout ends by the venue's"
+            "right already. Until then new risk needs both to allow it, and days and lockouts end by the venue's"
         )
