@@ -106,7 +106,8 @@ class Account(msgspec.Struct, frozen=True):
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
     today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees.
-    ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is when
+    ``timers`` are the instants at which something must be looked at again, by what it is, ``bracket_timers`` those of
+    brackets, by entry; ``reconciled_ns`` is when
     the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
     comparison under way. ``closed_at_usd``: see ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
 
@@ -151,6 +152,7 @@ class Account(msgspec.Struct, frozen=True):
     snapshot_since_ns: int = 0
     reconciled_ns: int = 0
     timers: dict[str, int] = {}
+    bracket_timers: dict[str, int] = {}
 
     def order(self, order_id: str | None) -> Order | None:
         """The order of that id, whether it can still act or not."""

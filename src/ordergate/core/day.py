@@ -77,8 +77,8 @@ def _trip(draft: Draft, account_id: int) -> None:
     if pnl is None:
         return
     if limits.maximum_loss_usd is not None and limits.maximum_loss_trailing is Trailing.INTRADAY:
-        _raise_peak(draft, account, equity_usd(account, pnl))
-    reached = _reached(draft.group, draft.account(account_id), pnl)
+        account = _raise_peak(draft, account, equity_usd(account, pnl))
+    reached = _reached(draft.group, account, pnl)
     if reached is None:
         return
     code, message = reached
@@ -119,11 +119,11 @@ def _reached(group: Group, account: Account, pnl: Decimal) -> tuple[str, str] | 
     return None
 
 
-def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> None:
+def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> Account:
     """Where the floor follows the equity, each whole dollar that it has reached is written down, rounded up."""
-    peak = equity.to_integral_value(ROUND_CEILING)
-    if peak > account.high_usd:
-        draft.add(e.EquityPeaked(account.account_id, peak, draft.at_ns))
+    if equity > account.high_usd:
+        draft.add(e.EquityPeaked(account.account_id, equity.to_integral_value(ROUND_CEILING), draft.at_ns))
+    return draft.account(account.account_id)
 
 
 def _stop_repeating(draft: Draft, account: Account) -> None:
@@ -134,14 +134,15 @@ def _stop_repeating(draft: Draft, account: Account) -> None:
 
 def _get_flat(draft: Draft, account_id: int) -> None:
     """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for."""
-    groups = tuple(group for at_ns in draft.market.instants for group in flat_groups(draft.group.limits, at_ns))
+    limits = draft.group.limits
+    groups = [group for at_ns in draft.market.instants for group in flat_groups(limits, at_ns)]
     if not groups:
         return
     account = draft.account(account_id)
     _cancel_openers(
         draft, account, [o for o in account.live_orders() if _is_of(draft, o.terms.contract_id, groups)], _FLAT
     )
-    if draft.group.limits.on_must_be_flat is OnMustBeFlat.KEEP:
+    if limits.on_must_be_flat is OnMustBeFlat.KEEP:
         return
     for contract_id in list(account.positions):
         # An exit that was given up is begun again, but not at once.
@@ -149,7 +150,7 @@ def _get_flat(draft: Draft, account_id: int) -> None:
             begin(draft, account_id, contract_id, f"{account.day.name}/must-be-flat", None, _FLAT)
 
 
-def _is_of(draft: Draft, contract_id: str, groups: tuple[str, ...]) -> bool:
+def _is_of(draft: Draft, contract_id: str, groups: list[str]) -> bool:
     """Whether a contract is of a product in ``groups``."""
     instrument = draft.group.instruments.get(contract_id)
     product = None if instrument is None else PRODUCT_BY_SYMBOL.get(instrument.symbol)
