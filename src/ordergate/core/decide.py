@@ -198,8 +198,10 @@ def next_wake_ns(group: Group, after_ns: int) -> int | None:
 
     A day or a lockout that is over by our clock is looked at again and again, until the venue says so too.
     """
-    flat_ns = next_flat_ns(group.limits, after_ns)
-    return min([*_due(group.accounts.values(), after_ns), *([] if flat_ns is None else [flat_ns])], default=None)
+    accounts = group.accounts.values()
+    in_force = [group.limits, *(account.spared_by for account in accounts if account.spared_by is not None)]
+    flat = [flat_ns for limits in in_force if (flat_ns := next_flat_ns(limits, after_ns)) is not None]
+    return min([*_due(accounts, after_ns), *flat], default=None)
 
 
 def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:

@@ -77,7 +77,7 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.TradingStateChanged():
             return replace(account, trading_state=event.state, state_code=event.code, state_message=event.message)
         case e.PositionsSpared():
-            return replace(account, closed_at_usd=event.closed_at_usd)
+            return replace(account, spared_by=event.limits)
         case e.LockedOut() | e.LockoutEnded():
             return _locked(account, event)
         case e.EpochRaised():
