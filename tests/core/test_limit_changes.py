@@ -317,6 +317,17 @@ def test_an_earlier_time_to_be_flat_that_has_passed_closes_at_the_time_before() 
     assert len(desk.told(e.ExitStarted)) == 1
 
 
+def test_where_a_tighter_limit_would_close_nothing_nothing_is_spared() -> None:
+    kept = holding(on_daily_loss=OnDailyLoss.KEEP)
+    kept.mark(ASK - 100)
+    change(kept, daily_loss_usd_max=Decimal(300))
+    won = holding()
+    won.mark(ASK + 100)
+    change(won, daily_profit_usd_max=Decimal(300), daily_loss_usd_max=Decimal(900))
+    assert [desk.account.state_code for desk in (kept, won)] == ["DAILY_LOSS_LIMIT", "DAILY_PROFIT_LIMIT"]
+    assert [desk.told(e.PositionsSpared) for desk in (kept, won)] == [[], []]
+
+
 def test_a_change_that_says_nothing_of_closing_spares_nothing() -> None:
     desk = holding()
     desk.quotes.clear()
