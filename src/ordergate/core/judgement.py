@@ -54,6 +54,7 @@ def judge(
         superseded=stamp.superseded,
         received_ns=stamp.received_ns,
         sent_ns=command.sent_ns,
+        delayed_ns=stamp.delayed_ns,
     )
     order = _order(group, command, stamp, terms, protection, proposal.entry_ticks)
     return Judgement(order, closing, proposal, breaches(proposal, rules))
