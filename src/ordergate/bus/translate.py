@@ -17,9 +17,8 @@ from ordergate.errors import InputRefused
 T = TypeVar("T", Side, OrderType)
 
 _MS_NS = 1_000_000
-_TIME_MS_MAX = (
-    9_000_000_000_000  # in the year 2255: anything later, or before 1970, is as wrong and need not fit 64 bits
-)
+# In the year 2255: anything later, or before 1970, is as wrong, and need not fit 64 bits.
+_TIME_MS_MAX = 9_000_000_000_000
 
 # Fields that differ between two askings of the same order.
 _OF_THE_ASKING = ("request_id", "timestamp")
