@@ -14,7 +14,7 @@ from ordergate.core.floor import floor_usd
 from ordergate.core.limits import Limits, OnDailyLoss, Trailing
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import AccountReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, position
 
 HOURS_MS = 60 * 60 * 1_000
 
@@ -81,7 +81,7 @@ def test_a_profit_that_cannot_be_told_denies() -> None:
     desk.quotes.clear()
     found = desk.submit("b").breaches
     assert [breach.code for breach in found] == ["DAILY_PROFIT_LIMIT", "NO_REFERENCE_PRICE"]
-    assert found[0].actual == "unknown"
+    assert (found[0].limit, found[0].actual) == ("300.00", "unknown")
 
 
 def test_the_profit_to_stop_at_is_off_unless_set() -> None:
@@ -154,6 +154,15 @@ def test_an_order_is_denied_when_its_stop_would_touch_the_floor(left: str, codes
     assert desk.codes("a", stop=Exit(40)) == codes  # 50 USD and 0.72 of fees
 
 
+def test_what_is_left_above_the_floor_is_not_told_without_a_price_for_everything() -> None:
+    desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_999)), positions=[position(1, ASK, MNQ)])
+    desk.quote(MNQ, None, None)
+    assert desk.codes("a", stop=Exit(40)) == ["NO_REFERENCE_PRICE"], "the open P&L of MNQ is missing"
+    desk.quote(MNQ, BID, ASK)
+    desk.quote(MES, None, None)
+    assert desk.codes("b", stop=Exit(40, ASK - 40)) == ["NO_REFERENCE_PRICE"], "the risk of the order is missing"
+
+
 def test_equity_that_touches_the_floor_flattens_and_stops_the_account() -> None:
     desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_900)), positions=[position(1, ASK)])
     desk.mark(ASK - 79)
@@ -167,7 +176,8 @@ def test_a_floor_that_only_the_firm_knows_has_to_be_told() -> None:
     desk = Desk(MLL)
     desk.group = replace(desk.group, venue="topstepx")
     (breach,) = desk.submit("a").breaches
-    assert (breach.code, breach.actual) == ("MAXIMUM_LOSS_LIMIT", "unknown")
+    assert (breach.code, breach.limit, breach.actual) == ("MAXIMUM_LOSS_LIMIT", "a known floor", "unknown")
+    assert "maximum_loss_floor" in breach.message
     desk.group = replace(desk.group, limits=replace(MLL, maximum_loss_floor_usd=Decimal(48_000)))
     assert desk.codes("b") == []
 

@@ -231,6 +231,22 @@ def test_two_accounts_never_hold_both_sides(net: int, instrument: Any, side: Sid
         assert desk.codes("a", side) == ([] if allowed else codes)
 
 
+@pytest.mark.parametrize(
+    ("net", "side", "wanted", "held"), [(-2, Side.BUY, "long", "short"), (2, Side.SELL, "short", "long")]
+)
+def test_a_denial_for_the_other_side_names_both_sides_and_the_account(
+    net: int, side: Side, wanted: str, held: str
+) -> None:
+    desk = Desk(replace(WIDE, opposite_positions=False))
+    account = AccountReport(OTHER, "PRACTICE-2", desk.balance, can_trade=True)
+    for _ in range(2):
+        there = replace(position(net, ASK), account_id=OTHER)
+        desk.feed(BrokerSnapshot(account, 0, desk.now_ns, (there,), (), ()))
+    (breach,) = desk.submit("a", side).breaches
+    assert (breach.limit, breach.actual) == (wanted, held)
+    assert f"account {OTHER} is or may become {held} of what MES" in breach.message
+
+
 def test_an_accounts_own_position_is_not_another_side_of_it() -> None:
     desk = Desk(replace(WIDE, opposite_positions=False), positions=[position(2, ASK)])
     assert desk.codes("a", Side.SELL, 5) == []

@@ -67,6 +67,18 @@ def test_the_account_position_is_off_unless_set() -> None:
     assert Desk(replace(WIDE, allowed_symbols=THREE)).codes("a", quantity=900) == []
 
 
+def test_a_change_of_an_order_counts_that_order_once() -> None:
+    desk = Desk(replace(WIDE, account_position_micros_max=4, position_quantity_max=4, open_orders_max=1))
+    assert desk.codes("a", quantity=3, limit=BID - 8) == []
+    desk.accept("a")
+    found = desk.modify("a", quantity=5).breaches
+    assert [(breach.code, breach.limit, breach.actual) for breach in found] == [
+        ("MAX_POSITION_SIZE", "4", "5"),
+        ("MAX_ACCOUNT_POSITION", "4", "5"),
+    ]
+    assert desk.modify("a", quantity=4).ok
+
+
 # order_value: a point of MES is 5 USD, so one contract at 5,000.00 is 25,000 USD
 @pytest.mark.parametrize(
     ("limit", "codes"), [("50000", []), ("49999.99", ["MAX_ORDER_VALUE"]), (None, [])], ids=["at", "over", "off"]
