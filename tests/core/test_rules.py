@@ -209,11 +209,21 @@ def test_new_risk_needs_an_account_that_the_broker_lets_trade() -> None:
     assert desk.codes("b") == []
 
 
+@pytest.mark.parametrize(
+    ("left_ns", "told"), [(1, [("LOCKED_OUT", "not locked out", "locked out")]), (0, []), (-1, [])]
+)
+def test_a_lockout_holds_until_its_instant_and_not_at_it(left_ns: int, told: list[tuple[str, ...]]) -> None:
+    p = proposal(Desk())
+    found = breaches(replace(p, account=replace(p.account, locked_until_ns=p.at_ns + left_ns)))
+    assert [(breach.code, breach.limit, breach.actual) for breach in found] == told
+
+
 def test_new_risk_waits_while_its_contract_is_being_closed() -> None:
     desk = Desk()
     desk.hold("a")
     desk.close()
-    assert desk.codes("b") == ["EXIT_IN_PROGRESS"]
+    (breach,) = desk.submit("b").breaches
+    assert (breach.code, breach.limit, breach.actual) == ("EXIT_IN_PROGRESS", "no exit", "running")
     assert desk.codes("c", instrument=MNQ) == []
 
 
@@ -230,7 +240,7 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
     desk = Desk()
     desk.feed(Unreadable(ACCOUNT, "order 7 has status 99"))
     (breach,) = desk.submit("a").breaches
-    assert breach.code == "UNEXPLAINED"
+    assert (breach.code, breach.limit, breach.actual) == ("UNEXPLAINED", "explained", "open")
     assert "status 99" in breach.message
     desk.read_back()
     assert desk.codes("b") == []
@@ -459,6 +469,14 @@ def test_a_stop_keeps_its_distance(stop: Exit | Leg, codes: list[str]) -> None:
 def test_a_short_stop_stands_above_the_entry() -> None:
     assert Desk().codes("a", Side.SELL, stop=Exit(40, BID + 4)) == []
     assert Desk().codes("a", Side.SELL, stop=Exit(40, BID - 40)) == ["STOP_TOO_CLOSE"]
+
+
+@pytest.mark.parametrize(("away", "actual"), [(3, "3"), (-40, "-40")], ids=["too near", "on the wrong side"])
+@pytest.mark.parametrize("side", Side)
+def test_the_distance_of_a_stop_price_is_told_in_whole_ticks(side: Side, away: int, actual: str) -> None:
+    entry = ASK if side is Side.BUY else BID
+    (breach,) = Desk().submit("a", side, stop=Exit(40, entry - away * side.sign)).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("STOP_TOO_CLOSE", "4", actual)
 
 
 # risk_per_trade

@@ -87,7 +87,9 @@ def test_orders_of_an_account_are_counted_by_the_minute() -> None:
 def test_orders_of_one_contract_are_counted_by_themselves() -> None:
     desk = Desk(replace(WIDE, instrument_orders_per_minute_max=1))
     assert desk.codes("a", limit=BID - 10) == []
-    assert desk.codes("b", limit=BID - 11) == ["ORDER_RATE"]
+    (breach,) = desk.submit("b", limit=BID - 11).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("ORDER_RATE", "1", "2")
+    assert "2 orders of MES in a minute" in breach.message
     assert desk.codes("c", limit=BID - 10, instrument=MNQ) == []
 
 
