@@ -17,6 +17,7 @@ from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import InstrumentsReport, Outcome
+from ordergate.core.rules.hours import flat_groups
 from tests.core.desk import ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row
 
 OUTSIDE, BLACKOUT = ["OUTSIDE_TRADING_HOURS"], ["BLACKOUT"]
@@ -85,6 +86,18 @@ def test_new_risk_waits_for_the_session_of_its_product(symbol: str, at: str, lim
 )
 def test_the_time_to_be_flat_is_a_setting(must_be_flat: time | None, at: str, codes: list[str]) -> None:
     assert [code for code, _, _ in denied("MES", at, session_only=True, must_be_flat=must_be_flat)] == codes
+
+
+def test_a_denial_for_the_time_to_be_flat_tells_the_time_it_is() -> None:
+    desk = Desk(KEEP, at_ns=instant("2026-11-24 15:08:07"))
+    (breach,) = desk.submit("a").breaches
+    assert (breach.limit, breach.actual) == ("before 15:08", "15:08:07")
+
+
+def test_the_time_to_be_flat_ends_with_the_session() -> None:
+    group, close = PRODUCT_BY_SYMBOL["MES"].group, instant("2026-11-24 16:00")
+    assert group in flat_groups(KEEP, close - 1)
+    assert group not in flat_groups(KEEP, close)
 
 
 def test_a_product_without_known_hours_is_closed() -> None:

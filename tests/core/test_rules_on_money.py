@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
-from ordergate.core.floor import floor_usd
+from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.limits import Limits, OnDailyLoss, Trailing
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import AccountReport
@@ -45,6 +45,18 @@ def test_an_account_that_begins_at_nothing_is_measured_by_the_room_to_its_floor(
     limits = Limits(maximum_loss_usd=Decimal(2_000))
     assert Desk(limits, balance="0").codes("a", stop=Exit(32)) == []  # 40 USD, 2 % of 2,000
     assert Desk(limits, balance="0").codes("a", stop=Exit(33)) == ["EXCESSIVE_RISK"]
+
+
+@pytest.mark.parametrize(("balance", "base"), [("1", "1"), ("0.01", "0.01"), ("0", "2000"), ("-100", "2000")])
+def test_the_risk_base_is_the_balance_while_there_is_any(balance: str, base: str) -> None:
+    desk = Desk(Limits(maximum_loss_usd=Decimal(2_000)), balance=balance)
+    assert risk_base_usd(desk.group, desk.account) == Decimal(base)
+
+
+def test_equity_is_the_balance_of_the_open_with_what_was_carried_and_the_day_so_far() -> None:
+    account = Desk().account
+    account = replace(account, day=replace(account.day, carried_usd=Decimal(-200)))
+    assert equity_usd(account, Decimal(10)) == Decimal(49_810)
 
 
 # daily_profit
