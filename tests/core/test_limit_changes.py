@@ -274,3 +274,88 @@ def test_a_loss_that_is_known_without_a_price_is_compared_too(balance: Decimal) 
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", balance, can_trade=True))
     change(desk, daily_loss_usd_max=Decimal(1_000))
     assert desk.account.trading_state is e.TradingState.REDUCING
+
+
+def test_changes_of_limits_are_events_of_the_groups_own_book() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=2, position_quantity_max=20)
+    start(desk, open_orders_max=2)
+    desk.wait(until_the_open(desk))
+    kinds = (e.LimitsConfigured, e.LimitsChanged, e.LimitsDeferred)
+    told = [event for kind in kinds for event in desk.told(kind)]
+    assert {type(event) for event in told} == set(kinds)
+    assert {event.account_id for event in [*told, *Desk().told(e.LimitsChanged), *Desk().told(e.LimitsConfigured)]} == {
+        0
+    }
+
+
+def test_the_settings_of_the_last_start_are_kept_whatever_a_person_changes() -> None:
+    desk = trading()
+    start(desk, order_quantity_max=8)
+    assert desk.group.limits_configured == replace(Limits(), order_quantity_max=8)
+    change(desk, order_quantity_max=2)
+    desk.forget()
+    start(desk, order_quantity_max=8)
+    assert [event for event in desk.events if isinstance(event, e.LimitsConfigured | e.LimitsChanged)] == []
+
+
+def test_the_smallest_order_may_be_the_largest_too() -> None:
+    desk = trading()
+    assert change(desk, order_quantity_min=10).ok
+    assert desk.group.limits.order_quantity_min == 10
+
+
+def test_a_refused_change_names_the_limit_and_the_figures() -> None:
+    desk = trading()
+    answer = desk.ask(ChangeLimits("r", Limits(), ("speed",)))
+    assert (answer.code, answer.field, answer.message) == ("UNKNOWN_LIMIT", "speed", "there is no limit speed")
+    answer = change(desk, order_quantity_min=3, order_quantity_max=2)
+    assert (answer.code, answer.field) == ("LIMITS_CONTRADICT", None)
+    assert "smallest order, 3, would be above the largest, 2" in answer.message
+
+
+@pytest.mark.parametrize(("at_ns", "begun"), [(OPEN, True), (OPEN - 1, False)])
+def test_an_order_at_the_instant_of_the_open_begins_the_day(*, at_ns: int, begun: bool) -> None:
+    desk = Desk(at_ns=NOON)
+    desk.now_ns = at_ns
+    desk.submit("a", limit=BID)
+    desk.now_ns = OPEN + 1
+    change(desk, order_quantity_max=20)
+    assert (desk.group.limits.order_quantity_max == 10) is begun
+
+
+def test_only_a_lower_loss_limit_spares_what_is_held() -> None:
+    desk = holding()
+    desk.quotes.clear()
+    change(desk, order_quantity_max=4)
+    assert desk.told(e.PositionsSpared) == []
+    change(desk, daily_loss_usd_max=Decimal(999))
+    assert desk.told(e.PositionsSpared) == [e.PositionsSpared(ACCOUNT, Decimal(1_000))]
+
+
+@pytest.mark.parametrize(("limit", "spared"), [("101.43", True), ("101.44", True), ("101.45", False)])
+def test_what_stands_at_the_lower_limit_is_spared_too(limit: str, *, spared: bool) -> None:
+    desk = holding()
+    desk.mark(ASK - 20)  # 100 USD, and 1.44 to get out
+    change(desk, daily_loss_usd_max=Decimal(limit))
+    assert bool(desk.told(e.PositionsSpared)) is spared
+    assert not desk.account.exits
+
+
+def test_every_account_that_holds_something_is_spared() -> None:
+    desk = holding()
+    flat = replace(desk.account, account_id=7, positions={}, timers={})
+    desk.group = replace(desk.group, accounts={7: flat, **desk.group.accounts})
+    desk.mark(ASK - 20)
+    change(desk, daily_loss_usd_max=Decimal(100))
+    assert [event.account_id for event in desk.told(e.PositionsSpared)] == [ACCOUNT]
+
+
+def test_what_was_spared_is_closed_at_the_limit_before_to_the_cent() -> None:
+    desk = holding()
+    desk.mark(ASK - 20)
+    change(desk, daily_loss_usd_max=Decimal(100))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("898.55"), can_trade=True))
+    assert not desk.account.exits, "999.99 USD"
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("898.56"), can_trade=True))
+    assert desk.account.exits

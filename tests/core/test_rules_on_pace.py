@@ -11,8 +11,9 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg, ModifyOrder, SubmitOrder
 from ordergate.core.decide import decide
 from ordergate.core.inputs import Stamped
+from ordergate.core.limits import InstrumentLimits
 from ordergate.core.order import Exit, OrderType, Role, Side
-from ordergate.core.pace import KEPT_MAX, paced
+from ordergate.core.pace import KEPT_MAX, MINUTE_NS, failures, paced
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
 
@@ -263,3 +264,55 @@ def test_an_order_that_works_in_another_account_counts_as_filled() -> None:
     assert desk.ask(command).ok
     assert desk.codes("a") == ["OPPOSITE_POSITION"]
     assert desk.codes("b", Side.SELL) == []
+
+
+# what the rules on pace look back at
+def test_an_order_equal_to_what_another_was_changed_to_is_a_duplicate() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    for name, given in (("limit", {"limit": BID - 10}), ("stop", {"trigger": ASK + 10})):
+        desk.submit(name, **given)  # type: ignore[arg-type]
+        desk.accept(name)
+    assert desk.modify("limit", quantity=2, limit_ticks=BID - 9).ok
+    assert desk.modify("stop", quantity=2, stop_ticks=ASK + 9).ok
+    assert desk.codes("b", quantity=2, limit=BID - 9) == ["DUPLICATE_ORDER"]
+    assert desk.codes("c", quantity=2, trigger=ASK + 9) == ["DUPLICATE_ORDER"]
+
+
+def test_an_order_is_no_duplicate_of_what_it_was_changed_to_before() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    for price in (BID - 9, BID - 8, BID - 9):
+        assert desk.modify("a", limit_ticks=price).ok
+        desk.modified("a")
+
+
+def test_a_duplicate_is_found_among_the_orders_of_the_whole_window() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    assert desk.codes("a", limit=BID - 10) == []
+    desk.wait(30_000)
+    assert desk.codes("b", limit=BID - 11) == []
+    assert desk.codes("c", limit=BID - 10) == ["DUPLICATE_ORDER"]
+
+
+def test_what_was_kept_goes_when_no_rule_looks_at_it_any_more() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
+    assert desk.codes("a", limit=BID - 10) == []
+    assert len(desk.account.asked) == 1
+    desk.group = replace(desk.group, limits=WIDE)
+    assert desk.codes("b", limit=BID - 10) == []
+    assert desk.account.asked == ()
+    assert desk.account.orders.get("b") is not None
+
+
+def test_a_product_with_other_limits_of_its_own_makes_no_rule_look_back() -> None:
+    desk = Desk(replace(WIDE, instruments=(InstrumentLimits("MES", order_quantity_max=900),)))
+    assert desk.codes("a", limit=BID - 10) == []
+    assert desk.account.asked == ()
+
+
+def test_a_failure_counts_for_less_than_a_minute() -> None:
+    account = replace(Desk(WIDE).account, failures=(0, 1))
+    assert failures(account, MINUTE_NS) == 1
+    failed = paced(WIDE, account, e.ProtectionFailed(ACCOUNT, "a", 1, "no", MINUTE_NS))
+    assert failed.failures == (1, MINUTE_NS)
