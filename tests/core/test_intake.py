@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.commands import CancelAll, CancelOrder, Flatten, SubmitOrder
+from ordergate.core.commands import CancelAll, CancelOrder, Flatten, Leg, SubmitOrder
 from ordergate.core.effects import Place, RaiseEpoch
 from ordergate.core.limits import Limits, OnDailyLoss
-from ordergate.core.order import OrderType, Side, Status
+from ordergate.core.order import Exit, OrderType, Side, Status
 from ordergate.core.reports import AccountReport, BrokerSnapshot, LinkReport, Outcome
-from tests.core.desk import ACCOUNT, ASK, BID, MES, Desk, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, order_row, position
 
 
 def test_an_order_that_breaks_nothing_is_approved_and_placed_as_it_was_asked() -> None:
@@ -231,3 +231,48 @@ def test_an_order_in_doubt_keeps_its_id() -> None:
     desk.placed("a", Outcome.UNKNOWN)
     assert desk.submit("a").ok
     assert len(desk.asked(Place)) == 1
+
+
+def test_what_an_order_risks_is_counted_from_its_price_or_the_market_to_its_stop() -> None:
+    desk = Desk(WIDE, positions=[position(-1, ASK, MNQ)])
+    desk.submit("market", stop=Exit(40, ASK - 30))
+    desk.submit("limit", limit=BID - 10, stop=Exit(40, BID - 22))
+    desk.submit("distance", stop=Exit(33))
+    desk.submit("none", stop=Leg.OFF)
+    desk.submit("closing", instrument=MNQ, stop=Exit(40, ASK - 17))
+    assert [desk.order(name).risk_ticks for name in ("market", "limit", "distance", "none", "closing")] == [
+        30,
+        12,
+        33,
+        160,
+        17,
+    ]
+
+
+def test_an_order_that_a_cancel_overtook_is_kept_with_that_reason() -> None:
+    desk = Desk()
+    desk.cancel("a", queued_account=ACCOUNT)
+    desk.submit("a")
+    assert (desk.order("a").status, desk.order("a").reason) == (Status.CANCELLED, "cancelled before it was decided")
+
+
+def test_cancelling_a_stop_that_protects_nothing_any_more_leaves_the_promise_alone() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a")
+    stop = desk.stop("a").order_id
+    desk.submit("out", Side.SELL, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    desk.fill("out")
+    desk.forget()
+    assert desk.cancel(stop).ok
+    assert desk.told(e.ProtectionChanged) == []
+
+
+def test_cancel_all_and_flatten_say_so_in_what_they_record() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 8)
+    desk.accept("a")
+    desk.cancel_all()
+    desk.flatten()
+    assert [(event.epoch, event.cause) for event in desk.told(e.EpochRaised)] == [(1, "cancel all"), (2, "flatten")]
+    assert desk.order("a").reason == "cancel all"
