@@ -11,8 +11,8 @@ from ordergate.core.commands import Leg
 from ordergate.core.effects import ReadSnapshot
 from ordergate.core.limits import Limits
 from ordergate.core.order import Role, Side, Status
-from ordergate.core.reports import AccountReport, LinkReport, OrderState, PositionReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, Desk, fill_row, instant, order_row, position
+from ordergate.core.reports import AccountReport, LinkReport, OrderState, PositionReport, Unreadable
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, Desk, fill_row, instant, order_row, position
 
 UNKNOWN = "CON.F.US.XYZ.Z26"
 
@@ -350,3 +350,134 @@ def test_positions_of_nothing_and_of_no_contracts_are_the_same(net: int) -> None
     rows = [PositionReport(ACCOUNT, MES.contract_id, net, net * ASK)]
     desk.snapshot(rows)
     assert (desk.net(), desk.account.unexplained) == (net, "")
+
+
+def test_a_known_position_at_first_sight_is_nothing_unexpected() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_000), can_trade=True))
+    desk.snapshot([position(2, ASK)])
+    assert desk.told(e.UnexpectedBrokerFact) == []
+    assert desk.told(e.Reconciled) == [e.Reconciled(ACCOUNT, desk.now_ns, agreed=True, at_ns=desk.now_ns)]
+    (adopted,) = desk.told(e.AccountAdopted)
+    assert isinstance(adopted.realized_usd, Decimal)
+
+
+def test_an_order_on_an_unknown_contract_at_first_sight_is_left_alone() -> None:
+    desk = Desk(orders=[order_row(77, contract_id=UNKNOWN)])
+    assert desk.account.order("external/77") is None
+
+
+def test_a_fill_at_the_instant_of_the_open_is_todays_at_first_sight_too() -> None:
+    opened = Desk().account.day.opened_ns
+    for at_ns, realized in ((opened, Decimal(5)), (opened - 1, Decimal(0))):
+        fill = fill_row(1, 70, Side.BUY, 1, ASK, pnl_usd=Decimal(5), at_ns=at_ns)
+        assert Desk(fills=[fill]).account.day.realized_usd == realized
+
+
+def test_an_order_adopted_with_fills_of_which_some_were_not_read_has_no_average() -> None:
+    fills = [fill_row(1, 77, Side.BUY, 1, 100), fill_row(2, 77, Side.BUY, 1, 104)]
+    row = order_row(77, Side.BUY, 5, filled_quantity=2)
+    whole = Desk(positions=[position(2, 102)], orders=[row], fills=fills).order("external/77")
+    assert (whole.filled_quantity, whole.fill_ticks) == (2, 204)
+    part = Desk(positions=[position(2, 102)], orders=[row], fills=fills[:1]).order("external/77")
+    assert (part.filled_quantity, part.fill_ticks) == (2, 0)
+
+
+def test_a_position_that_the_broker_does_not_show_is_doubted_as_none() -> None:
+    desk = Desk(positions=[position(1, ASK)])
+    desk.forget()
+    desk.wait(1)
+    desk.snapshot()
+    assert desk.told(e.PositionDoubted) == [e.PositionDoubted(ACCOUNT, MES.contract_id, 0, 0, desk.now_ns)]
+
+
+def test_every_position_is_compared_after_one_that_agrees() -> None:
+    desk = Desk(positions=[position(1, ASK), position(2, ASK, MNQ)])
+    desk.forget()
+    desk.snapshot([position(1, ASK), position(3, ASK, MNQ)])
+    assert [event.contract_id for event in desk.told(e.PositionDoubted)] == [MNQ.contract_id]
+
+
+def test_two_positions_are_corrected_in_one_reading() -> None:
+    desk = Desk(positions=[position(1, ASK), position(2, ASK, MNQ)])
+    shown = [position(2, ASK), position(3, ASK, MNQ)]
+    for _ in range(2):
+        desk.snapshot(shown)
+    assert [event.contract_id for event in desk.told(e.PositionCorrected)] == [MES.contract_id, MNQ.contract_id]
+
+
+def agreed(desk: Desk) -> bool:
+    return desk.told(e.Reconciled)[-1].agreed
+
+
+def test_what_blocked_new_risk_blocks_it_as_long_as_the_readings_show_it() -> None:
+    missing = Desk()
+    missing.submit("a", limit=BID)
+    missing.accept("a")
+    unknown = Desk()
+    ended = Desk()
+    ended.submit("a", limit=BID)
+    ended.accept("a")
+    row = ended.row("a")
+    ended.cancelled("a")
+    for _ in range(3):
+        for desk in (missing, unknown, ended):
+            desk.wait(20_000)
+        missing.snapshot()
+        unknown.snapshot([PositionReport(ACCOUNT, UNKNOWN, 1, 100)])
+        ended.snapshot(orders=[row])
+        assert not agreed(missing)
+        assert not agreed(unknown)
+        assert missing.account.unexplained == "a is not among the broker's orders"
+        assert unknown.account.unexplained == f"a position is on unknown {UNKNOWN}"
+    assert not next(event.agreed for event in ended.told(e.Reconciled)[3:])
+
+
+def test_an_order_that_we_heard_of_as_the_reading_began_need_not_be_shown() -> None:
+    desk = Desk()
+    desk.wait(1)
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.snapshot()
+    assert agreed(desk)
+    desk.wait(1)
+    desk.snapshot()
+    assert not agreed(desk)
+
+
+def test_every_row_is_looked_at_after_one_that_is_in_order() -> None:
+    desk = Desk()
+    for name in "ab":
+        desk.submit(name, limit=BID)
+        desk.accept(name)
+    rows = [desk.row(name) for name in "ab"]
+    desk.cancelled("b")
+    desk.wait(1)
+    desk.snapshot(orders=rows)
+    assert not agreed(desk)
+    assert desk.account.unexplained == "b is cancelled, and open at the broker"
+
+
+def test_a_doubt_that_is_seen_again_too_early_keeps_its_beginning() -> None:
+    desk = Desk(positions=[position(1, ASK)])
+    shown = [position(2, ASK)]
+    desk.snapshot(shown)
+    since_ns = desk.now_ns
+    desk.wait(1_000)
+    desk.snapshot(shown, started_ns=since_ns - 1)
+    assert desk.net() == 1
+    assert desk.account.doubted[MES.contract_id].since_ns == since_ns
+    desk.snapshot(shown, started_ns=since_ns + 1)
+    assert desk.net() == 2
+
+
+def test_a_reading_begun_before_a_doubt_or_a_strange_fact_explains_neither() -> None:
+    desk = Desk()
+    desk.wait(1_000)
+    desk.feed(Unreadable(ACCOUNT, "what"))
+    desk.snapshot(started_ns=desk.now_ns - 1)
+    assert desk.account.unexplained == "what"
+    desk.snapshot(started_ns=desk.now_ns)
+    assert (desk.account.unexplained, desk.account.unexplained_ns) == ("", 0)
+    desk.snapshot([position(2, ASK)])
+    assert desk.account.unexplained_ns == desk.now_ns
