@@ -186,3 +186,10 @@ def test_what_is_done_names_its_order_and_its_contract(
     ask, order_id, contract_id = row
     answer = ask(desk())
     assert (answer.ok, answer.code, answer.order_id, answer.contract_id) == (True, "", order_id, contract_id)
+
+
+def test_an_order_that_its_cancel_overtook_is_named_when_it_comes() -> None:
+    made = Desk()
+    made.cancel("a", queued_account=ACCOUNT)
+    answer = made.submit("a")
+    assert (answer.code, answer.order_id, answer.message) == ("CANCELLED", "a", "cancelled before it was decided")

@@ -148,6 +148,7 @@ def test_a_lockout_ends_with_the_next_trading_day_and_not_with_the_price() -> No
     assert tripped(desk)
     desk.wait(1)
     assert not tripped(desk)
+    assert (desk.account.state_code, desk.account.state_message) == ("", "a new trading day")
     assert desk.account.day.name == "2026-11-24"
     assert desk.codes("b") == []
 

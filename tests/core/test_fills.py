@@ -173,7 +173,7 @@ def test_a_cancel_that_is_under_way_is_watched_until_the_order_is_filled() -> No
     desk.cancel("a")
     assert "cancel:a" in desk.account.timers
     desk.fill("a", 1)
-    assert "cancel:a" in desk.account.timers
+    assert (desk.order("a").cancel_sent, "cancel:a" in desk.account.timers) == (1, True)
     desk.fill("a", 2)
     assert "cancel:a" not in desk.account.timers
 
@@ -217,6 +217,7 @@ def test_what_is_under_way_ends_with_a_change_that_leaves_nothing_of_the_order(*
     desk.modified("a")
     assert (desk.order("a").status is Status.FILLED) is over
     assert ("cancel:a" not in desk.account.timers) is over
+    assert desk.order("a").cancel_sent == 1
 
 
 def test_a_bust_takes_back_what_its_fill_did_to_its_order_and_no_more() -> None:
@@ -402,3 +403,15 @@ def test_a_correction_keeps_when_the_position_was_opened() -> None:
         desk.snapshot([position(1, ASK)], [])
     assert desk.net() == 1
     assert desk.account.position(MES.contract_id).opened_ns == opened_ns == MORNING
+
+
+def test_a_bust_of_an_order_that_is_no_longer_listed_still_moves_the_position() -> None:
+    desk = Desk(WIDE)
+    bare(desk, "a", quantity=2)
+    desk.submit("out", Side.SELL, 1, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    out = desk.fill("out")
+    account = replace(desk.account, done=desk.account.done.delete("out"))
+    desk.group = replace(desk.group, accounts={ACCOUNT: account})
+    bust(desk, out)
+    assert (desk.net(), held(desk, "a")) == (2, [2])

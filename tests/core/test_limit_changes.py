@@ -24,6 +24,9 @@ OPEN = instant("2026-11-23 17:00")
 LOSS = Limits(daily_loss_usd_max=Decimal(1_000), risk_percent_max=Decimal(100), open_orders_max=50)
 
 
+LIMITS = (e.LimitsConfigured, e.LimitsChanged, e.LimitsDeferred)
+
+
 def trading(limits: Limits | None = None) -> Desk:
     """A desk at noon that has sent its first order of the day."""
     desk = Desk(limits, at_ns=NOON)
@@ -281,12 +284,9 @@ def test_changes_of_limits_are_events_of_the_groups_own_book() -> None:
     change(desk, order_quantity_max=2, position_quantity_max=20)
     start(desk, open_orders_max=2)
     desk.wait(until_the_open(desk))
-    kinds = (e.LimitsConfigured, e.LimitsChanged, e.LimitsDeferred)
-    told = [event for kind in kinds for event in desk.told(kind)]
-    assert {type(event) for event in told} == set(kinds)
-    assert {event.account_id for event in [*told, *Desk().told(e.LimitsChanged), *Desk().told(e.LimitsConfigured)]} == {
-        0
-    }
+    told = [event for event in [*Desk().events, *desk.events] if isinstance(event, LIMITS)]
+    assert {type(event) for event in told} == set(LIMITS)
+    assert {event.account_id for event in told} == {0}
 
 
 def test_the_settings_of_the_last_start_are_kept_whatever_a_person_changes() -> None:

@@ -298,7 +298,7 @@ def test_a_duplicate_is_found_among_the_orders_of_the_whole_window() -> None:
 def test_what_was_kept_goes_when_no_rule_looks_at_it_any_more() -> None:
     desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
     assert desk.codes("a", limit=BID - 10) == []
-    assert len(desk.account.asked) == 1
+    assert [asked.order_id for asked in desk.account.asked] == ["a"]
     desk.group = replace(desk.group, limits=WIDE)
     assert desk.codes("b", limit=BID - 10) == []
     assert desk.account.asked == ()
