@@ -456,6 +456,9 @@ def test_an_external_order_is_kept_as_the_broker_shows_it() -> None:
         decided_ns=desk.now_ns,
         updated_ns=desk.now_ns,
     )
+    assert desk.told(e.OrderModified) == []
+    desk.feed(order_row(78))
+    assert desk.order("external/78").tag == ""
 
 
 def test_a_change_that_the_fill_overtook_is_recorded_as_refused() -> None:
@@ -564,3 +567,13 @@ def test_exits_that_go_through_flat_begin_an_exit_named_for_the_leg() -> None:
     desk.fill(target, 2, ASK + 80)
     (started,) = desk.told(e.ExitStarted)
     assert (started.exit_id, started.quantity, started.cause) == (f"{target}/over", None, "exits went through flat")
+
+
+def test_a_stop_that_was_cancelled_at_the_broker_is_not_lost_again_by_a_late_rejection() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.cancelled(stop)
+    desk.placed(stop, Outcome.REFUSED, text="late")
+    assert desk.told(e.ProtectionFailed) == []
+    assert desk.account.unexplained == f"{stop} is cancelled and the broker says rejected"

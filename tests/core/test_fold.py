@@ -163,6 +163,7 @@ def test_repetition_that_has_ended_leaves_nothing_behind() -> None:
 
 def test_a_lockout_that_has_ended_leaves_nothing_behind() -> None:
     group = evolve(Desk().group, e.LockedOut(ACCOUNT, 7, "why", 5))
+    assert group.accounts[ACCOUNT].timers["lockout"] == 7
     account = evolve(group, e.LockoutEnded(ACCOUNT, 7)).accounts[ACCOUNT]
     assert (account.locked_until_ns, account.locked_reason, "lockout" in account.timers) == (0, "", False)
 
@@ -326,3 +327,12 @@ def test_an_exit_dates_each_of_its_phases_and_ends_without_a_timer() -> None:
     desk.fill(close)
     desk.read_back()
     assert f"exit:{MES.contract_id}" not in desk.account.timers
+
+
+def test_fills_that_a_reading_did_not_bring_are_asked_for_again_but_not_at_once() -> None:
+    desk = Desk()
+    working(desk)
+    desk.show("a", filled_quantity=1)
+    assert desk.account.timers["fills:a"] == desk.now_ns + SECOND_NS
+    desk.snapshot(orders=[desk.row("a", filled_quantity=1)])
+    assert desk.account.timers["fills:a"] == desk.now_ns + 15 * SECOND_NS

@@ -112,3 +112,6 @@ def test_an_unknown_name_is_repeated_at_most_in_part() -> None:
         symbol_instrument({}, "x" * 65, "symbol")
     assert (refused.value.code, refused.value.field) == ("UNKNOWN_INSTRUMENT", "symbol")
     assert str(refused.value).endswith(f"no contract is called '{'x' * 64}'")
+    with pytest.raises(InputRefused) as refused:
+        symbol_instrument({}, "x")
+    assert refused.value.field == "instrument"

@@ -121,7 +121,7 @@ def test_every_limit_with_a_number_has_its_room_by_the_figures_of_its_rule(code:
 
 def test_of_limits_that_are_broken_or_nothing_the_broken_one_binds_first() -> None:
     desk = Desk(Limits(position_quantity_max=2, order_value_usd_max=Decimal(0)))
-    assert seen(desk, quantity=8).binds_next == "MAX_POSITION_SIZE"
+    assert seen(desk, quantity=3).binds_next == "MAX_POSITION_SIZE"
 
 
 def test_of_a_limit_of_one_that_nothing_uses_all_is_left() -> None:

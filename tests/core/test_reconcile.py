@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
@@ -415,22 +416,26 @@ def test_what_blocked_new_risk_blocks_it_as_long_as_the_readings_show_it() -> No
     missing.submit("a", limit=BID)
     missing.accept("a")
     unknown = Desk()
-    ended = Desk()
-    ended.submit("a", limit=BID)
-    ended.accept("a")
-    row = ended.row("a")
-    ended.cancelled("a")
     for _ in range(3):
-        for desk in (missing, unknown, ended):
+        for desk in (missing, unknown):
             desk.wait(20_000)
         missing.snapshot()
         unknown.snapshot([PositionReport(ACCOUNT, UNKNOWN, 1, 100)])
-        ended.snapshot(orders=[row])
-        assert not agreed(missing)
-        assert not agreed(unknown)
+        assert agreed(missing) is agreed(unknown) is False
         assert missing.account.unexplained == "a is not among the broker's orders"
         assert unknown.account.unexplained == f"a position is on unknown {UNKNOWN}"
-    assert not next(event.agreed for event in ended.told(e.Reconciled)[3:])
+
+
+def test_an_order_that_ends_here_and_is_open_there_again_and_again_blocks_new_risk_each_time() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    for _ in range(4):
+        desk.feed(replace(row, state=OrderState.CANCELLED))
+        desk.wait(1)
+        desk.snapshot(orders=[row])
+        assert not agreed(desk)
 
 
 def test_an_order_that_we_heard_of_as_the_reading_began_need_not_be_shown() -> None:
@@ -481,3 +486,15 @@ def test_a_reading_begun_before_a_doubt_or_a_strange_fact_explains_neither() -> 
     assert (desk.account.unexplained, desk.account.unexplained_ns) == ("", 0)
     desk.snapshot([position(2, ASK)])
     assert desk.account.unexplained_ns == desk.now_ns
+
+
+def test_terms_read_at_the_instant_of_our_own_change_do_not_take_it_back() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.modify("a", quantity=3)
+    desk.wait(5)
+    desk.modified("a")
+    desk.snapshot(orders=[row])
+    assert desk.order("a").terms.quantity == 3
