@@ -7,15 +7,20 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from ordergate.core import events as e
 from ordergate.core.account import AppliedFill
 from ordergate.core.commands import Leg
+from ordergate.core.fills import day_opened
+from ordergate.core.instrument import Instrument
 from ordergate.core.order import Exit, Side, Status
+from ordergate.core.persistent import Map
 from ordergate.core.reports import FillReport, PositionReport
 from tests.core.desk import (
     ACCOUNT,
     ASK,
     BID,
     MES,
+    MNQ,
     MORNING,
     SECOND_NS,
     WIDE,
@@ -415,3 +420,94 @@ def test_a_bust_of_an_order_that_is_no_longer_listed_still_moves_the_position() 
     desk.group = replace(desk.group, accounts={ACCOUNT: account})
     bust(desk, out)
     assert (desk.net(), held(desk, "a")) == (2, [2])
+
+
+def test_fills_are_waited_for_until_the_last_one_that_the_row_has_shown() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=3, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    desk.show("a", filled_quantity=2)
+    desk.fill("a", 1)
+    assert "fills:a" in desk.account.timers
+    desk.fill("a", 1)
+    assert "fills:a" not in desk.account.timers
+
+
+def test_a_bust_of_a_part_leaves_the_rest_of_its_entry_open() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=4, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1, 100)
+    second = desk.fill("a", 2, 103)
+    bust(desk, second)
+    order = desk.order("a")
+    assert (order.opened_quantity, order.exited_quantity, order.reported_filled, desk.net()) == (1, 0, 0, 1)
+
+
+def test_a_bust_of_what_went_through_flat_takes_back_only_what_it_opened() -> None:
+    desk = Desk(WIDE)
+    bare(desk, "a", quantity=2)
+    desk.submit("out", Side.SELL, 3, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    out = desk.fill("out", price=BID)
+    bust(desk, out)
+    order = desk.order("out")
+    assert (order.opened_quantity, order.opened_ticks, order.exited_quantity) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("instrument", [MES, MNQ], ids=["of the other side", "of another contract"])
+def test_what_a_busted_close_gives_back_goes_to_no_newer_entry(instrument: Instrument) -> None:
+    desk = Desk(WIDE)
+    bare(desk, "a")
+    desk.submit("out", Side.SELL, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    out = desk.fill("out")
+    side = Side.SELL if instrument is MES else Side.BUY
+    for name, way in (("newer", side), ("cover", side.opposite)):
+        desk.enter(name, way, stop=Leg.OFF, target=Leg.OFF, instrument=instrument)
+    bust(desk, out)
+    assert (desk.net(), held(desk, "a", "newer")) == (1, [1, 0])
+
+
+def test_a_fill_in_one_contract_leaves_the_entries_of_another_alone() -> None:
+    desk = Desk(WIDE)
+    desk.enter("short", Side.SELL, 2, instrument=MNQ)
+    bare(desk, "a", quantity=3)
+    bare(desk, "out", Side.SELL, 2)
+    assert held(desk, "short", "a") == [2, 1]
+
+
+def test_a_leg_that_closes_more_than_its_own_entry_holds_closes_the_others_too() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    bare(desk, "b")
+    bare(desk, "out", Side.SELL, 1)
+    assert held(desk, "a", "b") == [1, 1]
+    desk.fill(desk.stop("a").order_id, 2, ASK - 40)
+    assert (desk.net(), held(desk, "a", "b")) == (0, [0, 0])
+    assert desk.order("a").exited_quantity == 2
+
+
+def test_the_legs_of_a_listed_entry_are_listed_with_it_on_the_next_day() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a")
+    stop, target = desk.stop("a"), desk.target("a")
+    desk.fill(target.order_id, price=ASK + 80)
+    desk.cancelled(stop.order_id)
+    desk.wait((OPEN - desk.now_ns) // 1_000_000)
+    assert desk.account.day.name == "2026-11-24"
+    for leg in (stop, target):
+        assert desk.account.order(leg.order_id) is not None
+        assert desk.account.tags.get(leg.tag) == leg.order_id
+        assert desk.account.broker_ids.get(leg.broker_order_id or 0) == leg.order_id
+
+
+def test_legs_take_no_place_in_the_list_from_orders_that_a_person_made() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a")
+    entry, leg = desk.order("a"), desk.stop("a")
+    done = {f"o{n}": replace(entry, order_id=f"o{n}", status=Status.CANCELLED, decided_ns=n) for n in range(500)}
+    done |= {f"l{n}": replace(leg, order_id=f"l{n}", parent_id="o0", decided_ns=1_000 + n) for n in range(50)}
+    account = replace(desk.account, done=Map(done))
+    opened = day_opened(account, e.TradingDayOpened(ACCOUNT, "2026-11-24", Decimal(0), Decimal(0), OPEN))
+    assert set(opened.done.keys()) == set(done)

@@ -17,7 +17,7 @@ from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import InstrumentsReport, Outcome
-from ordergate.core.rules.hours import flat_groups
+from ordergate.core.rules.hours import flat_groups, next_flat_ns
 from tests.core.desk import ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row
 
 OUTSIDE, BLACKOUT = ["OUTSIDE_TRADING_HOURS"], ["BLACKOUT"]
@@ -286,3 +286,9 @@ def test_a_restart_after_the_time_to_be_flat_gets_flat() -> None:
 def test_the_gate_wakes_when_the_time_of_a_product_comes(at: str, due: str | None) -> None:
     desk = Desk(FLAT, adopted=False)
     assert next_wake_ns(desk.group, instant(at)) == (None if due is None else instant(due))
+
+
+def test_the_gate_does_not_wake_for_a_time_to_be_flat_where_the_market_never_closes() -> None:
+    at_ns = instant("2026-11-24 12:00")
+    assert next_flat_ns(KEEP, at_ns) is not None
+    assert next_flat_ns(Limits(), at_ns) is None

@@ -209,3 +209,15 @@ def test_an_account_below_its_floor_does_not_trade_on_the_next_day_either() -> N
     assert desk.account.day.name == "2026-11-24"
     assert desk.account.state_code == "MAXIMUM_LOSS_LIMIT"
     assert "REDUCE_ONLY" in desk.codes("a")
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [("50500", "49000"), ("51000", "49000"), ("51500", "49500"), ("52500", "50000"), ("60000", "50000")],
+    ids=["below what it tells", "at it", "above it", "at its lock", "locked"],
+)
+def test_a_floor_that_was_told_rises_with_the_balance_and_locks(high: str, expected: str) -> None:
+    desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_000)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(high), can_trade=True))
+    desk.wait(24 * HOURS_MS)
+    assert floor(desk) == Decimal(expected)

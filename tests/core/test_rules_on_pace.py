@@ -12,9 +12,10 @@ from ordergate.core.commands import Leg, ModifyOrder, SubmitOrder
 from ordergate.core.decide import decide
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import InstrumentLimits
-from ordergate.core.order import Exit, OrderType, Role, Side
+from ordergate.core.order import Exit, OrderType, Protection, Role, Side, Terms
 from ordergate.core.pace import KEPT_MAX, MINUTE_NS, failures, paced
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
+from ordergate.core.rules import breaches, propose
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
 
 OTHER = ACCOUNT + 1
@@ -316,3 +317,13 @@ def test_a_failure_counts_for_less_than_a_minute() -> None:
     assert failures(account, MINUTE_NS) == 1
     failed = paced(WIDE, account, e.ProtectionFailed(ACCOUNT, "a", 1, "no", MINUTE_NS))
     assert failed.failures == (1, MINUTE_NS)
+
+
+def test_where_nobody_told_when_an_order_arrived_no_clock_is_compared() -> None:
+    desk = Desk()
+    terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
+    for sent_ns in (None, desk.now_ns + 10**12):
+        p = propose(
+            desk.group, desk.account, terms, 1, Protection(), quotes=desk.quotes, at_ns=desk.now_ns, sent_ns=sent_ns
+        )
+        assert breaches(p) == ()
