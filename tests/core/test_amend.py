@@ -263,3 +263,18 @@ def test_a_moved_promise_is_measured_from_the_average_of_all_fills() -> None:
     assert desk.protect(stop=ASK - 30, target=ASK + 60).ok
     protection = desk.order("a").protection
     assert (protection.stop, protection.target) == (Exit(31, ASK - 30), Exit(59, ASK + 60))
+
+
+def test_a_change_of_an_order_that_only_closes_is_judged_by_no_rule() -> None:
+    desk = Desk(positions=[position(5, ASK)])
+    working(desk, 2, Side.SELL)
+    desk.feed(LinkReport(up=False, reason="x"))
+    assert desk.modify("a", limit_ticks=ASK + 9).ok
+    (change,) = desk.asked(Modify)
+    assert change.grant.kind is e.ApprovalKind.REDUCING
+
+
+def test_an_order_made_smaller_at_another_price_is_judged_at_that_price() -> None:
+    desk = Desk()
+    working(desk, 3)
+    assert desk.modify("a", quantity=1, limit_ticks=BID - 5_000).code == "PRICE_COLLAR"

@@ -568,3 +568,39 @@ def test_a_partial_close_ends_the_brackets_of_the_oldest_entries_and_no_more() -
         desk.hold(name, target=Leg.OFF)
     desk.close(2)
     assert [desk.stop(name).cancel_wanted for name in "abc"] == [True, True, False]
+
+
+def test_a_stop_that_is_shown_as_filled_in_part_keeps_its_size_until_the_fill_comes() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.show(stop, filled_quantity=1)
+    desk.wait(300)
+    assert desk.order(stop).change is None
+    desk.fill(stop, 1, ASK - 40)
+    assert (desk.order(stop).leaves, desk.order(stop).change) == (2, None)
+
+
+def test_a_stop_dragged_closer_while_its_entry_works_is_put_back() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    stop = desk.stop("a").order_id
+    desk.accept(stop)
+    desk.wait(300)
+    desk.show(stop, stop_ticks=ASK - 20)
+    desk.wait(300)
+    change = desk.order(stop).change
+    assert change is not None
+    assert change.stop_ticks == ASK - 40
+
+
+def test_a_target_that_was_never_refused_is_placed_though_others_failed_again_and_again() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.accept("a")
+    desk.group = replace(desk.group, accounts={ACCOUNT: replace(desk.account, repeating=6)})
+    desk.fill("a")
+    desk.accept(desk.stop("a").order_id)
+    assert desk.target("a").leaves == 1

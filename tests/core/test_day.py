@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg, LockOut
+from ordergate.core.commands import ChangeLimits, Leg, LockOut
 from ordergate.core.inputs import Mark, Started, Wake
-from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.core.limits import Limits, OnDailyLoss, Trailing
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
@@ -273,7 +273,10 @@ def test_what_a_trip_did_says_why_in_words() -> None:
     desk.submit("b", limit=BID - 200, stop=Exit(4))
     desk.accept("b")
     desk.mark(ASK - 100)
-    assert desk.account.state_message.startswith("501.44 USD lost today, limit 501.44 USD")
+    assert desk.account.state_message == (
+        "501.44 USD lost today, limit 501.44 USD; reduce-only until the next trading day"
+    )
+    assert desk.told(e.PositionsSpared) == []
     assert desk.order("b").reason == "daily loss limit"
     running = desk.account.exits[MES.contract_id]
     assert (running.exit_id, running.cause) == ("2026-11-23/daily-loss", "daily loss limit")
@@ -320,3 +323,28 @@ def test_what_every_position_carries_into_the_day_is_added_up() -> None:
     desk.mark(ASK - 40)
     desk.wait((OPEN - desk.now_ns) // MS_NS)
     assert desk.account.day.carried_usd == Decimal(-200) + Decimal(-10)
+
+
+def test_an_order_that_would_close_more_than_is_held_is_cancelled_by_a_trip() -> None:
+    desk = Desk(KEEP, positions=[position(4, ASK)])
+    desk.feed(order_row(76, Side.SELL, 5, limit_ticks=ASK + 20))
+    desk.mark(ASK - 100)
+    assert desk.order("external/76").cancel_wanted
+
+
+def test_no_peak_is_written_down_while_there_is_no_floor() -> None:
+    desk = holding(replace(KEEP, maximum_loss_trailing=Trailing.INTRADAY))
+    desk.mark(ASK + 50)
+    assert desk.told(e.EquityPeaked) == []
+
+
+def test_what_was_spared_by_the_daily_limit_is_closed_at_the_maximum_loss() -> None:
+    room = {"daily_loss_usd_max": Decimal(1_000), "maximum_loss_usd": Decimal(2_000)}
+    desk = holding(replace(FLATTEN, maximum_loss_floor_usd=Decimal(49_600), **room))
+    desk.mark(ASK - 20)
+    lower = replace(desk.group.limits, daily_loss_usd_max=Decimal(100))
+    desk.ask(ChangeLimits(desk.request_id(), lower, ("daily_loss_usd_max",)))
+    assert tripped(desk)
+    assert not desk.account.exits
+    desk.mark(ASK - 80)  # 401.44 USD
+    assert [event.cause for event in desk.told(e.ExitStarted)] == ["maximum loss limit"]

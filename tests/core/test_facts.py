@@ -15,6 +15,7 @@ from ordergate.core.effects import LookUp, ReadSnapshot
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import AccountReport, BrokerSnapshot, OrderState, Outcome, PositionReport, Unreadable
+from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row, position
 
 FIVE = Limits(position_quantity_max=5, daily_loss_usd_max=Decimal(10_000))
@@ -577,3 +578,84 @@ def test_a_stop_that_was_cancelled_at_the_broker_is_not_lost_again_by_a_late_rej
     desk.placed(stop, Outcome.REFUSED, text="late")
     assert desk.told(e.ProtectionFailed) == []
     assert desk.account.unexplained == f"{stop} is cancelled and the broker says rejected"
+
+
+def test_balances_before_the_first_reading_are_not_recorded_and_ask_for_it_once() -> None:
+    desk = Desk(adopted=False)
+    for balance in (50_000, 50_001, 50_002):
+        desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(balance), can_trade=True))
+    assert desk.told(e.AccountUpdated) == []
+    (reading,) = desk.asked(ReadSnapshot)
+    assert reading.since_ns == day_open_ns(desk.now_ns)
+
+
+def test_a_row_of_our_order_on_the_other_side_is_unexpected_and_no_other_order() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.accept("a")
+    desk.show("a", side=Side.SELL)
+    assert desk.account.unexplained == f"order {desk.order('a').broker_order_id} is not a as we sent it"
+    assert [order.order_id for order in desk.account.live_orders()] == ["a"]
+
+
+def test_a_row_of_another_type_with_our_tag_is_not_our_order() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.show("a", broker_order_id=77, order_type=OrderType.STOP)
+    assert desk.order("a").broker_order_id is None
+
+
+def test_an_order_that_the_hub_rejects_was_never_accepted() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.show("a", OrderState.REJECTED, broker_order_id=77)
+    assert desk.told(e.OrderAccepted) == []
+    assert desk.order("a").status is Status.REJECTED
+
+
+def test_the_same_row_is_recorded_once() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 3, limit=BID)
+    desk.accept("a")
+    for _ in range(2):
+        desk.show("a", filled_quantity=1)
+    assert len(desk.told(e.FillsMissing)) == 1
+    for _ in range(2):
+        desk.cancelled("a")
+    assert len(desk.told(e.OrderCancelled)) == 1
+
+
+def test_a_late_row_of_an_order_that_is_filled_changes_nothing() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    desk.fill("a", 2, BID)
+    desk.forget()
+    desk.show("a", limit_ticks=BID - 3)
+    assert desk.events == []
+
+
+def test_what_was_over_before_the_first_reading_is_not_recorded() -> None:
+    desk = Desk(orders=[order_row(77, state=OrderState.CANCELLED)], fills=[fill_row(7, 70, Side.BUY, 1, ASK)])
+    assert desk.account.order("external/77") is None
+    desk.forget()
+    desk.feed(fill_row(7, 70, Side.BUY, 1, ASK, voided=True))
+    assert desk.events == []
+
+
+def test_a_fill_that_is_held_is_held_once() -> None:
+    desk = Desk()
+    for _ in range(2):
+        desk.feed(fill_row(1, 88, Side.BUY, 1, BID))
+    assert len(desk.told(e.FillHeld)) == 1
+
+
+def test_a_stop_of_an_entry_that_holds_nothing_any_more_is_not_lost() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.submit("out", Side.SELL, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    desk.fill("out")
+    desk.placed(stop, Outcome.REFUSED, text="no position")
+    assert desk.told(e.ProtectionFailed) == []

@@ -16,9 +16,9 @@ from ordergate.core.inputs import Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.order import Exit, Side
-from ordergate.core.reports import InstrumentsReport, Outcome
+from ordergate.core.reports import AccountReport, InstrumentsReport, Outcome
 from ordergate.core.rules.hours import flat_groups, next_flat_ns
-from tests.core.desk import ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
 
 OUTSIDE, BLACKOUT = ["OUTSIDE_TRADING_HOURS"], ["BLACKOUT"]
 FLAT = Limits(session_only=True, on_must_be_flat=OnMustBeFlat.FLATTEN)
@@ -292,3 +292,14 @@ def test_the_gate_does_not_wake_for_a_time_to_be_flat_where_the_market_never_clo
     at_ns = instant("2026-11-24 12:00")
     assert next_flat_ns(KEEP, at_ns) is not None
     assert next_flat_ns(Limits(), at_ns) is None
+
+
+def test_a_product_without_known_hours_is_not_got_out_of() -> None:
+    unknown = Instrument("CON.F.US.XYZ.Z26", "XYZ", "XYZZ6", MES.tick_size, MES.tick_value_usd, MES.fee_usd)
+    desk = Desk(FLAT, at_ns=instant("2026-11-24 15:00"), adopted=False)
+    desk.feed(InstrumentsReport((unknown,)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    desk.snapshot([position(1, ASK, unknown), position(1, ASK)])
+    desk.now_ns = instant("2026-11-24 15:09")
+    desk.feed(Wake())
+    assert [event.contract_id for event in desk.told(e.ExitStarted)] == [MES.contract_id]

@@ -276,3 +276,34 @@ def test_cancel_all_and_flatten_say_so_in_what_they_record() -> None:
     desk.flatten()
     assert [(event.epoch, event.cause) for event in desk.told(e.EpochRaised)] == [(1, "cancel all"), (2, "flatten")]
     assert desk.order("a").reason == "cancel all"
+
+
+def test_an_account_that_was_never_read_takes_no_command() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    assert desk.submit("a").code == "UNKNOWN_ACCOUNT"
+    assert desk.cancel_all().code == "UNKNOWN_ACCOUNT"
+    assert desk.flatten().code == "UNKNOWN_ACCOUNT"
+
+
+def test_a_part_of_what_is_being_closed_whole_is_done() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    assert desk.close().ok
+    assert desk.close(1).ok
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_cancel_all_leaves_what_closes_a_position_alone() -> None:
+    desk = Desk()
+    desk.hold("a", stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    (close,) = desk.closes()
+    desk.cancel_all()
+    assert not desk.order(close.order_id).cancel_wanted
+
+
+def test_a_flatten_ends_no_repetition_where_nothing_was_repeated() -> None:
+    desk = Desk()
+    desk.flatten()
+    assert desk.told(e.RepetitionEnded) == []

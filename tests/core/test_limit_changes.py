@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Group
+from ordergate.core.account import Account, Group
 from ordergate.core.commands import Answer, ChangeLimits, Leg
 from ordergate.core.fold import evolve
-from ordergate.core.inputs import Started
+from ordergate.core.inputs import Started, Wake
 from ordergate.core.limits import Limits, OnDailyLoss
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
@@ -359,3 +359,32 @@ def test_what_was_spared_is_closed_at_the_limit_before_to_the_cent() -> None:
     assert not desk.account.exits, "999.99 USD"
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("898.56"), can_trade=True))
     assert desk.account.exits
+
+
+def test_limits_wait_for_adopted_accounts_and_for_no_others() -> None:
+    desk = Desk(at_ns=NOON, adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    waiting = evolve(desk.group, e.LimitsDeferred(0, Limits(order_quantity_max=20), "2026-11-24"))
+    desk.group = waiting
+    desk.feed(Wake())
+    assert desk.group.limits.order_quantity_max == 10, "nobody's day has opened"
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    desk.group = replace(desk.group, accounts=desk.group.accounts | {7: Account(7)})
+    desk.wait(until_the_open(desk))
+    assert desk.group.limits.order_quantity_max == 20
+
+
+def test_what_holds_at_once_is_not_recorded_as_waiting() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    change(desk, order_quantity_max=2)
+    assert [event.limits.order_quantity_max for event in desk.told(e.LimitsDeferred)] == [20]
+    assert desk.group.limits_waiting is None
+
+
+def test_an_account_that_holds_nothing_has_nothing_to_spare() -> None:
+    desk = trading(LOSS)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - 500, can_trade=True))
+    change(desk, daily_loss_usd_max=Decimal(400))
+    assert desk.told(e.PositionsSpared) == []

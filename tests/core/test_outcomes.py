@@ -11,7 +11,7 @@ from ordergate.core.commands import Leg
 from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side, Status
-from ordergate.core.reports import CancelOutcome, ModifyOutcome, OrderState, Outcome, PlaceOutcome
+from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, OrderState, Outcome, PlaceOutcome
 from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, BID, SECOND_NS, Desk, instant
 
@@ -464,3 +464,38 @@ def test_what_is_looked_up_after_its_change_has_ended_says_nothing_of_it() -> No
     desk.forget()
     desk.looked_up("a", desk.row("a"))
     assert desk.told(e.LookupMissed) == []
+
+
+def test_an_order_is_accepted_once_and_a_late_unknown_records_nothing() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.forget()
+    desk.placed("a", Outcome.DONE, desk.order("a").broker_order_id)
+    desk.placed("a", Outcome.UNKNOWN)
+    desk.placed("a", Outcome.DONE, None)
+    assert desk.events == []
+
+
+def test_a_refusal_without_a_reason_says_so() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.REFUSED)
+    assert desk.order("a").reason == "no reason given"
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.REFUSED)
+    assert desk.order("a").reason == "refused without a reason"
+
+
+def test_a_look_up_that_finds_nothing_says_nothing_of_an_order_that_works_or_is_unknown() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.forget()
+    for outcome in (Outcome.DONE, Outcome.UNKNOWN):
+        desk.feed(LookupOutcome(ACCOUNT, "og-nobodys-1", outcome, None))
+    for _ in range(3):
+        desk.looked_up("a")
+        desk.wait(5_000)
+    assert desk.events == []

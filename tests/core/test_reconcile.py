@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import ReadSnapshot
+from ordergate.core.fold import evolve
 from ordergate.core.limits import Limits
 from ordergate.core.order import Role, Side, Status
-from ordergate.core.reports import AccountReport, LinkReport, OrderState, PositionReport, Unreadable
+from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, PositionReport, Unreadable
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, Desk, fill_row, instant, order_row, position
 
 UNKNOWN = "CON.F.US.XYZ.Z26"
@@ -498,3 +499,35 @@ def test_terms_read_at_the_instant_of_our_own_change_do_not_take_it_back() -> No
     desk.modified("a")
     desk.snapshot(orders=[row])
     assert desk.order("a").terms.quantity == 3
+
+
+def test_a_reading_brings_the_balance_too() -> None:
+    desk = Desk()
+    desk.snapshot(balance="50010")
+    assert desk.account.balance_usd == Decimal(50_010)
+
+
+def test_an_order_in_doubt_need_not_be_shown() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.placed("a", Outcome.UNKNOWN)
+    desk.wait(1)
+    desk.snapshot()
+    assert agreed(desk)
+
+
+def test_an_order_that_is_open_at_the_broker_after_all_counts_again() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.cancelled("a")
+    desk.wait(1)
+    desk.snapshot(orders=[row])
+    assert [order.role for order in desk.account.live_orders()] == [Role.EXTERNAL]
+
+
+def test_a_link_that_comes_up_leaves_what_is_explained_explained() -> None:
+    desk = Desk()
+    group = evolve(desk.group, e.LinkChanged(0, up=True, reason="again", at_ns=desk.now_ns))
+    assert group.accounts[ACCOUNT].unexplained == ""
