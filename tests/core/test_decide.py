@@ -15,8 +15,8 @@ from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import InstrumentsReport, LinkReport, PositionReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk
+from ordergate.core.reports import AccountReport, InstrumentsReport, LinkReport, PositionReport, Unreadable
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row
 
 
 def test_the_same_state_and_input_give_the_same_events_and_answer() -> None:
@@ -105,3 +105,12 @@ def test_what_concerns_all_accounts_is_recorded_in_the_groups_own_book() -> None
         e.LinkChanged(0, up=True, reason="", at_ns=desk.now_ns),
     ]
     assert [event.reason for event in desk.told(e.OrderInDoubt)] == ["this process stopped before the answer came"]
+
+
+def test_reports_of_an_account_that_was_not_read_yet_are_left_to_its_reading() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    desk.forget()
+    for report in (order_row(77), fill_row(1, 77, Side.BUY, 1, BID), Unreadable(ACCOUNT, "what")):
+        desk.feed(report)
+    assert desk.events == []

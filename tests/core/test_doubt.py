@@ -25,6 +25,7 @@ def test_what_left_before_a_restart_and_was_not_answered_is_in_doubt() -> None:
     desk.accept("b")
     restart(desk)
     assert (desk.order("a").status, desk.order("b").status) == (Status.IN_DOUBT, Status.WORKING)
+    assert [event.order_id for event in desk.told(e.OrderInDoubt)] == ["a"]
     assert [search.order_tag for search in desk.asked(LookUp)] == [desk.order("a").tag]
 
 
@@ -225,3 +226,13 @@ def test_what_is_asked_about_is_not_cancelled_for_that() -> None:
     desk.wait(60_000)
     assert len(desk.asked(LookUp)) > 1
     assert desk.asked(Cancel) == []
+
+
+def test_an_order_whose_cancel_is_wanted_is_in_doubt_no_earlier_than_any_other() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.cancel("a")
+    desk.wait(14_999)
+    assert desk.order("a").status is Status.APPROVED
+    desk.wait(1)
+    assert desk.order("a").status is Status.IN_DOUBT

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.effects import Cancel, Effect, Grant, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
 from ordergate.core.reports import LinkReport, Outcome
+from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, Desk
 
 CALLS = {
@@ -100,3 +101,10 @@ def test_a_reading_names_its_account() -> None:
     desk.feed(LinkReport(up=False, reason="x"))
     desk.feed(LinkReport(up=True))
     assert {reading.account_id for reading in desk.asked(ReadSnapshot)} == {ACCOUNT}
+
+
+def test_an_order_of_today_is_looked_up_since_the_open() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.UNKNOWN)
+    assert [search.since_ns for search in desk.asked(LookUp)] == [day_open_ns(desk.now_ns)]

@@ -144,6 +144,9 @@ def test_without_a_price_neither_value_nor_room_to_the_floor_is_made_up() -> Non
     desk.quotes.clear()
     found = seen(desk, stop=Exit(8, BID - 8))
     assert (found.room["MAX_ORDER_VALUE"], found.room["MAXIMUM_LOSS_LIMIT"]) == (None, None)
+    desk = Desk(limits)
+    desk.quotes.clear()
+    assert seen(desk, stop=Exit(8, BID - 8)).room["MAXIMUM_LOSS_LIMIT"] is None, "the risk of the order is missing"
 
 
 def test_a_floor_that_only_the_firm_knows_leaves_a_room_that_is_not_known() -> None:
