@@ -1,10 +1,8 @@
-# run    start the demo desk: the page, the gate and a simulated exchange     make run ARGS="--no-browser"
-# test   run the tests                                                        make test ARGS="-m slow"
-# check  format, lint, types, import contracts
-# bench  run the benchmarks against their budgets
+# run                   start the demo desk: the page, the gate and a simulated exchange  make run ARGS="--no-browser"
+# test, test-long       run the tests; those that search for minutes                      make test ARGS="tests/core -x"
+# check, bench          format, lint, types, import contracts; the benchmarks against their budgets
 # vendor, screenshots   copy the page's libraries anew, after a change in package.json; picture the page for docs/
-# clean  remove all that these verbs made
-# .venv  made, updated or repaired by each verb that needs it; another interpreter: make clean test PYTHON=python3.13
+# clean, .venv          remove what these verbs made; make or repair what they need: make clean test PYTHON=python3.13
 
 PYTHON ?= python3
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
@@ -17,13 +15,15 @@ BROKEN = $(shell { test "$$(cat .venv/stamp)" = "$$(pwd -P)" && .venv/bin/python
 TOO_OLD = $(shell $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo too old)
 NO_VENV = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo no venv)
 
-.PHONY: run test check bench vendor screenshots clean .venv broken
+.PHONY: run test test-long check bench vendor screenshots clean .venv broken
 
 run: .venv/stamp
 	@.venv/bin/ordergate demo $(ARGS)
 
-test: .venv/stamp-dev
-	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: HOW = --dist loadfile
+test-long: HOW = --dist load -m slow -vv
+test test-long: .venv/stamp-dev
+	.venv/bin/python -m pytest -n 2 $(HOW) $(ARGS)
 
 check: .venv/stamp-dev
 	.venv/bin/ruff format --check && .venv/bin/ruff check

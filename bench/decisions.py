@@ -1,94 +1,239 @@
-"""``decide`` with all rules, at several numbers of working orders. No disk, no loop."""
+"""``decide`` with every rule on, ten positions, and several numbers of working orders. No disk, no loop."""
 
 from __future__ import annotations
 
+import datetime
+import time
+from collections.abc import Iterator
 from decimal import Decimal
-from functools import partial
 
-from bench.figures import NS_PER_US, percentiles, tell, timed
-from ordergate.clock import SystemClock
+from bench.figures import NS_PER_US, Told, percentiles, tell
 from ordergate.core.account import Group
-from ordergate.core.commands import SubmitOrder
+from ordergate.core.commands import CancelOrder, SubmitOrder
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month, contract_id, contract_name
 from ordergate.core.decide import decide
-from ordergate.core.inputs import Input, Stamped, Started
+from ordergate.core.inputs import Input, Mark, Stamped, Started
 from ordergate.core.instrument import Instrument
-from ordergate.core.limits import Limits
-from ordergate.core.order import OrderType, Side
+from ordergate.core.limits import Blackout, InstrumentLimits, Limits, Trailing
+from ordergate.core.market import Market
+from ordergate.core.order import OrderType, Role, Side, Status
 from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
+    CancelOutcome,
+    FillReport,
     InstrumentsReport,
     LinkReport,
+    OrderReport,
+    OrderState,
     Outcome,
     PlaceOutcome,
     Quote,
 )
 
-MES = Instrument("CON.F.US.MES.Z26", "MES", "MESZ6", Decimal("0.25"), Decimal("1.25"), Decimal("0.36"))
-ACCOUNT = AccountReport(1001, "PRACTICE", Decimal(50_000), can_trade=True)
+# A Tuesday on which everything trades.
+BEGIN = datetime.datetime(2026, 11, 17, 15, 0, tzinfo=datetime.UTC)
+SYMBOLS = ("MES", "MNQ", "M2K", "MYM", "MGC", "MCL", "ES", "NQ", "GC", "CL")
+ACCOUNT = AccountReport(1001, "PRACTICE", Decimal(10_000_000), can_trade=True)
+OTHER = AccountReport(1002, "PRACTICE-2", Decimal(50_000), can_trade=True)
+BID = 20_000
 # Wide enough that every order of the bench passes every rule: a denial would be a shorter path.
+_MANY, _MUCH = 10**9, Decimal(10**12)
 WIDE = Limits(
-    position_quantity_max=10**9,
-    open_orders_max=10**9,
-    daily_loss_usd_max=Decimal(10**12),
+    position_quantity_max=_MANY,
+    open_orders_max=_MANY,
+    daily_loss_usd_max=_MUCH,
     risk_percent_max=Decimal(100),
 )
+# Nothing is off, and each product has limits of its own.
+EVERY_RULE = Limits(
+    allowed_symbols=SYMBOLS,
+    order_quantity_max=_MANY,
+    position_quantity_max=_MANY,
+    account_position_micros_max=_MANY,
+    open_orders_max=_MANY,
+    order_value_usd_max=_MUCH,
+    daily_loss_usd_max=_MUCH,
+    daily_profit_usd_max=_MUCH,
+    maximum_loss_usd=_MUCH,
+    maximum_loss_trailing=Trailing.INTRADAY,
+    risk_percent_max=Decimal(100),
+    risk_usd_max=_MUCH,
+    price_distance_ticks_max=_MANY,
+    duplicate_window_ms=500,
+    orders_per_minute_max=1_000,
+    instrument_orders_per_minute_max=1_000,
+    opposite_positions=False,
+    session_only=True,
+    blackouts=(Blackout(datetime.time(3), datetime.time(3, 5)),),
+    instruments=tuple(InstrumentLimits(symbol, order_quantity_max=_MANY - 1) for symbol in SYMBOLS),
+)
 _COUNT = 2_000
-_WORKING = (0, 50, 500)
+_WORKING = (0, 50, 2_000)
+_GOAL_US, _GOAL_GROWTH = 20, 3
+_SECOND_NS = 10**9
+
+
+def instrument(symbol: str) -> Instrument:
+    product = PRODUCT_BY_SYMBOL[symbol]
+    year, month = active_month(product, BEGIN.date())
+    return Instrument(
+        contract_id(product, year, month),
+        symbol,
+        contract_name(product, year, month),
+        product.tick_size,
+        product.tick_value_usd,
+        product.fee_usd,
+    )
 
 
 class Bare:
-    """The state alone, folded by ``decide`` itself: one adopted account, one contract with a quote."""
+    """The state alone, folded by ``decide`` itself: two adopted accounts, and a quote of each contract."""
 
-    def __init__(self) -> None:
-        self.at_ns = SystemClock().now_ns()
+    def __init__(self, limits: Limits = WIDE, symbols: tuple[str, ...] = ("MES",)) -> None:
+        self.at_ns = int(BEGIN.timestamp()) * _SECOND_NS
         self.group = Group()
-        self._quotes = {MES.contract_id: Quote(MES.contract_id, 20_000, 20_001, 20_000, self.at_ns)}
-        snapshot = BrokerSnapshot(ACCOUNT, 0, self.at_ns, (), (), ())
-        for given in (
-            Started("bench000", "bench", "bench", WIDE),
-            InstrumentsReport((MES,)),
-            LinkReport(up=True),
-            snapshot,
-            snapshot,
-        ):
-            self.take(given)
+        self.instruments = [instrument(symbol) for symbol in symbols]
+        self._quotes: dict[str, Quote] = {}
+        self._number = 10_000_000
+        self.move()
+        self.take(Started("bench000", "sim", "bench", limits))
+        self.take(InstrumentsReport(tuple(self.instruments)))
+        self.take(LinkReport(up=True))
+        for account in (ACCOUNT, OTHER):
+            for _ in range(2):
+                self.take(BrokerSnapshot(account, 0, self.at_ns, (), (), ()))
+
+    def move(self) -> None:
+        """A second later, at other prices."""
+        self.at_ns += _SECOND_NS
+        bid = BID + self.at_ns // _SECOND_NS % 2
+        quotes = (Quote(each.contract_id, bid, bid + 1, bid, self.at_ns) for each in self.instruments)
+        self._quotes = {quote.contract_id: quote for quote in quotes}
 
     def stamped(self, given: Input) -> Stamped:
-        return Stamped(given, self.at_ns, self.at_ns, self._quotes)
+        return Stamped(given, Market(dict(self._quotes), self.at_ns), self.at_ns)
 
     def take(self, given: Input) -> None:
         self.group = decide(self.group, self.stamped(given)).group
 
-    def work(self, number: int) -> None:
+    def hold(self, one: Instrument) -> None:
+        """A position of two contracts, its stop and target resting at the broker."""
+        self.move()
+        name = f"held-{one.symbol}"
+        self.take(order(name, one, OrderType.MARKET, quantity=2))
+        self.accept(name)
+        entry = self.group.accounts[ACCOUNT.account_id].orders[name]
+        assert entry.broker_order_id is not None
+        self._number += 1
+        fill = FillReport(
+            ACCOUNT.account_id,
+            self._number,
+            entry.broker_order_id,
+            one.contract_id,
+            entry.terms.side,
+            2,
+            BID,
+            2 * one.fee_usd,
+            None,
+            voided=False,
+            at_ns=self.at_ns,
+        )
+        self.take(fill)
+        for _ in (Role.STOP, Role.TARGET):
+            orders = list(self.group.accounts[ACCOUNT.account_id].orders.values())
+            for leg in orders:
+                if leg.status is Status.APPROVED:
+                    self.accept(leg.order_id)
+
+    def accept(self, order_id: str) -> None:
+        self._number += 1
+        tag = self.group.accounts[ACCOUNT.account_id].orders[order_id].tag
+        self.take(PlaceOutcome(ACCOUNT.account_id, tag, Outcome.DONE, self._number))
+
+    def work(self, order_id: str, one: Instrument) -> None:
         """One more working order at the broker."""
-        self.take(order(f"working-order-{number:06}"))
-        tag = self.group.accounts[ACCOUNT.account_id].orders[f"working-order-{number:06}"].tag
-        self.take(PlaceOutcome(ACCOUNT.account_id, tag, Outcome.DONE, 10_000_000 + number))
+        self.move()
+        self.take(order(order_id, one))
+        self.accept(order_id)
+
+    def end(self, order_id: str) -> None:
+        """The order is cancelled."""
+        ended = self.group.accounts[ACCOUNT.account_id].orders[order_id]
+        broker_order_id = ended.broker_order_id
+        assert broker_order_id is not None
+        self.take(CancelOrder(f"BENCH/cancel/{order_id}", order_id))
+        self.take(CancelOutcome(ACCOUNT.account_id, broker_order_id, Outcome.DONE))
+        self.take(
+            OrderReport(
+                ACCOUNT.account_id,
+                broker_order_id,
+                ended.tag,
+                ended.terms.contract_id,
+                ended.terms.side,
+                ended.terms.order_type,
+                ended.terms.quantity,
+                ended.terms.limit_ticks,
+                ended.terms.stop_ticks,
+                OrderState.CANCELLED,
+                filled_quantity=0,
+                created_ns=self.at_ns,
+            )
+        )
 
 
-def order(name: str) -> SubmitOrder:
+def order(order_id: str, one: Instrument, order_type: OrderType = OrderType.LIMIT, *, quantity: int = 1) -> SubmitOrder:
     return SubmitOrder(
-        request_id=f"BENCH/{name}",
+        request_id=f"BENCH/{order_id}",
         account_id=ACCOUNT.account_id,
-        order_id=name,
-        contract_id=MES.contract_id,
+        order_id=order_id,
+        contract_id=one.contract_id,
         side=Side.BUY,
-        quantity=1,
-        order_type=OrderType.LIMIT,
-        limit_ticks=19_900,
+        quantity=quantity,
+        order_type=order_type,
+        limit_ticks=BID - 100 if order_type is OrderType.LIMIT else None,
         instance_id="BENCH",
-        fingerprint=name.rjust(32, "0"),
+        fingerprint=order_id.rjust(32, "0"),
     )
 
 
 def measure() -> None:
     """Tell one figure for each number of working orders."""
-    bare = Bare()
-    worked = 0
+    bare = Bare(EVERY_RULE, SYMBOLS)
+    for one in bare.instruments:
+        bare.hold(one)
+    worked, goal = 0, None
     for working in _WORKING:
-        while worked < working:
-            bare.work(worked)
-            worked += 1
-        taken = timed(partial(decide, bare.group, bare.stamped(order("probe"))), _COUNT)
-        tell("decide, all rules", "us", percentiles(taken, NS_PER_US), working_orders=working)
+        for number in range(worked, working):
+            bare.work(f"working-order-{number:06}", bare.instruments[number % len(SYMBOLS)])
+        worked = working
+        told = percentiles(list(_taken(bare, f"with-{working}", _COUNT)), NS_PER_US)
+        tell(
+            "decide, every rule", "us", told, goal or {"p50": _GOAL_US}, positions=len(SYMBOLS), working_orders=working
+        )
+        if working == _WORKING[1]:
+            goal = {"p50": _grown(told)}
+
+
+def _grown(told: Told) -> float:
+    return float(round(_GOAL_GROWTH * told["p50"], 3))
+
+
+def _taken(bare: Bare, series: str, count: int) -> Iterator[int]:
+    """Nanoseconds of each of ``count`` orders; each finds other prices, and books that the one before has changed."""
+    for number in range(-count // 10, count):
+        one = bare.instruments[number % len(bare.instruments)]
+        name = f"probe-{series}-{number}"
+        bare.move()
+        bare.take(Mark())
+        stamped = bare.stamped(order(name, one))
+        begin = time.perf_counter_ns()
+        decided = decide(bare.group, stamped)
+        taken = time.perf_counter_ns() - begin
+        assert decided.answer is not None
+        assert decided.answer.ok, decided.answer
+        bare.group = decided.group
+        bare.accept(name)
+        bare.end(name)
+        if number >= 0:
+            yield taken

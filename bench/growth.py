@@ -27,7 +27,7 @@ _TEMPLATE = "template"
 def working(count: int, *, decoded: bool) -> Group:
     """A state with ``count`` working orders, folded from the events that make them so."""
     bare = Bare()
-    made = decide(bare.group, bare.stamped(order(_TEMPLATE))).events
+    made = decide(bare.group, bare.stamped(order(_TEMPLATE, bare.instruments[0]))).events
     approved = next(event for event in made if isinstance(event, e.OrderApproved))
     group = bare.group
     for number in range(count):

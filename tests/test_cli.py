@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from ordergate import __version__
+from ordergate.app import enforced
+from ordergate.exchange.settings import ExchangeSettings, Hours
+from ordergate.settings import Settings
 
 COMMANDS = ("demo", "run", "integration", "exchange", "self-test", "version")
 FLAGS = (
@@ -144,6 +147,24 @@ def test_a_command_of_a_later_release_says_so_in_one_line(command: str) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith(f"ordergate: {command} is not yet in this release")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_real_account_with_a_maximum_loss_needs_its_floor_and_the_simulated_one_does_not() -> None:
+    done = ordergate("run", ORDERGATE_MAXIMUM_LOSS="2000")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "ordergate: maximum_loss is set: a real account needs maximum_loss_floor too, where the firm shows it\n"
+    )
+    told = ordergate("run", ORDERGATE_MAXIMUM_LOSS="2000", ORDERGATE_MAXIMUM_LOSS_FLOOR="48000")
+    assert told.stderr.startswith("ordergate: run is not yet in this release")
+    assert ordergate("self-test", ORDERGATE_MAXIMUM_LOSS="2000").returncode == 0
+
+
+def test_only_the_simulated_exchange_may_never_close() -> None:
+    for hours in Hours:
+        settings = Settings(exchange=ExchangeSettings(hours=hours))
+        assert enforced(settings).session_only is (hours is Hours.EXCHANGE)
+        assert enforced(settings, simulated=False).session_only
 
 
 def test_each_mistake_is_one_line_on_stderr_and_the_code_is_2(tmp_path: Path) -> None:

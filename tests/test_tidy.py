@@ -118,6 +118,21 @@ def test_every_rule_is_in_rules() -> None:
     assert sorted(rule.__name__ for rule in RULES) == sorted(written)
 
 
+def test_every_invariant_has_its_row_and_every_test_that_is_said_to_prove_one_exists() -> None:
+    page = (ROOT / "tests/README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| I(\d+) ", page, re.MULTILINE) == [str(number) for number in range(1, 19)]
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    assert named
+    written = {path: tree for path, tree in trees("tests") if path.removeprefix("tests/") in dict(named)}
+    tests = [
+        (path.removeprefix("tests/"), node.name)
+        for path, tree in written.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [each for each in named if each not in tests] == []
+
+
 def test_the_makefile_has_fewer_than_60_lines() -> None:
     assert len((ROOT / "Makefile").read_text(encoding="utf-8").splitlines()) < 60
 

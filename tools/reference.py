@@ -1,16 +1,12 @@
 """Writes what the documentation takes from the code: ``python -m tools.reference``.
 
 ``docs/settings.md`` is made whole. In the other pages it fills the parts between ``<!-- made: NAME -->`` and
-``<!-- end -->``; what stands around them is written by hand.
+``<!-- end -->``; what stands around them is written by hand. Those of the rulebook come from ``rulebook``.
 """
 # ruff: noqa: INP001 - a folder of scripts, not a package
 
 from __future__ import annotations
 
-import ast
-import datetime
-import enum
-import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,12 +19,13 @@ from ordergate.core.limits import MICROS
 from ordergate.settings import SETTINGS, Setting
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
 from ordergate.web.routes import ROUTES
+from tools import rulebook
+from tools.rulebook import table, written
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SETTINGS_PAGE = DOCS / "settings.md"
 
-_PART = re.compile(r"(<!-- made: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_CODE = re.compile(r"[A-Z]+(_[A-Z]+)+|[A-Z]{5,}")
+_PART = re.compile(r"(<!-- made: ([a-z]+)(?: (\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _SETTINGS_INTRO = """\
 # Settings
@@ -69,7 +66,7 @@ def settings_page() -> str:
 
 def filled(page: str) -> str:
     """A page with its made parts made anew."""
-    return _PART.sub(lambda part: part[1] + _PARTS[part[2]]() + part[3], page)
+    return _PART.sub(lambda part: part[1] + _PARTS[part[2]](*filter(None, [part[3]])) + part[4], page)
 
 
 def pages() -> dict[Path, str]:
@@ -81,55 +78,24 @@ def pages() -> dict[Path, str]:
 
 def _setting(setting: Setting) -> Iterator[str]:
     allowed = setting.kind.allowed
-    default = "none" if setting.default is None else f"`{_written(setting.default)}`"
+    default = "none" if setting.default is None else f"`{written(setting.default)}`"
     yield f"{setting.meaning}\n"
     yield f"- {allowed[0].upper()}{allowed[1:]}."
     yield f"- Default {default}: {setting.reason}"
     yield f"- Also {', '.join(f'`{name}`' for name in [setting.option] * setting.flag + list(setting.variables))}."
 
 
-def _written(value: object) -> str:
-    """A default as it is written in a variable."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return ",".join(_written(item) for item in value)
-        case enum.Enum():
-            return str(value.value)
-        case datetime.time():
-            return f"{value:%H:%M}"
-        case _:
-            return str(value)
-
-
 def _rules() -> str:
     """The rules in their order, each with its definition, the settings it reads and the codes it denies with."""
-    keys = {setting.field: setting.key for setting in SETTINGS}
     rows = []
     for number, rule in enumerate(rules.RULES, start=1):
         assert rule.__doc__ is not None
-        tree = ast.parse(inspect.getsource(rule)).body[0]
-        names = {f"limits.{name}" for name in _attributes(rule)}
-        settings = sorted({f"`{keys[name]}`" for name in names if name in keys})
-        words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-        codes = dict.fromkeys(f"`{word}`" for word in words if isinstance(word, str) and _CODE.fullmatch(word))
+        settings, codes = (
+            [f"`{word}`" for word in words] for words in (rulebook.keys_read(rule), rulebook.codes(rule))
+        )
         meaning = " ".join(rule.__doc__.split())
         rows.append([str(number), rule.__name__, meaning, ", ".join(settings), ", ".join(codes)])
-    return _table(["", "Rule", "What it looks at", "Settings", "Codes"], rows)
-
-
-def _attributes(function: Callable[..., object]) -> set[str]:
-    """The attributes that a function of the core reads, by itself or through what it calls."""
-    found = set()
-    for node in ast.walk(ast.parse(inspect.getsource(function))):
-        if isinstance(node, ast.Attribute):
-            found.add(node.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            called = inspect.unwrap(function).__globals__.get(node.func.id)
-            if inspect.isfunction(called) and called.__module__.startswith("ordergate.core."):
-                found |= _attributes(called)
-    return found
+    return table(["", "Rule", "What it looks at", "Settings", "Codes"], rows)
 
 
 def _defaults() -> str:
@@ -145,7 +111,7 @@ def _defaults() -> str:
     head = (contract.stop_ticks_default, contract.stop_ticks_min, contract.stress_ticks)
     names = ("Default stop", "Smallest stop", "Stress move")
     columns = [f"{name}, {ticks} ticks" for name, ticks in zip(names, head, strict=True)]
-    return _table(["", "Tick", *columns, "Fee a side"], rows)
+    return table(["", "Tick", *columns, "Fee a side"], rows)
 
 
 def _codes() -> str:
@@ -159,20 +125,26 @@ def _codes() -> str:
         if status == DENIED:
             codes = "Denied: the code of the first rule that denies. [The rules](decision.md#the-rules-in-their-order)"
         rows.append([str(status), codes])
-    return _table(["Status", "Codes"], rows)
+    return table(["Status", "Codes"], rows)
 
 
 def _routes() -> str:
     """Every route."""
-    return _table(["", "Path", ""], [[route.method, f"`{route.path}`", route.summary] for route in ROUTES])
+    return table(["", "Path", ""], [[route.method, f"`{route.path}`", route.summary] for route in ROUTES])
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-_PARTS = {"codes": _codes, "defaults": _defaults, "routes": _routes, "rules": _rules}
+# By the name of a part; some take one word more, which says of what they are.
+_PARTS: dict[str, Callable[..., str]] = {
+    "aside": rulebook.aside,
+    "average": rulebook.average,
+    "codes": _codes,
+    "defaults": _defaults,
+    "products": rulebook.products,
+    "routes": _routes,
+    "rule": rulebook.rule,
+    "rules": _rules,
+    "trade": rulebook.trade,
+}
 
 
 if __name__ == "__main__":

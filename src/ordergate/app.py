@@ -21,7 +21,7 @@ from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
-from ordergate.clock import Clock, MarketClock, SystemClock
+from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core import selftest
 from ordergate.core.inputs import Started
 from ordergate.core.limits import Limits
@@ -217,9 +217,17 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         )
 
 
-def enforced(settings: Settings) -> Limits:
-    """The limits that the gate of these settings enforces."""
-    return replace(settings.limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
+def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
+    """The limits that the gate of these settings enforces. Raises ``StartRefused`` where one of them cannot be kept.
+
+    Only the simulated exchange may never close, and only there is all known that an account has been through.
+    """
+    limits = settings.limits
+    if simulated:
+        return replace(limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
+    if limits.maximum_loss_usd is not None and limits.maximum_loss_floor_usd is None:
+        raise StartRefused("maximum_loss is set: a real account needs maximum_loss_floor too, where the firm shows it")
+    return replace(limits, session_only=True)
 
 
 def _played(venue: str, recording: Recording | None) -> str:
@@ -230,7 +238,7 @@ def _played(venue: str, recording: Recording | None) -> str:
 async def _clock(recording: Recording | None, store: Store, seed: int, journal: Journal | None = None) -> Clock:
     """The clock: a recorded market's begins with its first record, or goes on where the desk was stopped."""
     if recording is None:
-        return SystemClock()
+        return SteadyClock(SystemClock())
     reached_ns = max([recording.first_ns, *(market.moved_ns for market in store.load(seed).markets)])
     if journal is not None:
         with contextlib.suppress(JournalDamaged):  # the gate refuses it

@@ -145,8 +145,12 @@ def demo(flags: _Flags) -> None:
 
 
 @_command
-def run(_flags: _Flags) -> None:
+def run(flags: _Flags) -> None:
     """The desk on TopstepX. Not yet in this release."""
+    settings = _settings(flags)
+    from ordergate import app
+
+    app.enforced(settings, simulated=False)  # what it will refuse to start with is told already
     raise StartRefused("run is not yet in this release; ordergate demo opens the same desk on a simulated TopstepX")
 
 

@@ -27,6 +27,25 @@ class SystemClock:
         return time.time_ns()
 
 
+class SteadyClock:
+    """``clock``, but never backwards: where that is set back, this goes on at half pace until it has been caught up.
+
+    What is measured in durations (a stop that is tried again, an answer that is waited for) goes on meanwhile.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._last_ns = clock.now_ns()
+        self._last_s = self._loop.time()
+
+    def now_ns(self) -> int:
+        now_s = self._loop.time()
+        self._last_ns = max(self._clock.now_ns(), self._last_ns + round((now_s - self._last_s) * 500_000_000))
+        self._last_s = now_s
+        return self._last_ns
+
+
 class MarketClock:
     """The time of a recorded market: ``start_ns`` now, and from here on as fast as the running loop's own time."""
 

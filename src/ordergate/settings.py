@@ -138,7 +138,7 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="Largest order, beyond what it closes.",
             reason="an order cannot usefully be larger than the largest position."),
     Setting("limits", "max_position_size", "limits.position_quantity_max", CONTRACTS, documented=True,
-            meaning="Largest net position in one contract if every order on its side fills.",
+            meaning="Largest net position in all months of a product if every order on its side fills.",
             reason="as documented."),
     Setting("limits", "max_account_position", "limits.account_position_micros_max", whole(1, 1_000_000, "micros"),
             meaning="Largest sum of all positions of an account if every order fills; a mini counts as ten micros.",

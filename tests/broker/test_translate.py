@@ -185,6 +185,13 @@ def test_a_partial_quote_changes_only_what_it_says() -> None:
     assert translate.merged_quote(first, said, MNQ, 2) == Quote(MNQ.contract_id, 117_692, 117_693, 117_692, 2)
 
 
+def test_the_time_on_a_quote_is_the_latest_that_can_be_read() -> None:
+    quote = None
+    for said in ("2026-11-23T18:00:00.5+00:00", "2026-11-23T17:00:00+00:00", "later", None):
+        quote = translate.merged_quote(quote, messages.Quote(timestamp=said), MNQ, 1)
+        assert quote.venue_ns == 1_795_456_800_500_000_000
+
+
 def test_a_quote_that_never_named_a_last_price_has_none() -> None:
     quote = translate.merged_quote(None, messages.Quote(best_bid=Decimal(29_423)), MNQ, 1)
     assert (quote.bid_ticks, quote.ask_ticks, quote.last_ticks) == (117_692, None, None)

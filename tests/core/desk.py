@@ -28,9 +28,11 @@ from ordergate.core.commands import (
 )
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.effects import Effect, effects
+from ordergate.core.figures import Figures, figures
 from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, Order, OrderType, Role, Side
 from ordergate.core.reports import (
     AccountReport,
@@ -120,7 +122,7 @@ class Desk:
 
     def feed(self, given: Input, *, superseded: bool = False, queued_account: int | None = None) -> Decided:
         """Decide one input now, and keep what follows."""
-        stamp = Stamped(given, self.now_ns, self.now_ns, dict(self.quotes), superseded, queued_account)
+        stamp = Stamped(given, self.market, self.now_ns, superseded, queued_account)
         decided = decide(self.group, stamp)
         for event in decided.events:
             self.effects += effects(decided.group, event)
@@ -136,6 +138,13 @@ class Desk:
         found = self.account.order(order_id)
         assert found is not None, f"there is no order {order_id}"
         return found
+
+    @property
+    def market(self) -> Market:
+        return Market(dict(self.quotes), self.now_ns)
+
+    def figures(self) -> Figures:
+        return figures(self.group, self.account, self.market)
 
     def net(self, instrument: Instrument = MES) -> int:
         return self.account.position(instrument.contract_id).net
@@ -174,7 +183,8 @@ class Desk:
 
     def quote(self, instrument: Instrument, bid: int | None, ask: int | None, *, age_ms: int = 0) -> None:
         name = instrument.contract_id
-        self.quotes[name] = Quote(name, bid, ask, bid, self.now_ns - age_ms * MS_NS)
+        told_ns = self.now_ns - age_ms * MS_NS
+        self.quotes[name] = Quote(name, bid, ask, bid, told_ns, told_ns)
 
     def mark(self, bid: int, ask: int | None = None, instrument: Instrument = MES) -> None:
         """The market moves, and the gate hears of it."""
@@ -192,7 +202,10 @@ class Desk:
     def _advance(self, at_ns: int, *, quiet: bool) -> None:
         if not quiet:
             passed = at_ns - self.now_ns
-            self.quotes = {name: replace(quote, at_ns=quote.at_ns + passed) for name, quote in self.quotes.items()}
+            self.quotes = {
+                name: replace(quote, at_ns=quote.at_ns + passed, venue_ns=quote.venue_ns + passed)
+                for name, quote in self.quotes.items()
+            }
         self.now_ns = at_ns
 
     # What people ask.

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg, ModifyOrder
+from ordergate.core.commands import Leg, ModifyOrder, Nearest
 from ordergate.core.effects import Modify
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, Role, Side
@@ -87,6 +87,88 @@ def test_an_order_that_only_closes_may_be_changed_within_what_it_closes() -> Non
     assert desk.modify("a", quantity=5, limit_ticks=ASK + 4).ok
     desk.modified("a")
     assert desk.modify("a", quantity=6).code == "MAX_ORDER_SIZE"
+
+
+@pytest.mark.parametrize(
+    ("highest", "filled", "asked", "offered"),
+    [
+        (5, 0, 11, 5),
+        (5, 1, 20, 5),  # of the whole order, as a change names it
+        (2, 0, 3, None),  # what stands is no change
+        (3, 1, 20, 3),
+    ],
+)
+def test_a_denied_change_names_the_largest_quantity_that_passes(
+    highest: int, filled: int, asked: int, offered: int | None
+) -> None:
+    desk = Desk(Limits(position_quantity_max=highest))
+    working(desk)
+    if filled:
+        desk.fill("a", filled, BID - 8)
+    answer = desk.modify("a", quantity=asked)
+    assert answer.nearest == (None if offered is None else Nearest(offered, limit_ticks=BID - 8))
+    if offered is not None:
+        assert not desk.modify("a", quantity=offered + 1).ok
+        assert desk.modify("a", quantity=offered, limit_ticks=BID - 8).ok
+        assert len(desk.asked(Modify)) == 1
+
+
+def test_a_denied_change_of_price_names_the_nearest_price_that_passes() -> None:
+    desk = Desk()
+    working(desk)
+    answer = desk.modify("a", limit_ticks=BID - 5_000)
+    assert [breach.code for breach in answer.breaches] == ["PRICE_COLLAR"]
+    assert answer.nearest == Nearest(2, limit_ticks=BID - 599)  # 3 % of it
+    assert not desk.modify("a", limit_ticks=BID - 600).ok
+    assert desk.modify("a", quantity=2, limit_ticks=BID - 599).ok
+
+
+def test_at_a_new_price_a_smaller_quantity_is_named_before_another_price() -> None:
+    desk = Desk(Limits(risk_usd_max=Decimal(100)))
+    desk.submit("a", quantity=2, limit=BID - 8, stop=Exit(40, BID - 48))
+    desk.accept("a")
+    answer = desk.modify("a", limit_ticks=BID)
+    assert [breach.code for breach in answer.breaches] == ["EXCESSIVE_RISK"]
+    assert answer.nearest == Nearest(1, limit_ticks=BID)
+    assert desk.modify("a", quantity=1, limit_ticks=BID).ok
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "stop", "wanted", "offered"),
+    [
+        (0, Side.BUY, ASK - 10, 3, ASK + 16),  # each loses 50 USD where it stands, and 32.50 there
+        (2, Side.SELL, BID + 10, 5, BID - 16),  # 2 of them only close
+    ],
+)
+def test_a_larger_size_that_does_not_pass_at_the_orders_price_is_named_with_a_nearer_one(
+    held: int, side: Side, stop: int, wanted: int, offered: int
+) -> None:
+    desk = Desk(Limits(risk_usd_max=Decimal(100)), positions=[position(held, ASK)] if held else [])
+    assert desk.submit("a", side, wanted - 1, trigger=stop + 40 * side.sign, stop=Exit(40, stop)).ok
+    desk.accept("a")
+    answer = desk.modify("a", quantity=wanted)
+    assert [breach.code for breach in answer.breaches] == ["EXCESSIVE_RISK"]
+    assert answer.nearest == Nearest(wanted, stop_ticks=offered)
+    assert desk.modify("a", quantity=wanted, stop_ticks=offered).ok
+
+
+def test_a_change_that_would_leave_the_price_and_make_the_order_no_larger_is_never_offered() -> None:
+    desk = Desk(Limits(price_distance_ticks_max=8))
+    working(desk, 4)
+    answer = desk.modify("a", limit_ticks=BID - 9)
+    assert [breach.code for breach in answer.breaches] == ["PRICE_COLLAR"]
+    assert answer.nearest is None, "the nearest price that passes is its own"
+
+
+def test_a_change_that_nothing_can_mend_names_only_what_closes() -> None:
+    desk = Desk(positions=[position(2, ASK)])
+    working(desk, 1, Side.SELL)
+    desk.submit("b", limit=BID - 8)
+    desk.accept("b")
+    desk.feed(LinkReport(up=False, reason="x"))
+    assert desk.modify("a", quantity=9).nearest == Nearest(2, limit_ticks=ASK + 8)
+    assert desk.modify("a", quantity=2).ok
+    assert (desk.modify("b", quantity=2).code, desk.modify("b", quantity=2).nearest) == ("BROKER_LINK_DOWN", None)
 
 
 @pytest.mark.parametrize(

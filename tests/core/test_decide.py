@@ -14,6 +14,7 @@ from ordergate.core.fold import evolve
 from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import AccountReport, InstrumentsReport, LinkReport, PositionReport, Unreadable
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row
@@ -22,7 +23,7 @@ from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_r
 def test_the_same_state_and_input_give_the_same_events_and_answer() -> None:
     desk = Desk()
     order = SubmitOrder("r1", ACCOUNT, "a", MES.contract_id, Side.BUY, 2, OrderType.MARKET)
-    stamped = Stamped(order, desk.now_ns, desk.now_ns, dict(desk.quotes))
+    stamped = Stamped(order, desk.market, desk.now_ns)
     assert decide(desk.group, stamped) == decide(desk.group, stamped)
 
 
@@ -30,7 +31,7 @@ def test_the_new_state_is_the_old_one_with_the_events_folded_in() -> None:
     desk = Desk()
     before = desk.group
     order = SubmitOrder("r1", ACCOUNT, "a", MES.contract_id, Side.BUY, 2, OrderType.MARKET)
-    decided = decide(before, Stamped(order, desk.now_ns, desk.now_ns, dict(desk.quotes)))
+    decided = decide(before, Stamped(order, desk.market, desk.now_ns))
     folded = before
     for event in decided.events:
         folded = evolve(folded, event)
@@ -89,7 +90,7 @@ def test_after_every_input_a_second_look_finds_nothing_left_to_do() -> None:
 
 
 def test_a_group_without_accounts_has_nothing_to_do() -> None:
-    assert decide(Group(), Stamped(Wake(), ASK, ASK)).events == ()
+    assert decide(Group(), Stamped(Wake(), Market({}, ASK), ASK)).events == ()
 
 
 def test_what_concerns_all_accounts_is_recorded_in_the_groups_own_book() -> None:

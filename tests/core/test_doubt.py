@@ -10,7 +10,7 @@ from ordergate.core.inputs import Started, Wake
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side, Status
 from ordergate.core.reports import LinkReport, Outcome
-from tests.core.desk import ASK, BID, Desk, fill_row
+from tests.core.desk import ASK, BID, SECOND_NS, Desk, fill_row
 
 
 def restart(desk: Desk) -> None:
@@ -177,7 +177,9 @@ def test_the_next_wake_is_the_nearest_timer_that_lies_ahead() -> None:
     desk.submit("a", limit=BID)
     due = next_wake_ns(desk.group, desk.now_ns)
     assert due == desk.now_ns + 15_000_000_000
-    assert next_wake_ns(desk.group, 2**62) is None
+    later = next_wake_ns(Desk().group, desk.now_ns)
+    assert later == desk.account.timers["day"], "nothing else lies ahead of an idle desk"
+    assert next_wake_ns(Desk().group, later) == later + SECOND_NS, "until the venue says that the day has come"
 
 
 def test_nothing_due_means_nothing_decided() -> None:

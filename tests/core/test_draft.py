@@ -11,7 +11,7 @@ TERMS = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
 
 
 def draft(desk: Desk) -> Draft:
-    return Draft(desk.group, desk.now_ns, desk.quotes)
+    return Draft(desk.group, desk.market)
 
 
 def test_what_is_added_is_seen_at_once_and_the_group_it_began_with_is_untouched() -> None:

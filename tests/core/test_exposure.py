@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from ordergate.core.commands import Leg
-from ordergate.core.exposure import closable, leaves, money, open_orders, order_risk_usd, worst_position
+from ordergate.core.exposure import closable, leaves, worst_position
+from ordergate.core.figures import figures, order_risk_usd
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport, OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row, position
@@ -18,12 +20,12 @@ def plain(desk: Desk, order_id: str, side: Side, quantity: int) -> None:
     assert desk.submit(order_id, side, quantity, limit=price, stop=Leg.OFF, target=Leg.OFF).ok
 
 
-def worst(desk: Desk, side: Side, quantity: int = 0, without: str | None = None) -> int:
-    return worst_position(desk.account, MES.contract_id, side, quantity, without)
+def worst(desk: Desk, side: Side, quantity: int = 0) -> int:
+    return worst_position(desk.account, MES.contract_id, side, quantity)
 
 
-def can_close(desk: Desk, side: Side, without: str | None = None) -> int:
-    return closable(desk.account, MES.contract_id, side, without)
+def can_close(desk: Desk, side: Side) -> int:
+    return closable(desk.account, MES.contract_id, side)
 
 
 def test_both_sides_count_what_could_fill_on_them() -> None:
@@ -33,7 +35,6 @@ def test_both_sides_count_what_could_fill_on_them() -> None:
     plain(desk, "s1", Side.SELL, 7)
     assert (worst(desk, Side.BUY), worst(desk, Side.SELL)) == (6, -5)
     assert (worst(desk, Side.BUY, 2), worst(desk, Side.SELL, 2)) == (8, -7)
-    assert worst(desk, Side.BUY, 2, without="b1") == 5
     assert (can_close(desk, Side.BUY), can_close(desk, Side.SELL)) == (0, 0)
 
 
@@ -107,8 +108,7 @@ def test_open_orders_are_those_that_are_no_legs() -> None:
     desk.hold("a")
     plain(desk, "b", Side.BUY, 1)
     desk.feed(order_row(77))
-    assert open_orders(desk.account) == 2
-    assert open_orders(desk.account, without="b") == 1
+    assert desk.figures().open_orders == 2
 
 
 def test_the_money_of_the_day_is_net_of_fees_and_of_what_was_carried() -> None:
@@ -117,7 +117,7 @@ def test_the_money_of_the_day_is_net_of_fees_and_of_what_was_carried() -> None:
     desk.feed(order_row(77, Side.SELL, 1, OrderState.FILLED, filled_quantity=1))
     desk.feed(fill_row(9, 77, Side.SELL, 1, ASK + 8, fee_usd=Decimal("0.36")))
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal("50009.64"), can_trade=True))
-    found = money(desk.group, desk.account, desk.quotes)
+    found = desk.figures()
     # 10.00 - 0.36 realised; one left at a bid one tick below its price, 0.36 to get out.
     assert found.day_pnl == Decimal("9.64") - Decimal("1.25") - Decimal("0.36")
     assert found.day_pnl_at_stops == Decimal("9.64") - Decimal("50.00") - Decimal("0.36")
@@ -126,23 +126,26 @@ def test_the_money_of_the_day_is_net_of_fees_and_of_what_was_carried() -> None:
 def test_without_its_quote_a_position_has_no_money_but_a_stop_tells_the_worst() -> None:
     desk = Desk(WIDE)
     desk.hold("a", stop=Exit(40), target=Leg.OFF)
-    found = money(desk.group, desk.account, {})
+    found = figures(desk.group, desk.account, Market({}, desk.now_ns))
     assert found.day_pnl is None
     assert found.day_pnl_at_stops == Decimal("-50.36")
-    assert money(desk.group, Desk(WIDE, positions=[position(1, ASK)]).account, {}).day_pnl_at_stops is None
+    assert (
+        figures(desk.group, Desk(WIDE, positions=[position(1, ASK)]).account, Market({}, desk.now_ns)).day_pnl_at_stops
+        is None
+    )
 
 
 def test_a_stop_under_change_counts_with_the_worse_level_and_the_smaller_size() -> None:
     desk = Desk(WIDE)
     desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
     desk.protect(stop=ASK - 60)
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-150.72")
+    assert desk.figures().day_pnl_at_stops == Decimal("-150.72")
     desk.modified(desk.stop("a").order_id)
     desk.mark(ASK - 5)
     desk.protect(stop=ASK - 20)
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-150.72")
+    assert desk.figures().day_pnl_at_stops == Decimal("-150.72")
     desk.modified(desk.stop("a").order_id)
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-50.72")
+    assert desk.figures().day_pnl_at_stops == Decimal("-50.72")
 
 
 def test_a_contract_that_its_stop_does_not_cover_yet_is_stressed() -> None:
@@ -155,9 +158,9 @@ def test_a_contract_that_its_stop_does_not_cover_yet_is_stressed() -> None:
     desk.wait(300)
     assert desk.stop("a").change is not None
     # 40 ticks for the one, 1 + 160 for the other: 201 x 1.25, and 0.72 to get out
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-251.97")
+    assert desk.figures().day_pnl_at_stops == Decimal("-251.97")
     desk.modified(desk.stop("a").order_id)
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-100.72")
+    assert desk.figures().day_pnl_at_stops == Decimal("-100.72")
 
 
 def test_a_stop_that_is_being_cancelled_covers_nothing() -> None:
@@ -166,37 +169,29 @@ def test_a_stop_that_is_being_cancelled_covers_nothing() -> None:
     desk.feed(fill_row(1, 77, Side.BUY, 1, ASK))
     stop = order_row(78, Side.SELL, 1, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=ASK - 10)
     desk.feed(stop)
-    covered = money(desk.group, desk.account, desk.quotes).day_pnl_at_stops
+    covered = desk.figures().day_pnl_at_stops
     desk.cancel("external/78")
     assert covered == Decimal("-12.86")
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == Decimal("-201.61")
+    assert desk.figures().day_pnl_at_stops == Decimal("-201.61")
 
 
 def test_orders_lose_only_with_the_part_that_closes_nothing() -> None:
     desk = Desk(WIDE, positions=[position(3, ASK)])
-    before = money(desk.group, desk.account, desk.quotes).day_pnl_at_stops
+    before = desk.figures().day_pnl_at_stops
     assert before is not None
     plain(desk, "out", Side.SELL, 2)  # closes
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == before
+    assert desk.figures().day_pnl_at_stops == before
     plain(desk, "flip", Side.SELL, 3)  # closes one, opens two: 160 ticks without a stop
     lost = order_risk_usd(MES, 160, 2)
-    assert money(desk.group, desk.account, desk.quotes).day_pnl_at_stops == before - lost
-    assert money(desk.group, desk.account, desk.quotes, without="flip").day_pnl_at_stops == before
-
-
-def test_the_order_that_is_left_out_is_left_out_everywhere() -> None:
-    desk = Desk(WIDE)
-    plain(desk, "a", Side.BUY, 3)
-    assert worst(desk, Side.BUY, without="a") == 0
-    assert money(desk.group, desk.account, desk.quotes, without="a").day_pnl_at_stops == 0
+    assert desk.figures().day_pnl_at_stops == before - lost
 
 
 def test_the_worse_of_both_realised_figures_governs() -> None:
     desk = Desk(WIDE)
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49_900), can_trade=True))
-    assert money(desk.group, desk.account, desk.quotes).day_pnl == Decimal(-100)
+    assert desk.figures().day_pnl == Decimal(-100)
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_100), can_trade=True))
-    assert money(desk.group, desk.account, desk.quotes).day_pnl == Decimal(0)
+    assert desk.figures().day_pnl == Decimal(0)
 
 
 def test_the_risk_of_an_order_has_the_fees_of_both_sides() -> None:

@@ -72,6 +72,7 @@ def long_day() -> Desk:
         desk.snapshot()
     desk.flatten()
     desk.now_ns += 24 * 3_600 * SECOND_NS
+    desk.mark(BID)
     desk.feed(Wake())
     return desk
 

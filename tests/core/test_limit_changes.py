@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,11 @@ from ordergate.core.account import Account, Group
 from ordergate.core.commands import Answer, ChangeLimits, Leg
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Started, Wake
-from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.core.limits import Blackout, Limits, OnDailyLoss
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
 from ordergate.journal.codec import decode, encode
-from tests.core.desk import ACCOUNT, ASK, BID, MS_NS, Desk, instant
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, Desk, instant
 
 NOON = instant("2026-11-23 12:00")
 OPEN = instant("2026-11-23 17:00")
@@ -134,6 +135,36 @@ def test_limits_that_no_order_could_pass_are_refused() -> None:
     assert change(desk, order_quantity_min=11).code == "LIMITS_CONTRADICT"
     assert change(desk, order_quantity_min=3, order_quantity_max=2).code == "LIMITS_CONTRADICT"
     assert desk.events == []
+
+
+# Chicago's clocks go from 02:00 to 03:00 that night: this window never comes.
+SKIPPED = Blackout(time(2, 10), time(2, 50), date(2027, 3, 14))
+NEWS = Blackout(time(7, 25), time(7, 45))
+
+
+@pytest.mark.parametrize("blackouts", [(SKIPPED,), (NEWS, SKIPPED)])
+def test_a_change_after_which_a_limit_would_refuse_nothing_is_refused_and_names_it(
+    blackouts: tuple[Blackout, ...],
+) -> None:
+    for desk in (trading(), Desk(at_ns=NOON)):
+        desk.forget()
+        answer = change(desk, blackouts=blackouts, order_quantity_max=5)
+        assert answer.code == "LIMIT_INERT"
+        assert answer.message == (
+            "nothing was changed: self-test: BLACKOUT refuses nothing in MGC, MNQ, MES, MCL, M2K, MYM"
+        )
+        assert desk.events == []
+        assert change(desk, blackouts=(NEWS,)).ok
+
+
+def test_a_limit_that_would_refuse_nothing_only_once_it_comes_into_force_is_refused_when_it_is_asked_for() -> None:
+    desk = trading(Limits(maximum_loss_usd=Decimal(2_000)))
+    endless = Decimal(10**12)  # no floor that an account could ever reach
+    answer = change(desk, maximum_loss_usd=endless)
+    assert (answer.code, desk.events) == ("LIMIT_INERT", [])
+    assert "MAXIMUM_LOSS_LIMIT" in answer.message
+    assert change(desk, maximum_loss_usd=Decimal(3_000)).ok
+    assert desk.group.limits_waiting is not None
 
 
 def test_a_limit_that_there_is_not_is_refused() -> None:
@@ -318,8 +349,10 @@ def test_a_refused_change_names_the_limit_and_the_figures() -> None:
 def test_an_order_at_the_instant_of_the_open_begins_the_day(*, at_ns: int, begun: bool) -> None:
     desk = Desk(at_ns=NOON)
     desk.now_ns = at_ns
+    desk.quote(MES, BID, ASK)
     desk.submit("a", limit=BID)
     desk.now_ns = OPEN + 1
+    desk.quote(MES, BID, ASK)
     change(desk, order_quantity_max=20)
     assert (desk.group.limits.order_quantity_max == 10) is begun
 

@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ordergate.core import selftest
 from ordergate.core.commands import Leg, Nearest, SubmitOrder
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Limits
-from ordergate.core.nearest import nearest
+from ordergate.core.market import Market
+from ordergate.core.nearest import MENDABLE, nearest
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import LinkReport
 from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk
+from tests.core.test_selftest import ALL_ON
 
 # Ten contracts with the default stop of 40 ticks lose 500 USD.
 HALF_A_DAY = Limits(daily_loss_usd_max=Decimal(500))
+HUGE = replace(WIDE, order_quantity_max=10**6, position_quantity_max=10**6)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,9 @@ HALF_A_DAY = Limits(daily_loss_usd_max=Decimal(500))
         (replace(WIDE, order_quantity_max=700), 1_000, 700),
         (replace(WIDE, order_quantity_max=700), 702, 700),
         (Limits(order_quantity_min=3, order_quantity_max=8), 20, 8),
+        (Limits(account_position_micros_max=4), 9, 4),
+        (Limits(order_value_usd_max=Decimal(100_000)), 9, 4),  # 25,000 each
+        (Limits(maximum_loss_usd=Decimal(200)), 9, 3),  # 50.72 each
         (Limits(order_quantity_min=3), 2, None),  # only a larger one would pass: not what was meant
         (Limits(daily_loss_usd_max=Decimal(50)), 3, None),
     ],
@@ -137,6 +144,25 @@ def test_an_order_that_was_denied_for_the_moment_is_named_itself_once_it_would_p
     assert desk.submit("b", quantity=3, limit=BID).ok
 
 
+def test_an_order_that_was_sent_before_is_not_offered_in_another_size() -> None:
+    desk = Desk(Limits(duplicate_window_ms=1_000, order_quantity_max=5))
+    assert desk.submit("a", quantity=4, limit=BID).ok
+    for order_id in ("b", "c"):
+        answer = desk.submit(order_id, quantity=4, limit=BID)
+        assert ([breach.code for breach in answer.breaches], answer.nearest) == (["DUPLICATE_ORDER"], None)
+    assert desk.submit("d", quantity=3, limit=BID).ok, "it would have passed: it is another order, if it is meant"
+
+
+def test_of_an_order_that_was_sent_before_not_even_what_would_only_close_is_offered() -> None:
+    desk = Desk(Limits(duplicate_window_ms=1_000))
+    desk.hold("a", quantity=2)
+    assert desk.submit("b", Side.SELL, 5).ok
+    desk.accept("b")
+    desk.cancelled("b")
+    answer = desk.submit("c", Side.SELL, 5)
+    assert ([breach.code for breach in answer.breaches], answer.nearest) == (["DUPLICATE_ORDER"], None)
+
+
 class Counted(UserDict[str, Any]):
     """Quotes, with how often they were asked for: once a judgement where nothing is held."""
 
@@ -149,7 +175,14 @@ class Counted(UserDict[str, Any]):
 
 @pytest.mark.parametrize(
     ("limits", "quantity", "price", "most"),
-    [(Limits(), 11, None, 20), (Limits(), 2**31 - 1, None, 20), (WIDE, 2**31 - 1, None, 35), (WIDE, 9, -(10**7), 40)],
+    [
+        (Limits(), 11, None, 20),
+        (Limits(), 2**31 - 1, None, 20),
+        (Limits(), 40, BID - 20, 30),
+        (WIDE, 2**31 - 1, None, 35),
+        (WIDE, 9, -(10**7), 40),
+        (HUGE, 2**31 - 1, -(10**7), 80),
+    ],
 )
 def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(
     limits: Limits, quantity: int, price: int | None, most: int
@@ -160,6 +193,30 @@ def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(
     name = MES.contract_id
     command = SubmitOrder("r", ACCOUNT, "a", name, Side.BUY, quantity, kind, limit_ticks=price, stop=stop)
     quotes = Counted(desk.quotes)
-    stamp = Stamped(command, desk.now_ns, desk.now_ns, quotes)  # type: ignore[arg-type] # it is read only
+    stamp = Stamped(command, Market(quotes, desk.now_ns), desk.now_ns)  # type: ignore[arg-type] # it is read only
     assert nearest(desk.group, desk.account, command, stamp) is not None
     assert 0 < quotes.asked <= most
+
+
+def judgements(scene: selftest.Scene) -> tuple[Nearest | None, int]:
+    """What is offered in place of the order of a scene, and how many judgements that took."""
+    group, stamp = selftest.stage(scene)
+    quotes = Counted(stamp.market.quotes)
+    counted = replace(stamp, market=Market(quotes, stamp.market.at_ns))  # type: ignore[arg-type] # it is read only
+    offered = nearest(group, scene.account, scene.order, counted)
+    return offered, quotes.asked - 1  # the search itself looks at the market once
+
+
+@pytest.mark.parametrize("code", [code for code in selftest.CASES if code not in MENDABLE])
+def test_what_neither_quantity_nor_price_can_mend_is_not_searched(code: str) -> None:
+    scene = selftest.CASES[code](selftest.scene(ALL_ON, "MES"))
+    assert scene is not None
+    priced = replace(scene, order=replace(scene.order, order_type=OrderType.LIMIT, limit_ticks=BID - 20))
+    assert code in selftest.codes(scene)
+    assert judgements(scene) == (None, 1)
+    if code in selftest.codes(priced):  # at another price it is another order
+        assert judgements(priced) == (None, 1)
+
+
+def test_what_can_be_mended_are_codes_of_rules() -> None:
+    assert [code for code in MENDABLE if code not in selftest.CASES] == []

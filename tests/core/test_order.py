@@ -11,6 +11,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from ordergate.bus.topics import State, encode
+from ordergate.core import events as e
+from ordergate.core.fold import evolve
 from ordergate.core.order import (
     LIVE,
     TRANSITIONS,
@@ -167,6 +170,117 @@ def test_a_broker_fact_is_applied_or_called_unexpected_and_never_raises(status: 
     else:
         assert after is status
         assert "a is" in desk.account.unexplained
+
+
+def denied(desk: Desk) -> None:
+    assert not desk.submit("a", quantity=11, limit=LIMIT).ok
+
+
+def desk_in(status: Status) -> Desk:
+    """As ``desk_with``, of a denied order too."""
+    if status is not Status.DENIED:
+        return desk_with(status)
+    desk = Desk()
+    denied(desk)
+    return desk
+
+
+# What a row or a fill can say of an order, besides what is so.
+ROWS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "without its tag": {"order_tag": None},
+    "by its tag only": {"broker_order_id": 9_999},
+    "filled in part": {"filled_quantity": 1},
+    "filled": {"filled_quantity": 2},
+    "filled beyond its size": {"filled_quantity": 5},
+    "smaller": {"quantity": 1},
+    "larger": {"quantity": 7},
+    "at another price": {"limit_ticks": LIMIT - 4},
+    "of the other side": {"side": Side.SELL},
+    "of another type": {"order_type": OrderType.STOP, "limit_ticks": None, "stop_ticks": LIMIT},
+    "of an unknown contract": {"contract_id": "CON.F.US.XX.Z26"},
+    "of long ago": {"created_ns": 0},
+}
+FILLS: dict[str, dict[str, Any]] = {
+    "a part": {"quantity": 1},
+    "all": {"quantity": 2},
+    "too many": {"quantity": 5},
+    "of the other side": {"quantity": 1, "side": Side.SELL},
+    "of an unknown order": {"quantity": 1, "broker_order_id": 9_999},
+    "of an unknown contract": {"quantity": 1, "contract_id": "CON.F.US.XX.Z26"},
+    "taken back before it was told": {"quantity": 1, "voided": True},
+}
+AFTER = {status: {status, *(after for (b, _), after in TRANSITIONS.items() if b is status)} for status in Status}
+
+
+@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+@pytest.mark.parametrize("state", OrderState, ids=lambda state: state.value)
+@pytest.mark.parametrize("row", ROWS)
+def test_whatever_row_the_broker_shows_of_an_order_in_any_status_nothing_raises(
+    status: Status, state: OrderState, row: str
+) -> None:
+    desk = desk_in(status)
+    shown_as = {"broker_order_id": desk.order("a").broker_order_id or 9_001} | ROWS[row]
+    for _ in range(2):
+        before = desk.order("a").status
+        desk.show("a", state, **shown_as)
+        assert desk.order("a").status in AFTER[before]
+    assert (desk.order("a").status is Status.DENIED) == (status is Status.DENIED)
+
+
+@pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+@pytest.mark.parametrize("fill", FILLS)
+def test_whatever_fill_the_broker_tells_of_an_order_in_any_status_nothing_raises(status: Status, fill: str) -> None:
+    desk = desk_in(status)
+    held, filled = desk.net(), desk.order("a").filled_quantity
+    told = {"broker_order_id": desk.order("a").broker_order_id or 9_001} | FILLS[fill]
+    report = desk.fill("a", price=LIMIT, **told)
+    reached = desk.order("a").status
+    assert reached in AFTER[status]
+    assert not report.voided or desk.net() == held
+    desk.feed(report)
+    assert desk.order("a").status is reached, "told again, it is the same fill"
+    desk.feed(replace(report, voided=True))
+    assert desk.order("a").status in AFTER[reached]
+    assert (desk.net(), desk.order("a").filled_quantity) == (held, filled)
+
+
+# The statuses that may hold a fill of a part, and the way there.
+PARTLY: dict[Status, Callable[[Desk], object]] = {
+    Status.WORKING: lambda _: None,
+    Status.FILLED: lambda desk: desk.fill("a", 1, LIMIT),
+    Status.CANCELLED: shown(OrderState.CANCELLED),
+    Status.EXPIRED: shown(OrderState.EXPIRED),
+    Status.REJECTED: shown(OrderState.REJECTED),
+}
+
+
+def test_the_bust_of_a_fill_is_applied_in_every_status_that_the_table_has_it_in() -> None:
+    assert set(PARTLY) == {status for status, trigger in TRANSITIONS if trigger is Trigger.BUST}
+    for status, way in PARTLY.items():
+        desk = desk_with(Status.WORKING)
+        fill = desk.fill("a", 1, LIMIT)
+        way(desk)
+        assert desk.order("a").status is status
+        held = desk.net()
+        desk.feed(replace(fill, voided=True))
+        assert desk.order("a").status is TRANSITIONS[status, Trigger.BUST]
+        assert desk.net() == held - 1
+
+
+# Our own steps, each with an event that says it was taken.
+OWN: dict[Trigger, Callable[[], e.Event]] = {Trigger.WANT_CANCEL: lambda: e.CancelWanted(ACCOUNT, "a", "a mistake")}
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status not in LIVE], ids=lambda s: s.value)
+@pytest.mark.parametrize("trigger", OWN, ids=lambda trigger: trigger.value)
+def test_our_own_step_that_is_not_in_the_table_raises_and_changes_nothing(status: Status, trigger: Trigger) -> None:
+    assert (status, trigger) not in TRANSITIONS
+    desk = desk_in(status)
+    before = encode(State(desk.group))
+    with pytest.raises(IllegalTransition, match=status.value):
+        evolve(desk.group, OWN[trigger]())
+    assert encode(State(desk.group)) == before
 
 
 @pytest.mark.parametrize("status", [Status.FILLED, Status.CANCELLED, Status.REJECTED, Status.EXPIRED, Status.NOT_SENT])

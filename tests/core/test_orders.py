@@ -18,7 +18,7 @@ def test_a_change_leaves_the_one_before_as_it_was() -> None:
     before = Orders().put(order("a"))
     after = before.put(order("b"))
     assert (list(before), list(after), list(after.delete("a"))) == (["a"], ["a", "b"], ["b"])
-    assert before.leaves(MES, Side.BUY).plain == 2
+    assert before.book(MES).buys.plain == 2
     assert after.delete("nobody") is after
 
 
@@ -33,14 +33,14 @@ def test_a_changed_order_keeps_its_place_and_those_picked_are_told_oldest_first(
 def test_of_a_bracket_the_larger_leg_counts_and_a_leg_that_ends_counts_no_more() -> None:
     orders = Orders({x.order_id: x for x in (order("s", Role.STOP, 3, parent_id="a"),)})
     orders = orders.put(order("t", Role.TARGET, 5, parent_id="a")).put(order("u", Role.STOP, 1, parent_id="b"))
-    assert orders.leaves(MES, Side.SELL).legs == 6
-    assert orders.delete("t").leaves(MES, Side.SELL).legs == 4
-    assert [leg.order_id for leg in orders.legs("a")] == ["s", "t"]
-    assert [stop.order_id for stop in orders.stops()] == ["s", "u"]
+    assert orders.book(MES).sells.legs == 6
+    assert orders.delete("t").book(MES).sells.legs == 4
+    assert [leg.order_id for leg in orders.book(MES).legs_of("a")] == ["s", "t"]
+    assert [stop.order_id for stop in orders.book(MES).stop_orders()] == ["s", "u"]
 
 
 def test_what_comes_to_nothing_is_forgotten() -> None:
     orders = Orders().put(order("a", risk_ticks=40))
-    assert list(orders.all_leaves()) == [(MES, Side.BUY, Leaves(plain=2, live=1, risky=2, risk_ticks=80))]
-    assert list(orders.delete("a").all_leaves()) == []
+    assert orders.book(MES).buys == Leaves(plain=2, live=1, risky=2, risk_ticks=80)
+    assert orders.delete("a").books == {}
     assert orders.delete("a") == Orders()

@@ -29,7 +29,7 @@ NO_ROOM = {
 
 def seen(desk: Desk, side: Side = Side.BUY, quantity: int = 1, **terms: Any) -> Preview:
     command = SubmitOrder("r", ACCOUNT, "p", MES.contract_id, side, quantity, OrderType.MARKET, **terms)
-    return preview(desk.group, desk.account, command, Stamped(command, desk.now_ns, desk.now_ns, dict(desk.quotes)))
+    return preview(desk.group, desk.account, command, Stamped(command, desk.market, desk.now_ns))
 
 
 def test_a_preview_in_dollars() -> None:

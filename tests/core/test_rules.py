@@ -44,9 +44,7 @@ FAR = Exit(40)  # 50 USD per contract of MES
 def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
     """A plain market buy of MES that every rule lets pass, then ``changed``."""
     terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, quantity, OrderType.MARKET)
-    plain = propose(
-        desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), quotes=desk.quotes, at_ns=desk.now_ns
-    )
+    plain = propose(desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), market=desk.market)
     assert breaches(plain) == ()
     return replace(plain, **changed)
 
@@ -97,7 +95,7 @@ ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.duplicate: lambda p: limited(just_asked(p), duplicate_window_ms=1_000),
     rules.order_rate: lambda p: limited(just_asked(p, quantity=2), orders_per_minute_max=1),
     rules.repeated_action: lambda p: replace(p, account=replace(p.account, repeating=6)),
-    rules.trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS),
+    rules.trading_hours: lambda p: replace(limited(p, session_only=True), at_ns=SATURDAY_NS, instants=(SATURDAY_NS,)),
     rules.blackout: lambda p: limited(p, blackouts=(Blackout(time(8), time(7, 59)),)),
     rules.opposite_position: lambda p: limited(with_another_account(p), opposite_positions=False),
     rules.too_old: lambda p: replace(p, received_ns=p.at_ns - 5_001 * MS_NS),
@@ -126,7 +124,7 @@ EVIDENCE: dict[Rule, tuple[str, str, str, list[str]]] = {
     rules.visibility: ("BROKER_LINK_DOWN", "connected", "down", ["cannot be seen"]),
     rules.superseded: ("SUPERSEDED", "newest", "older", ["flatten or cancel-all"]),
     rules.instrument_allowed: ("INSTRUMENT_NOT_ALLOWED", "MNQ", "MES", ["MES", "MNQ"]),
-    rules.order_size_min: ("MIN_ORDER_SIZE", "2", "1", ["1 contracts", "smallest order", "2"]),
+    rules.order_size_min: ("MIN_ORDER_SIZE", "2", "1", ["1 contract ", "smallest order", "2"]),
     rules.order_size_max: ("MAX_ORDER_SIZE", "0", "1", ["1 contracts", "largest order", "0"]),
     rules.position_size: ("MAX_POSITION_SIZE", "0", "1", ["1 contracts of MES", "above 0"]),
     rules.account_position: ("MAX_ACCOUNT_POSITION", "0", "1", ["1 micros", "above 0"]),
@@ -209,12 +207,10 @@ def test_new_risk_needs_an_account_that_the_broker_lets_trade() -> None:
     assert desk.codes("b") == []
 
 
-@pytest.mark.parametrize(
-    ("left_ns", "told"), [(1, [("LOCKED_OUT", "not locked out", "locked out")]), (0, []), (-1, [])]
-)
-def test_a_lockout_holds_until_its_instant_and_not_at_it(left_ns: int, told: list[tuple[str, ...]]) -> None:
+@pytest.mark.parametrize(("until_ns", "told"), [(1, [("LOCKED_OUT", "not locked out", "locked out")]), (0, [])])
+def test_a_lockout_holds_until_its_end_is_recorded(until_ns: int, told: list[tuple[str, ...]]) -> None:
     p = proposal(Desk())
-    found = breaches(replace(p, account=replace(p.account, locked_until_ns=p.at_ns + left_ns)))
+    found = breaches(replace(p, account=replace(p.account, locked_until_ns=until_ns)))
     assert [(breach.code, breach.limit, breach.actual) for breach in found] == told
 
 
@@ -258,7 +254,7 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
 )
 def test_new_risk_waits_until_the_exchange_is_in_session(*, at_ns: int, session_only: bool, codes: list[str]) -> None:
     p = limited(proposal(Desk()), session_only=session_only)
-    assert [breach.code for breach in breaches(replace(p, at_ns=at_ns))] == codes
+    assert [breach.code for breach in breaches(replace(p, at_ns=at_ns, instants=(at_ns,)))] == codes
 
 
 def test_exits_pass_a_closed_market() -> None:

@@ -184,7 +184,7 @@ def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None) -> li
     received_ns = desk.now_ns - waited_ms * MS_NS
     sent_ns = None if sent_ms is None else received_ns + sent_ms * MS_NS
     command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET, sent_ns=sent_ns)
-    answer = decide(desk.group, Stamped(command, desk.now_ns, received_ns, desk.quotes)).answer
+    answer = decide(desk.group, Stamped(command, desk.market, received_ns)).answer
     assert answer is not None
     return [breach.code for breach in answer.breaches]
 
@@ -200,7 +200,7 @@ def test_a_change_that_waited_too_long_is_denied_too() -> None:
     desk.accept("a")
     command = ModifyOrder("r", "a", ACCOUNT, limit_ticks=BID - 9)
     for waited_ms, code in ((5_001, "TOO_OLD"), (5_000, "")):
-        stamp = Stamped(command, desk.now_ns, desk.now_ns - waited_ms * MS_NS, desk.quotes)
+        stamp = Stamped(command, desk.market, desk.now_ns - waited_ms * MS_NS)
         answer = decide(desk.group, stamp).answer
         assert answer is not None
         assert answer.code == code
@@ -323,7 +323,5 @@ def test_where_nobody_told_when_an_order_arrived_no_clock_is_compared() -> None:
     desk = Desk()
     terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
     for sent_ns in (None, desk.now_ns + 10**12):
-        p = propose(
-            desk.group, desk.account, terms, 1, Protection(), quotes=desk.quotes, at_ns=desk.now_ns, sent_ns=sent_ns
-        )
+        p = propose(desk.group, desk.account, terms, 1, Protection(), market=desk.market, sent_ns=sent_ns)
         assert breaches(p) == ()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core import selftest
+from ordergate.core.judgement import judge
 from ordergate.core.limits import Blackout, Limits
 from ordergate.core.rules import RULES, Rule
 from ordergate.core.selftest import CASES, complaint, self_test
@@ -51,8 +52,23 @@ def test_every_limit_is_alive_for_every_product(limits: Limits) -> None:
     assert [trial.code for trial in trials if not trial.enabled] == []
 
 
+FUNDED = Limits(maximum_loss_usd=Decimal(2_000))  # such an account begins at 0, and may fall below it
+
+
+@pytest.mark.parametrize("floor", [None, Decimal(-2_000), Decimal(48_000)])
+def test_a_funded_account_has_its_room_to_the_floor_as_a_base_and_its_limits_are_alive(floor: Decimal | None) -> None:
+    trials = self_test(replace(FUNDED, maximum_loss_floor_usd=floor))
+    assert complaint(trials) == ""
+    assert {"NO_RISK_BASE", "MAXIMUM_LOSS_LIMIT"} <= {trial.code for trial in trials if trial.enabled}
+
+
+def test_a_maximum_loss_that_no_account_can_reach_is_found() -> None:
+    assert "MAXIMUM_LOSS_LIMIT" in complaint(self_test(replace(FUNDED, maximum_loss_usd=Decimal(10**12))))
+
+
 counts = st.integers(1, 10_000)
 dollars = st.decimals("0.01", "1000000000", places=2)
+balances = st.decimals("-1000000000", "1000000000", places=2)
 
 
 @given(
@@ -66,6 +82,9 @@ dollars = st.decimals("0.01", "1000000000", places=2)
         daily_loss_usd_max=dollars,
         risk_percent_max=st.decimals("0.01", "100", places=2),
         account_size_usd=st.none() | dollars,
+        maximum_loss_usd=st.none() | dollars,
+        maximum_loss_lock_usd=st.none() | balances,
+        maximum_loss_floor_usd=st.none() | balances,
         session_only=st.booleans(),
     )
 )
@@ -89,6 +108,17 @@ def test_every_code_of_a_rule_has_a_case() -> None:
     for code in codes:
         assert code in CASES, f"add a case for {code} to ordergate.core.selftest.CASES"
     assert sorted(CASES) == sorted(codes)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_refusal_tells_its_code_the_limit_and_the_value_seen(code: str) -> None:
+    """I16."""
+    scene = CASES[code](selftest.scene(ALL_ON, "MES"))
+    assert scene is not None
+    group, stamp = selftest.stage(scene)
+    found = judge(group, scene.account, scene.order, stamp).breaches
+    assert code in [breach.code for breach in found]
+    assert [breach for breach in found if not (breach.limit and breach.actual)] == []
 
 
 def test_a_limit_that_is_off_is_told_as_off_and_is_not_dead() -> None:

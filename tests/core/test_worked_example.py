@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-from ordergate.core.exposure import money, order_risk_usd, worst_position
+from ordergate.core.exposure import worst_position
+from ordergate.core.figures import order_risk_usd
 from ordergate.core.order import Side
 from ordergate.core.reports import AccountReport
 from ordergate.web.replies import declined, nearest_row
@@ -53,7 +54,7 @@ def morning() -> Desk:
 def arithmetic(desk: Desk) -> str:
     """The example, line by line. What the core works out is asserted to be the sum of the lines above it."""
     limits, account = desk.group.limits, desk.account
-    now = money(desk.group, account, desk.quotes)
+    now = desk.figures()
     worst = worst_position(account, MES.contract_id, Side.BUY, ASKED)
     tick, fee, daily = MES.tick_value_usd, MES.fee_usd, limits.daily_loss_usd_max
     lost, lost_fees, entry_fees = -MES.money(STOPPED, LOST), -fee * 2 * LOST, -fee * HELD

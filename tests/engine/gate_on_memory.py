@@ -14,7 +14,7 @@ from ordergate.broker.approvals import Order as Ordered
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Topic
 from ordergate.bus.topics import News, news
-from ordergate.clock import SystemClock
+from ordergate.clock import Clock, SystemClock
 from ordergate.core.commands import Answer, SubmitOrder
 from ordergate.core.effects import Effect
 from ordergate.core.inputs import Started
@@ -42,6 +42,15 @@ class Notes:
         self.entries.append(entry)
 
 
+class SetClock(SystemClock):
+    """The machine's clock, and ``ahead_ns``."""
+
+    ahead_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.ahead_ns
+
+
 class FullDisk(MemoryJournal):
     """A journal whose disk fills when told to."""
 
@@ -56,7 +65,7 @@ class FullDisk(MemoryJournal):
 class Bench:
     """What the gate sends, and ways to speak to it."""
 
-    def __init__(self, gate: Gate, bus: MemoryBus, clock: SystemClock) -> None:
+    def __init__(self, gate: Gate, bus: MemoryBus, clock: Clock) -> None:
         self.gate, self.bus, self.clock = gate, bus, clock
         self.answers: dict[str, Answer] = {}
         self.told: list[News] = []
@@ -90,9 +99,9 @@ class Bench:
                 await asyncio.sleep(0)
         return self.answers[request_id]
 
-    async def adopt(self) -> None:
-        """One account of 50,000 USD, flat, with a live link and a fresh quote."""
-        account = AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_000), can_trade=True)
+    async def adopt(self, account_id: int = ACCOUNT) -> None:
+        """An account of 50,000 USD, flat, with a live link and a fresh quote."""
+        account = AccountReport(account_id, "PRACTICE-1", Decimal(50_000), can_trade=True)
         await self.report(InstrumentsReport((MES,)))
         await self.report(LinkReport(up=True))
         for _ in range(2):
@@ -100,14 +109,16 @@ class Bench:
         quote = Quote(MES.contract_id, 20_000, 20_001, 20_000, self.clock.now_ns())
         self.bus.tell(MES.contract_id, msgspec.json.encode(quote))
         async with asyncio.timeout(5):
-            while not self.gate.group.accounts.get(ACCOUNT):
+            while not self.gate.group.accounts.get(account_id):
                 await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
-async def bench(journal: MemoryJournal, notes: Notes | None = None, orders_max: int = 100) -> AsyncIterator[Bench]:
+async def bench(
+    journal: MemoryJournal, notes: Notes | None = None, orders_max: int = 100, clock: Clock | None = None
+) -> AsyncIterator[Bench]:
     """A running gate on ``journal``."""
-    bus, clock = MemoryBus(), SystemClock()
+    bus, clock = MemoryBus(), clock or SystemClock()
     gate = Gate(
         bus=bus,
         journal=journal,

@@ -15,13 +15,16 @@ from ordergate.core.effects import Place
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
+from ordergate.core.timing import ANSWER_WAIT_NS
 from ordergate.engine.inbox import Pending
 from ordergate.engine.recovery import recover
 from ordergate.engine.writer import Writer
 from ordergate.journal.chain import digest
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, Notes, bench
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, Notes, SetClock, bench
+
+OTHER = ACCOUNT + 1
 
 
 async def filled(desk: Bench, quantity: int, order_id: str) -> None:
@@ -156,6 +159,24 @@ async def test_the_stop_of_a_fill_that_the_journal_cannot_take_is_placed_all_the
         stop = await sent(desk, Topic.EXITS)
         assert (stop.terms.side, stop.terms.quantity, stop.terms.stop_ticks) == (Side.SELL, 2, 20_001 - 40)
         assert "fill-applied" in {entry.kind for entry in notes.entries}
+
+
+async def test_what_is_due_is_dealt_with_before_what_has_arrived_for_another_account() -> None:
+    clock = SetClock()
+    async with bench(MemoryJournal(), clock=clock) as desk:
+        await desk.adopt()
+        await desk.adopt(OTHER)
+        await desk.buy(1, "unanswered")
+        clock.ahead_ns = ANSWER_WAIT_NS
+        await desk.gate.take(CancelAll("ask-other", OTHER))
+        await desk.answer("ask-other")
+        doubt, other = (position(desk, kind) for kind in (e.OrderInDoubt, e.EpochRaised))
+        assert doubt < other
+
+
+def position(desk: Bench, kind: type[e.Event]) -> int:
+    """Where the first event of ``kind`` stands among all that was told."""
+    return next(n for n, told in enumerate(desk.told) if isinstance(told, Happened) and isinstance(told.event, kind))
 
 
 async def test_a_full_queue_is_answered_at_once() -> None:

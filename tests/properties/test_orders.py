@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from ordergate.bus import topics
 from ordergate.core.account import Account, Group
+from ordergate.core.decide import REACTIONS
 from ordergate.core.doubt import ask_about
 from ordergate.core.draft import Draft
-from ordergate.core.exposure import new_risk_usd, open_orders
+from ordergate.core.figures import figures, new_risk_usd
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Order, Role, Side, Status
 from ordergate.core.orders import Orders
 from tests.core.desk import ACCOUNT, MES
@@ -28,10 +30,14 @@ def test_what_is_known_of_the_orders_is_what_the_slow_way_says(choices: Choices)
 
     def nothing_is_forgotten() -> None:
         check(world.desk.group, world.desk.account)
-        draft = Draft(world.desk.group, world.desk.now_ns, {})
-        for order in world.desk.account.live_orders():
+        desk = world.desk
+        draft = Draft(unremembered(desk.group), desk.market)
+        for order in desk.account.live_orders():
             ask_about(draft, order)
+        for react in REACTIONS:
+            react(draft, ACCOUNT)
         assert draft.events == []
+        assert desk.figures() == figures(draft.group, draft.account(ACCOUNT), Market(desk.quotes, desk.now_ns))
 
     world.after = nothing_is_forgotten
     while world.choices:
@@ -43,8 +49,9 @@ def test_what_is_known_of_the_orders_is_what_the_slow_way_says(choices: Choices)
 
 def check(group: Group, account: Account) -> None:
     orders = list(account.orders.values())
+    book = account.orders.book(MES.contract_id)
     for side in Side:
-        known = account.orders.leaves(MES.contract_id, side)
+        known = book.leaves(side)
         its = [order for order in orders if order.terms.side is side]
         plain = [order for order in its if not order.is_leg]
         assert known.plain == sum(order.leaves for order in plain)
@@ -53,23 +60,24 @@ def check(group: Group, account: Account) -> None:
         assert known.risk_ticks == sum(order.leaves * order.risk_ticks for order in plain)
         assert known.legs == once(its, doubtful=False)
         assert known.doubtful == once(its, doubtful=True)
-    assert open_orders(account) == sum(order.live and not order.is_leg for order in orders)
-    assert account.orders.pick(account.orders.holding) == [order for order in orders if order.open_quantity]
+    found = figures(group, account, Market({}, 0))
+    assert found.open_orders == sum(order.live and not order.is_leg for order in orders)
+    assert book.entries() == [order for order in orders if order.open_quantity]
     assert account.orders.pick(account.orders.cancelling) == [
-        order for order in orders if order.status is Status.WORKING and order.cancel_wanted
+        order for order in orders if order.status is Status.WORKING and order.cancel_wanted and not order.cancel_sent
     ]
-    assert account.orders.stops() == [order for order in orders if order.live and order.terms.stop_ticks is not None]
-    assert account.orders.legs() == [order for order in orders if order.is_leg]
+    assert book.stop_orders() == [order for order in orders if order.live and order.terms.stop_ticks is not None]
     for entry in orders:
-        assert account.orders.legs(entry.order_id) == [leg for leg in orders if leg.parent_id == entry.order_id]
-    again = Orders(named(orders))
-    assert sorted(again.all_leaves(), key=str) == sorted(account.orders.all_leaves(), key=str)
-    assert new_risk_usd(group, account, None) == slow_risk_usd(account)
-    for order in orders[:2]:
-        rest = [other for other in orders if other is not order]
-        assert new_risk_usd(group, account, order.order_id) == slow_risk_usd(
-            replace(account, orders=Orders(named(rest)))
-        )
+        assert book.legs_of(entry.order_id) == [leg for leg in orders if leg.parent_id == entry.order_id]
+    again = Orders(named(orders)).book(MES.contract_id)
+    assert (again.buys, again.sells, again.legs) == (book.buys, book.sells, book.legs)
+    assert new_risk_usd(book, MES, account.position(MES.contract_id).net) == slow_risk_usd(account)
+
+
+def unremembered(group: Group) -> Group:
+    """The same state, without what was worked out from it before."""
+    accounts = {name: replace(each, orders=Orders(dict(each.orders.items()))) for name, each in group.accounts.items()}
+    return replace(group, accounts=accounts)
 
 
 def once(orders: list[Order], *, doubtful: bool) -> int:

@@ -1,4 +1,4 @@
-"""In any state: what the preview says is what a submission gets, and the order it names as nearest does pass."""
+"""In any state: what the preview says is what a submission gets, and what is named as nearest does pass."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from ordergate.bus.topics import State, encode
-from ordergate.core.commands import Leg, SubmitOrder
+from ordergate.core.commands import Leg, ModifyOrder, Nearest, SubmitOrder
 from ordergate.core.decide import Decided, decide
+from ordergate.core.events import ModifyApproved
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Limits
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status
 from ordergate.core.preview import preview
 from tests.core.desk import ACCOUNT, ASK, BID, MES
 from tests.properties.world import Choices, World, often, runs
@@ -37,7 +38,7 @@ def agree(world: World, command: SubmitOrder) -> None:
     desk = world.desk
     before = encode(State(desk.group))
     superseded = world.choices.chance(20)
-    stamp = Stamped(command, desk.now_ns, desk.now_ns, dict(desk.quotes), superseded)
+    stamp = Stamped(command, desk.market, desk.now_ns, superseded)
 
     def submitted(like: SubmitOrder) -> Decided:
         return decide(desk.group, replace(stamp, input=like))
@@ -59,6 +60,49 @@ def agree(world: World, command: SubmitOrder) -> None:
         else:
             assert not ok(submitted(a_tick_back(command, replace(command, **named))))
     assert encode(State(desk.group)) == before
+
+
+@often
+@given(runs(300))
+def test_a_denied_change_names_the_nearest_one_and_that_passes_unchanged(choices: Choices) -> None:
+    loss = Decimal((100, 300, 900)[choices.below(3)])
+    limits = replace(LIMITS, order_quantity_min=1 + choices.below(2), daily_loss_usd_max=loss)
+    world = World(choices, limits, legs=True, strangers=True)
+    while world.choices:
+        world.step()
+        account = world.desk.account
+        working = [o for o in account.live_orders() if o.role is Role.ENTRY and o.status is Status.WORKING]
+        if working:
+            change(world, working[choices.below(len(working))])
+
+
+def change(world: World, order: Order) -> None:
+    """Ask for a change of a working entry, one in two at another price, and for all smaller ones."""
+    choices, desk, terms = world.choices, world.desk, order.terms
+    price = terms.limit_ticks
+    if price is not None and choices.below(2):
+        price = (BID - 30 + choices.below(60), BID - 700 + choices.below(256))[choices.below(2)]
+    size = order.filled_quantity + 1 + choices.below(20)
+    least = terms.quantity if price == terms.limit_ticks else order.filled_quantity
+
+    def asked(quantity: int, limit_ticks: int | None) -> Decided:
+        command = ModifyOrder("m", order.order_id, ACCOUNT, quantity=quantity, limit_ticks=limit_ticks)
+        return decide(desk.group, Stamped(command, desk.market, desk.now_ns))
+
+    answer = asked(size, price).answer
+    assert answer is not None
+    if not answer.breaches:
+        assert answer.nearest is None
+        return
+    passing = [quantity for quantity in range(least + 1, size) if ok(asked(quantity, price))]
+    named = answer.nearest
+    if named is None:
+        assert passing == []
+        return
+    again = asked(named.quantity, named.limit_ticks)
+    assert ok(again)
+    assert any(isinstance(event, ModifyApproved) for event in again.events), "it is a change"
+    assert not passing or named == Nearest(max(passing), price)
 
 
 def a_tick_back(asked: SubmitOrder, named: SubmitOrder) -> SubmitOrder:

@@ -20,6 +20,7 @@ from ordergate.core.events import Event
 from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import OrderType, Side
 from tests.simulation.virtual_time import START_NS
 
@@ -65,13 +66,13 @@ class History:
 
     def quote(self, contract_id: str, bid_ticks: int) -> r.Quote:
         """A new quote, one tick wide."""
-        quote = r.Quote(contract_id, bid_ticks, bid_ticks + 1, bid_ticks, self.at_ns)
+        quote = r.Quote(contract_id, bid_ticks, bid_ticks + 1, bid_ticks, self.at_ns, self.at_ns)
         self.quotes[contract_id] = quote
         return quote
 
     def put(self, given: Input) -> Answer | None:
         """Decide ``given``, and what the broker makes of it; the answer if it was a command."""
-        decided = decide(self.group, Stamped(given, self.at_ns, self.at_ns, dict(self.quotes)))
+        decided = decide(self.group, Stamped(given, Market(dict(self.quotes), self.at_ns), self.at_ns))
         called: list[Effect] = []
         for number, event in enumerate(decided.events, self.group.version + 1):
             self.happened.append((number, event))

@@ -274,6 +274,23 @@ async def test_an_order_is_modified_in_its_own_prices(at: Desk) -> None:
     assert (row["limitPrice"], row["quantity"], row["status"]) == (4980.5, 3, "WORKING")
 
 
+@at_a_desk
+async def test_a_denied_change_names_the_nearest_one_that_would_pass_and_it_does(at: Desk) -> None:
+    await at.order(orderId="o1", orderType="LIMIT", limitPrice=4990)
+    status, answer = await at.post("/api/modify-order", orderId="o1", quantity=40)
+    assert (status, answer["nearest"]) == (422, {"quantity": 10, "limitPrice": 4990, "stopPrice": None})
+    assert (await at.post("/api/modify-order", orderId="o1", quantity=10, limitPrice=4990))[0] == 200
+
+
+@at_a_desk
+async def test_a_stop_that_may_not_be_widened_so_far_names_no_order(at: Desk) -> None:
+    await at.order(orderId="o1")
+    stop = (await at.get("/api/orders"))[0]["stopLoss"]["orderId"]
+    status, answer = await at.post("/api/modify-order", orderId=stop, stopPrice=4000)
+    assert status == 422
+    assert "nearest" not in answer
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "field"),
     [

@@ -81,6 +81,9 @@ async def test_a_value_outside_its_settings_bounds_is_refused(at: Desk) -> None:
     assert (status, answer["code"]) == (400, "NOTHING_TO_CHANGE")
     status, answer = await at.post("/api/limits", minOrderSize=11)
     assert (status, answer["code"]) == (400, "LIMITS_CONTRADICT")
+    status, answer = await at.post("/api/limits", blackouts=["2027-03-14 02:10-02:50"])  # the clocks skip that hour
+    assert (status, answer["code"]) == (400, "LIMIT_INERT")
+    assert "BLACKOUT refuses nothing" in answer["error"]
     assert at.gate.history.group.limits_version == 1
 
 

@@ -88,7 +88,8 @@ class Doubt(msgspec.Struct, frozen=True):
 class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
-    ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet.
+    ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet. ``begun``: an order of it
+    has been decided.
     """
 
     name: str = ""
@@ -97,6 +98,7 @@ class Day(msgspec.Struct, frozen=True):
     carried_usd: Decimal = Decimal(0)
     realized_usd: Decimal = Decimal(0)
     early_usd: Decimal = Decimal(0)
+    begun: bool = False
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -160,13 +162,12 @@ class Account(msgspec.Struct, frozen=True):
 
     def live_orders(self, contract_id: str | None = None) -> Iterator[Order]:
         """Orders that may still fill, oldest first."""
-        for order in self.orders.values():
-            if order.live and contract_id in (None, order.terms.contract_id):
-                yield order
+        orders = self.orders.values() if contract_id is None else self.orders.book(contract_id).orders.values()
+        return (order for order in orders if order.live)
 
     def legs(self, entry_id: str) -> Iterator[Order]:
         """The live stop and target orders of an entry, oldest first."""
-        return (leg for leg in self.orders.legs(entry_id) if leg.live)
+        return (leg for book in self.orders.books.values() for leg in book.legs_of(entry_id) if leg.live)
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ Invariants:
 1. Making an order smaller is never denied; anything else is judged like an order that does not exist yet.
 2. A stop moved away from the market is new risk; one that would trigger at once is refused.
 3. A leg's size follows its entry; moving its price moves the promise.
+4. A denied change of an order names the nearest one that would pass, as a denied order does.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from msgspec.structs import replace
 from ordergate.core import answers
 from ordergate.core import events as e
 from ordergate.core.account import Account
-from ordergate.core.commands import Answer, ModifyOrder, UpdateProtection
+from ordergate.core.commands import Answer, ModifyOrder, Nearest, UpdateProtection
 from ordergate.core.draft import Draft
 from ordergate.core.exposure import closable
+from ordergate.core.judgement import Judgement
 from ordergate.core.levels import is_through
+from ordergate.core.nearest import Ask, search
 from ordergate.core.order import Exit, Order, OrderType, Role, Status, Terms
-from ordergate.core.rules import breaches, counted_risk_ticks, fresh, propose
+from ordergate.core.reports import Quote
+from ordergate.core.rules import breaches, counted_risk_ticks, propose
 from ordergate.core.widening import Move, widening
 
 
@@ -54,31 +58,63 @@ def modify(draft: Draft, command: ModifyOrder, received_ns: int) -> Answer:
 def _change(
     draft: Draft, command: ModifyOrder, account: Account, order: Order, terms: Terms, received_ns: int
 ) -> Answer:
+    others = replace(account, orders=account.orders.delete(order.order_id))
+
+    def ask(left: Nearest) -> Judgement:
+        changed = replace(terms, quantity=left.quantity, limit_ticks=left.limit_ticks, stop_ticks=left.stop_ticks)
+        return _judged(draft, others, order, changed, received_ns)
+
     kind, risk = e.ApprovalKind.REDUCING, order.risk_ticks
-    left = replace(terms, quantity=terms.quantity - order.filled_quantity)
-    capacity = closable(account, terms.contract_id, terms.side, without=order.order_id)
-    adding = left.quantity - min(left.quantity, capacity)
-    smaller = replace(terms, quantity=order.terms.quantity) == order.terms
-    if adding and not (smaller and terms.quantity < order.terms.quantity):
-        proposal = propose(
-            draft.group,
-            account,
-            left,
-            adding,
-            order.protection,
-            quotes=draft.quotes,
-            at_ns=draft.at_ns,
-            order_id=order.order_id,
-            received_ns=received_ns,
-        )
-        broken = breaches(proposal)
-        if broken:
-            draft.add(e.ModifyDenied(account.account_id, order.order_id, broken))
-            return answers.denied(command, order.order_id, terms.contract_id, broken)
-        kind = e.ApprovalKind.APPROVED
-        risk = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
+    if not _only_smaller(order, terms):
+        asked = Nearest(terms.quantity - order.filled_quantity, terms.limit_ticks, terms.stop_ticks)
+        judged = ask(asked)
+        if judged.breaches:
+            offered = _nearest(ask, asked, order, draft.quotes.get(terms.contract_id))
+            draft.add(e.ModifyDenied(account.account_id, order.order_id, judged.breaches))
+            return answers.denied(command, order.order_id, terms.contract_id, judged.breaches, nearest=offered)
+        if judged.proposal is not None:
+            kind = e.ApprovalKind.APPROVED
+            risk = counted_risk_ticks(judged.proposal.instrument, order.protection, judged.proposal.entry_ticks)
     draft.approve_change(order, terms.quantity, terms.limit_ticks, terms.stop_ticks, kind, risk)
     return answers.done(command, command.order_id, terms.contract_id)
+
+
+def _only_smaller(order: Order, terms: Terms) -> bool:
+    """Whether ``terms`` are those of ``order`` but for a smaller quantity."""
+    return terms.quantity < order.terms.quantity and replace(terms, quantity=order.terms.quantity) == order.terms
+
+
+def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_ns: int) -> Judgement:
+    """What is thought of ``order``, without which the account is ``others``, if ``left`` were still to fill of it."""
+    changed = replace(order, terms=left)
+    closing = min(left.quantity, closable(others, left.contract_id, left.side))
+    if closing == left.quantity:
+        return Judgement(changed, closing, None)
+    proposal = propose(
+        draft.group,
+        others,
+        left,
+        left.quantity - closing,
+        order.protection,
+        market=draft.market,
+        order_id=order.order_id,
+        received_ns=received_ns,
+    )
+    return Judgement(changed, closing, proposal, breaches(proposal))
+
+
+def _nearest(ask: Ask, asked: Nearest, order: Order, quote: Quote | None) -> Nearest | None:
+    """The change that would pass: of the whole order, and never one that leaves its price and makes it no larger."""
+    terms, filled = order.terms, order.filled_quantity
+
+    def is_at_its_price(candidate: Nearest) -> bool:
+        return (candidate.limit_ticks, candidate.stop_ticks) == (terms.limit_ticks, terms.stop_ticks)
+
+    present = terms.quantity - filled
+    found = search(ask, asked, terms.side, quote, above=present if is_at_its_price(asked) else 0)
+    if found is None or (is_at_its_price(found) and found.quantity <= present):
+        return None
+    return replace(found, quantity=found.quantity + filled)
 
 
 def _bad_change(command: ModifyOrder, order: Order) -> Answer | None:
@@ -128,7 +164,7 @@ def _move(
 ) -> Answer:
     """Move stop and target of ``entries``, all of them or none."""
     first = entries[0]
-    quote = fresh(draft.quotes.get(first.terms.contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    quote = draft.market.fresh(first.terms.contract_id, draft.group.limits.quote_age_ms_max)
     if stop_ticks is not None and quote is not None and is_through(first.terms.side, stop_ticks, quote):
         message = "the market is through this stop already: it would trigger at once; close the position instead"
         return answers.refused(command, "STOP_THROUGH_MARKET", message, field="stopLoss", order_id=first.order_id)
@@ -140,7 +176,7 @@ def _move(
         if target_ticks is not None:
             protection = replace(protection, target=Exit(abs(target_ticks - _average(entry)), target_ticks))
         moves.append((entry, protection))
-    found = widening(draft.group, account, moves, draft.quotes, draft.at_ns)
+    found = widening(draft.group, account, moves, draft.market)
     if found:
         draft.add(e.ModifyDenied(account.account_id, first.order_id, found))
         return answers.denied(command, first.order_id, first.terms.contract_id, found)

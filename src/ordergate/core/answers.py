@@ -18,6 +18,7 @@ DENIED = "DENIED"
 LOCKED_OUT = "LOCKED_OUT"
 BAD_UNTIL = "BAD_UNTIL"
 LIMITS_CONTRADICT = "LIMITS_CONTRADICT"
+LIMIT_INERT = "LIMIT_INERT"
 
 
 def done(command: Command, order_id: str | None = None, contract_id: str | None = None) -> Answer:

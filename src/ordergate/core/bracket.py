@@ -9,7 +9,6 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import ceil
 
 import msgspec
@@ -22,7 +21,7 @@ from ordergate.core.floor import risk_base_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import is_through, stop_level, target_level
 from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
-from ordergate.core.rules import fresh, risk_limit_usd
+from ordergate.core.rules import risk_limit_usd
 from ordergate.core.timing import STOP_ATTEMPTS
 
 
@@ -51,9 +50,15 @@ def default_stop_ticks(group: Group, account: Account, instrument: Instrument, q
 
 
 def react(draft: Draft, account_id: int) -> None:
-    """Take the next step of every bracket of the account."""
-    for bracket in list(brackets(draft.account(account_id))):
-        _entry(draft, bracket.entry, bracket.held, bracket.legs)
+    """Take the next step of every bracket of the account that may need one."""
+    account = draft.account(account_id)
+    for contract_id, book in account.orders.books.items():
+        exiting = contract_id in account.exits
+        if book.brackets_rest and not exiting:
+            continue
+        waiting = [_entry(draft, bracket) for bracket in brackets(account, contract_id)]
+        # Nothing was done, though nothing waits for its time or its price: so it stays until an order changes.
+        book.brackets_rest = not any(waiting) and not exiting and draft.account(account_id) is account
 
 
 class Bracket(msgspec.Struct, frozen=True):
@@ -64,35 +69,35 @@ class Bracket(msgspec.Struct, frozen=True):
     legs: list[Order]
 
 
-def brackets(account: Account) -> Iterator[Bracket]:
-    """Every bracket of the account that holds contracts or has legs, the oldest entry first."""
-    legs: dict[str, list[Order]] = {}
-    for order in account.orders.legs():
-        if order.parent_id is not None:
-            legs.setdefault(order.parent_id, []).append(order)
-    entries = account.orders.pick(account.orders.holding | legs.keys())
-    entries += [account.done[entry_id] for entry_id in legs if entry_id in account.done]
-    given_up: dict[str, int] = {}
+def brackets(account: Account, contract_id: str) -> list[Bracket]:
+    """Every bracket in a contract that holds contracts or has legs, the oldest entry first."""
+    book, done = account.orders.book(contract_id), account.done
+    entries = [order for name, order in book.orders.items() if name in book.holding or name in book.legs]
+    entries += [done[entry_id] for entry_id in book.legs if entry_id in done]
+    found, given_up = [], 0
     for entry in entries:
-        own = legs.get(entry.order_id, [])
+        own = book.legs_of(entry.order_id)
+        gone = _given_up(account, entry, given_up)
+        given_up += gone
         exited_unseen = sum(leg.unseen for leg in own if not leg.live)
-        held = max(0, entry.open_quantity - _given_up(account, entry, given_up) - exited_unseen)
-        yield Bracket(entry, held, [leg for leg in own if leg.live])
+        held = max(0, entry.open_quantity - gone - exited_unseen)
+        found.append(Bracket(entry, held, [leg for leg in own if leg.live]))
+    return found
 
 
 def still_to_cover(account: Account, contract_id: str) -> int:
     """Contracts for which a leg has yet to be asked for: one was refused, or is resized in a moment (>= 0)."""
     missing = 0
-    for bracket in brackets(account):
+    for bracket in brackets(account, contract_id):
         protection = bracket.entry.protection
-        if bracket.entry.terms.contract_id == contract_id and (protection.stop or protection.target):
+        if protection.stop or protection.target:
             sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
             missing += max(0, bracket.held - max(sizes))
     return missing
 
 
-def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
-    """How much of ``entry`` a running exit is about to close: all, or the oldest entries' contracts first."""
+def _given_up(account: Account, entry: Order, so_far: int) -> int:
+    """How much of ``entry`` a running exit is about to close: all, or ``so_far`` of older entries' contracts first."""
     running: RunningExit | None = account.exits.get(entry.terms.contract_id)
     if running is None:
         return 0
@@ -101,13 +106,12 @@ def _given_up(account: Account, entry: Order, so_far: dict[str, int]) -> int:
         return entry.open_quantity
     if (entry.terms.side is Side.BUY) is not running.long:
         return 0
-    left = closing - so_far.get(entry.terms.contract_id, 0)
-    gone = min(left, entry.open_quantity)
-    so_far[entry.terms.contract_id] = so_far.get(entry.terms.contract_id, 0) + gone
-    return gone
+    return min(closing - so_far, entry.open_quantity)
 
 
-def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
+def _entry(draft: Draft, bracket: Bracket) -> bool:
+    """The next step of one bracket; whether one waits for its time, for a price or for its stop."""
+    entry, held, legs = bracket.entry, bracket.held, bracket.legs
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
     stop, target = entry.protection.stop, entry.protection.target
@@ -125,11 +129,12 @@ def _entry(draft: Draft, entry: Order, held: int, legs: list[Order]) -> None:
     elif targets:
         _shape(draft, entry, targets, held, target_level(entry, target), due=due)
     elif timers.get(f"target:{entry.order_id}", 0) > draft.at_ns:
-        return  # one was refused a moment ago
+        pass  # one was refused a moment ago
     elif account.repeating and f"target:{entry.order_id}" in timers:
-        return  # one was refused, and so much has failed that a person has to look first
+        pass  # one was refused, and so much has failed that a person has to look first
     elif stop is None or any(leg.status is Status.WORKING for leg in stops):
         draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
+    return held > 0 and not (due and (stops or stop is None) and (targets or target is None))
 
 
 def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
@@ -145,7 +150,7 @@ def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
 def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
     account, contract_id = draft.account(entry.terms.account_id), entry.terms.contract_id
     failures = account.stop_failures.get(entry.order_id, 0)
-    quote = fresh(draft.quotes.get(contract_id), draft.group.limits.quote_age_ms_max, draft.at_ns)
+    quote = draft.market.fresh(contract_id, draft.group.limits.quote_age_ms_max)
     through = quote is not None and is_through(entry.terms.side, level, quote)
     if not through and failures < STOP_ATTEMPTS:
         if failures == 0 or account.timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns:

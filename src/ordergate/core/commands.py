@@ -136,7 +136,7 @@ Command = (
 
 
 class Nearest(msgspec.Struct, frozen=True):
-    """What would pass in place of a denied order: the same order with this quantity (> 0) and these prices."""
+    """What would pass in place of a denied order or change: the same with this quantity (> 0) and these prices."""
 
     quantity: int
     limit_ticks: int | None = None
@@ -146,7 +146,7 @@ class Nearest(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """What became of one command, sent once it is durable. ``code`` is empty when ``ok``.
 
-    ``nearest`` is of a denied order, and of the moment of this answer: no part of what was decided.
+    ``nearest`` is of a denied order or change, and of the moment of this answer: no part of what was decided.
     """
 
     request_id: str

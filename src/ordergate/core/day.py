@@ -10,14 +10,14 @@ from ordergate.core.account import Account, Group
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
-from ordergate.core.exposure import day_pnl
+from ordergate.core.figures import day_pnl
 from ordergate.core.floor import equity_usd, floor_usd
 from ordergate.core.limits import OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.lockout import end_when_due
 from ordergate.core.order import Order, Role
 from ordergate.core.pace import failures
 from ordergate.core.pnl import mark_ticks, open_usd
-from ordergate.core.rules import held_quotes
+from ordergate.core.reports import Quote
 from ordergate.core.rules.hours import flat_groups
 from ordergate.core.sessions import trading_day
 
@@ -33,9 +33,11 @@ def react(draft: Draft, account_id: int) -> None:
         return
     if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
         _open_day(draft, account_id)
-    end_when_due(draft, account_id)
+    if account.locked_until_ns:
+        end_when_due(draft, account_id)
     _trip(draft, account_id)
-    _stop_repeating(draft, draft.account(account_id))
+    if account.failures and not account.repeating:
+        _stop_repeating(draft, account)
     account = draft.account(account_id)
     if account.locked_until_ns:
         _cancel_openers(draft, account, account.live_orders(), "locked out")
@@ -46,7 +48,10 @@ def react(draft: Draft, account_id: int) -> None:
 
 
 def _open_day(draft: Draft, account_id: int) -> None:
-    account = draft.account(account_id)
+    """The venue's own time must say that the day has come: a clock that is set forward opens nothing."""
+    account, now_ns = draft.account(account_id), draft.market.venue_now_ns
+    if now_ns is None:
+        return
     carried = Decimal(0)
     for position in account.positions.values():
         quote = draft.quotes.get(position.contract_id)
@@ -54,11 +59,11 @@ def _open_day(draft: Draft, account_id: int) -> None:
         if mark is None:
             return  # what is carried cannot be told yet: the old day, and its lockout, stand until it can
         carried += open_usd(draft.group.instruments[position.contract_id], position, mark)
-    day = trading_day(draft.at_ns)
+    day = trading_day(now_ns)
     if day <= account.day.name:
         return  # a clock that went back never opens a day twice
     balance = account.balance_usd - account.day.early_usd
-    draft.add(e.TradingDayOpened(account_id, day, balance, carried, draft.at_ns))
+    draft.add(e.TradingDayOpened(account_id, day, balance, carried, now_ns))
     if _is_tripped(account):
         draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
 
@@ -68,8 +73,7 @@ def _trip(draft: Draft, account_id: int) -> None:
     spared = _is_tripped(account) and account.closed_at_usd is not None
     if account.trading_state is not e.TradingState.ACTIVE and not spared:
         return
-    quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
-    pnl = day_pnl(draft.group, account, quotes)
+    pnl = day_pnl(draft.group, account, draft.market)
     if pnl is None:
         return
     if limits.maximum_loss_usd is not None and limits.maximum_loss_trailing is Trailing.INTRADAY:
@@ -80,7 +84,9 @@ def _trip(draft: Draft, account_id: int) -> None:
     code, message = reached
     if not spared:
         message = f"{message}; reduce-only until the next trading day"
-        draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, tuple(quotes.values())))
+        draft.add(
+            e.TradingStateChanged(account_id, e.TradingState.REDUCING, code, message, _held_quotes(draft, account))
+        )
     if code == "DAILY_LOSS_LIMIT" and -pnl < (account.closed_at_usd or 0):
         return
     if account.closed_at_usd is not None:
@@ -90,6 +96,11 @@ def _trip(draft: Draft, account_id: int) -> None:
         exit_id = f"{account.day.name}/{cause.removesuffix(' limit').replace(' ', '-')}"
         for contract_id in list(draft.account(account_id).positions):
             begin(draft, account_id, contract_id, exit_id, None, cause)
+
+
+def _held_quotes(draft: Draft, account: Account) -> tuple[Quote, ...]:
+    """The prices that a trip rests on."""
+    return tuple(draft.quotes[contract_id] for contract_id in account.positions)
 
 
 def _is_tripped(account: Account) -> bool:
@@ -116,15 +127,14 @@ def _raise_peak(draft: Draft, account: Account, equity: Decimal) -> None:
 
 
 def _stop_repeating(draft: Draft, account: Account) -> None:
-    if account.failures and not account.repeating:
-        count = failures(account, draft.at_ns)
-        if count > draft.group.limits.repeats_per_minute_max:
-            draft.add(e.RepeatedAction(account.account_id, count, draft.at_ns))
+    count = failures(account, draft.at_ns)
+    if count > draft.group.limits.repeats_per_minute_max:
+        draft.add(e.RepeatedAction(account.account_id, count, draft.at_ns))
 
 
 def _get_flat(draft: Draft, account_id: int) -> None:
     """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for."""
-    groups = flat_groups(draft.group.limits, draft.at_ns)
+    groups = tuple(group for at_ns in draft.market.instants for group in flat_groups(draft.group.limits, at_ns))
     if not groups:
         return
     account = draft.account(account_id)

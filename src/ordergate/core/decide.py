@@ -65,6 +65,9 @@ REACTIONS: tuple[Callable[[Draft, int], None], ...] = (
 # More rounds than any chain of reactions needs (the longest seen in tests is 4): a loop that does not settle is a bug.
 _ROUNDS_MAX = 50
 
+_BY_THE_VENUE = ("day", "lockout")
+_LOOK_AGAIN_NS = 1_000_000_000
+
 
 class Decided(msgspec.Struct, frozen=True):
     """What follows from one input; ``group`` is the state with ``events`` folded in."""
@@ -76,14 +79,10 @@ class Decided(msgspec.Struct, frozen=True):
 
 def decide(group: Group, stamped: Stamped) -> Decided:
     """See the module."""
-    draft = Draft(group, stamped.at_ns, stamped.quotes)
+    draft = Draft(group, stamped.market)
     answer: Answer | None = None
     command = stamped.input
     match command:
-        case Started():
-            _start(draft, command)
-        case Mark() | Wake():
-            pass
         case (
             SubmitOrder()
             | CancelOrder()
@@ -95,10 +94,15 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | ChangeLimits()
             | LockOut()
         ):
+            _settle_days(draft)
             answer = take(draft, command, stamped)
+        case Mark() | Wake():
+            pass
+        case Started():
+            _start(draft, command)
         case _:
             _report(draft, command)
-    _settle(draft)
+    _settle(draft, group, getattr(command, "account_id", None))
     return Decided(draft.group, tuple(draft.events), answer)
 
 
@@ -164,25 +168,46 @@ def _link(draft: Draft, report: LinkReport) -> None:
             draft.request_snapshot(account, "the link is up", anew=True)
 
 
-def _settle(draft: Draft) -> None:
-    moving = list(draft.group.accounts)
+def _settle_days(draft: Draft) -> None:
+    """What a new day brings comes before what is asked for in it."""
+    for account in list(draft.group.accounts.values()):
+        if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
+            day.react(draft, account.account_id)
+
+
+def _settle(draft: Draft, group: Group, account_id: int | None) -> None:
+    """React until nothing is left to do: first the account that the input is about, or all of them."""
+    before = group.accounts
+    moving = list(draft.group.accounts) if account_id is None else _moved(before, draft.group.accounts, account_id)
     for _ in range(_ROUNDS_MAX):
         before = draft.group.accounts
-        for account_id in moving:
+        for name in moving:
             for react in REACTIONS:
-                react(draft, account_id)
+                react(draft, name)
         # A reaction looks at its own account only, so one that nothing changed has nothing to add.
-        moving = [name for name, account in draft.group.accounts.items() if account is not before.get(name)]
+        moving = _moved(before, draft.group.accounts)
         if not moving:
             return
     raise AssertionError(f"the reactions did not settle in {_ROUNDS_MAX} rounds")
 
 
+def _moved(before: dict[int, Account], now: dict[int, Account], named: int | None = None) -> list[int]:
+    return [name for name, account in now.items() if name == named or account is not before.get(name)]
+
+
 def next_wake_ns(group: Group, after_ns: int) -> int | None:
-    """The next instant after ``after_ns`` that a timer of the state names, or at which accounts must be flat."""
+    """The next instant after ``after_ns`` that a timer of the state names, or at which accounts must be flat.
+
+    A day or a lockout that is over by our clock is looked at again and again, until the venue says so too.
+    """
     flat_ns = next_flat_ns(group.limits, after_ns)
     return min([*_due(group.accounts.values(), after_ns), *([] if flat_ns is None else [flat_ns])], default=None)
 
 
 def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:
-    return (due_ns for account in accounts for due_ns in account.timers.values() if due_ns > after_ns)
+    for account in accounts:
+        for key, due_ns in account.timers.items():
+            if due_ns > after_ns:
+                yield due_ns
+            elif key in _BY_THE_VENUE:
+                yield after_ns + _LOOK_AGAIN_NS

@@ -11,18 +11,19 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.fold import evolve
+from ordergate.core.market import Market
 from ordergate.core.order import Change, Order, Protection, Role, Status, Terms
-from ordergate.core.reports import Quote
 from ordergate.core.sessions import day_open_ns
 
 
 class Draft:
-    """``at_ns`` and ``quotes`` are those the engine stamped on the input."""
+    """``market`` is what the engine stamped on the input: the prices, and the time."""
 
-    def __init__(self, group: Group, at_ns: int, quotes: dict[str, Quote]) -> None:
+    def __init__(self, group: Group, market: Market) -> None:
         self.group = group
-        self.at_ns = at_ns
-        self.quotes = quotes
+        self.market = market
+        self.at_ns = market.at_ns
+        self.quotes = market.quotes
         self.events: list[e.Event] = []
 
     def add(self, event: e.Event) -> None:

@@ -194,7 +194,7 @@ def _earned(account: Account, earned: Decimal, at_ns: int) -> Day:
 def _fit(account: Account, contract_id: str) -> Account:
     """Invariant 1: what closed without a leg shrinks the oldest entry first."""
     net = account.position(contract_id).net
-    entries = [o for o in account.orders.pick(account.orders.holding) if o.terms.contract_id == contract_id]
+    entries = account.orders.book(contract_id).entries()
     over = sum(o.open_quantity for o in entries if o.terms.side.sign * net > 0) - abs(net)
     for order in entries:
         if order.terms.side.sign * net <= 0:

@@ -38,7 +38,12 @@ _REFUSED = (Trigger.REJECT, Trigger.PROVE_ABSENT)
 
 def evolve(group: Group, event: e.Event) -> Group:
     """The state after ``event``."""
-    group = replace(group, version=group.version + 1)
+    version, account_id = group.version + 1, event.account_id
+    if account_id:  # 0 is the group's own book
+        account = group.accounts.get(account_id) or Account(account_id)
+        accounts = {**group.accounts, account_id: _account(group, account, event)}
+        return replace(group, version=version, accounts=accounts)
+    group = replace(group, version=version)
     match event:
         case e.GroupOpened():
             return replace(group, install_id=event.install_id, venue=event.venue, login=event.login)
@@ -56,12 +61,13 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.LinkChanged():
             return _link_changed(group, event)
         case _:
-            account = group.accounts.get(event.account_id) or Account(event.account_id)
-            return replace(group, accounts=group.accounts | {event.account_id: _account(group, account, event)})
+            raise AssertionError(f"{type(event).__name__} names no account")
 
 
 def _account(group: Group, account: Account, event: Any) -> Account:
     match event:
+        case e.OrderApproved():
+            return _approved(paced(group.limits, _begun(account), event), event)
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
@@ -119,13 +125,16 @@ def _locked(account: Account, event: e.LockedOut | e.LockoutEnded) -> Account:
     return timer(account, "lockout", event.until_ns)
 
 
+def _begun(account: Account) -> Account:
+    """An order of the trading day has been decided."""
+    return account if account.day.begun else replace(account, day=replace(account.day, begun=True))
+
+
 def _ordered(account: Account, event: Any) -> Account:
     """Events about one order."""
     match event:
-        case e.OrderApproved():
-            return _approved(account, event)
         case e.OrderDenied():
-            return put(account, event.order)
+            return put(_begun(account), event.order)
         case e.OrderWithdrawn():
             kept = tuple(x for x in account.cancels_remembered if x != event.order.order_id)
             return put(replace(account, cancels_remembered=kept), event.order)
@@ -236,7 +245,7 @@ def _hastened(account: Account, order: Order) -> Account:
 
 def _end(account: Account, order: Order, trigger: Trigger, at_ns: int, reason: str) -> Account:
     """A terminal fact about an order: its timers and what was under way end with it."""
-    order = replace(step(order, trigger, at_ns), reason=reason, change=None)
+    order = replace(step(order, trigger, at_ns), reason=reason, change=None, cancel_sent=0)
     account = leg_timer(ended(account, order), order, at_ns)
     if order.role is Role.TARGET and order.parent_id in account.orders and trigger in _REFUSED:
         account = timer(account, f"target:{order.parent_id}", at_ns + TARGET_RETRY_NS)

@@ -6,7 +6,8 @@ import msgspec
 
 from ordergate.core.commands import Command
 from ordergate.core.limits import Limits
-from ordergate.core.reports import Quote, Report
+from ordergate.core.market import Market
+from ordergate.core.reports import Report
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -32,14 +33,13 @@ Input = Command | Report | Started | Mark | Wake
 class Stamped(msgspec.Struct, frozen=True):
     """An input and all that the decision may know beside the state.
 
-    ``quotes`` holds the latest merged quote of every contract the group touches; ``received_ns`` is when the inbox took
-    the input; ``superseded``: a flatten or cancel-all of its account arrived after it; ``queued_account``: for a
-    cancel whose order is still waiting in the inbox, that order's account.
+    ``market`` has the latest merged quote of every contract the group touches, and the time; ``received_ns`` is when
+    the inbox took the input; ``superseded``: a flatten or cancel-all of its account arrived after it;
+    ``queued_account``: for a cancel whose order is still waiting in the inbox, that order's account.
     """
 
     input: Input
-    at_ns: int
+    market: Market
     received_ns: int
-    quotes: dict[str, Quote] = {}
     superseded: bool = False
     queued_account: int | None = None

@@ -37,7 +37,6 @@ from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import judge
 from ordergate.core.nearest import nearest
 from ordergate.core.order import Order, Role, Status
-from ordergate.core.rules import counted_risk_ticks, entry_ticks
 
 
 def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
@@ -82,11 +81,7 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         draft.add(e.OrderWithdrawn(account.account_id, gone))
         return answers.withdrawn(command, command.order_id)
     if proposal is None:
-        # The promise stays on it: should the position be gone when it fills, what it opens is protected, and counted.
-        instrument = draft.group.instruments[command.contract_id]
-        entry = entry_ticks(order.terms, draft.quotes.get(command.contract_id))
-        risk = counted_risk_ticks(instrument, order.protection, entry)
-        draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.REDUCING)
+        draft.approve(order, e.ApprovalKind.REDUCING)
         return answers.done(command, command.order_id, command.contract_id)
     if judged.breaches:
         note = answers.closing_note(judged.closing)
@@ -94,8 +89,7 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         draft.add(e.OrderDenied(account.account_id, denied, proposal.quote))
         offered = nearest(draft.group, account, command, stamp)
         return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
-    risk = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
-    draft.approve(replace(order, risk_ticks=risk), e.ApprovalKind.APPROVED)
+    draft.approve(order, e.ApprovalKind.APPROVED)
     return answers.done(command, command.order_id, command.contract_id)
 
 

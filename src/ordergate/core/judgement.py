@@ -17,8 +17,8 @@ from ordergate.core.commands import SubmitOrder
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
-from ordergate.core.order import Order, Role, Status, Terms
-from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
+from ordergate.core.order import Order, Protection, Role, Status, Terms
+from ordergate.core.rules import RULES, Proposal, Rule, breaches, counted_risk_ticks, entry_ticks, propose
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -37,45 +37,54 @@ def judge(
     group: Group, account: Account, command: SubmitOrder, stamp: Stamped, rules: tuple[Rule, ...] = RULES
 ) -> Judgement:
     """Judge ``command`` at the stamp's time and quotes; its contract is one of the group's."""
-    order = _order(group, account, command, stamp)
+    terms, protection = _terms(group, command), promised(group, account, command)
     closing = min(command.quantity, closable(account, command.contract_id, command.side))
     adding = command.quantity - closing
     if adding == 0:
-        return Judgement(order, closing, None)
+        # The promise stays on it: should the position be gone when it fills, what it opens is protected, and counted.
+        entry = entry_ticks(terms, stamp.market.quotes.get(command.contract_id))
+        return Judgement(_order(group, command, stamp, terms, protection, entry), closing, None)
     proposal = propose(
         group,
         account,
-        order.terms,
+        terms,
         adding,
-        order.protection,
-        quotes=stamp.quotes,
-        at_ns=stamp.at_ns,
+        protection,
+        market=stamp.market,
         superseded=stamp.superseded,
         received_ns=stamp.received_ns,
         sent_ns=command.sent_ns,
     )
+    order = _order(group, command, stamp, terms, protection, proposal.entry_ticks)
     return Judgement(order, closing, proposal, breaches(proposal, rules))
 
 
-def _order(group: Group, account: Account, command: SubmitOrder, stamp: Stamped) -> Order:
+def _terms(group: Group, command: SubmitOrder) -> Terms:
+    return Terms(
+        command.account_id,
+        group.instruments[command.contract_id].contract_id,
+        command.side,
+        command.quantity,
+        command.order_type,
+        command.limit_ticks,
+        command.stop_ticks,
+    )
+
+
+def _order(
+    group: Group, command: SubmitOrder, stamp: Stamped, terms: Terms, protection: Protection, entry: int | None
+) -> Order:
     # Names that every order repeats are kept once, not once for each message that they came in.
     return Order(
         order_id=command.order_id,
-        terms=Terms(
-            account_id=command.account_id,
-            contract_id=group.instruments[command.contract_id].contract_id,
-            side=command.side,
-            quantity=command.quantity,
-            order_type=command.order_type,
-            limit_ticks=command.limit_ticks,
-            stop_ticks=command.stop_ticks,
-        ),
+        terms=terms,
         role=Role.ENTRY,
         status=Status.APPROVED,
         instance_id=intern(command.instance_id),
         fingerprint=command.fingerprint,
-        protection=promised(group, account, command),
+        risk_ticks=counted_risk_ticks(group.instruments[command.contract_id], protection, entry),
+        protection=protection,
         received_ns=stamp.received_ns,
-        decided_ns=stamp.at_ns,
-        updated_ns=stamp.at_ns,
+        decided_ns=stamp.market.at_ns,
+        updated_ns=stamp.market.at_ns,
     )

@@ -6,6 +6,8 @@ Invariants:
 2. A tighter value holds at once. It stops new risk, and closes nothing by itself: what an account holds when a lower
    daily loss limit already stops it, or may, is closed at the limit before.
 3. A field that the settings have not changed since the last start keeps what a person gave it over the API.
+4. A person's change after which a limit would refuse nothing (``selftest``) is refused before it is recorded. So what
+   waits was tried when it was accepted; what holds until then is only tighter than limits that were alive.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from ordergate.core import events as e
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, ChangeLimits
 from ordergate.core.draft import Draft
-from ordergate.core.exposure import day_pnl
+from ordergate.core.figures import day_pnl
 from ordergate.core.limits import Limits
-from ordergate.core.rules import held_quotes
-from ordergate.core.sessions import day_open_ns, next_day_open_ns, trading_day
+from ordergate.core.selftest import complaint, self_test
+from ordergate.core.sessions import following
 from ordergate.core.tighter import TIGHTER, at_once, differing
 
 
@@ -35,6 +37,9 @@ def change(draft: Draft, command: ChangeLimits) -> Answer:
         low, high = wanted.order_quantity_min, wanted.order_quantity_max
         message = f"the smallest order, {low}, would be above the largest, {high}: none could pass"
         return answers.refused(command, answers.LIMITS_CONTRADICT, message)
+    inert = complaint(self_test(wanted))
+    if inert:
+        return answers.refused(command, answers.LIMIT_INERT, f"nothing was changed: {'; '.join(inert.splitlines())}")
     _want(draft, wanted)
     return answers.done(command)
 
@@ -69,24 +74,15 @@ def _coming(group: Group) -> Limits:
 def _want(draft: Draft, wanted: Limits) -> None:
     """Make ``wanted`` the limits, as far and as soon as the day allows."""
     before, coming = draft.group.limits, _coming(draft.group)
-    now = at_once(before, wanted) if _has_begun(draft) else wanted
+    accounts = draft.group.accounts.values()
+    now = at_once(before, wanted) if any(account.day.begun for account in accounts) else wanted
     if now != before:
         draft.add(e.LimitsChanged(0, draft.group.limits_version + 1, now))
         _spare(draft, before)
     if wanted != now or (now == before and coming != wanted):
-        from_day = trading_day(next_day_open_ns(draft.at_ns))
+        # No clock is asked: set back, it would name a day that has been.
+        from_day = max((following(account.day.name) for account in accounts if account.adopted), default="")
         draft.add(e.LimitsDeferred(0, wanted, from_day))
-
-
-def _has_begun(draft: Draft) -> bool:
-    """Whether an order of this trading day is recorded, whatever became of it."""
-    opened_ns = day_open_ns(draft.at_ns)
-    return any(
-        order.decided_ns >= opened_ns
-        for account in draft.group.accounts.values()
-        for orders in (account.orders, account.done)
-        for order in orders.values()
-    )
 
 
 def _spare(draft: Draft, before: Limits) -> None:
@@ -97,8 +93,7 @@ def _spare(draft: Draft, before: Limits) -> None:
     for account in list(draft.group.accounts.values()):
         if account.trading_state is not e.TradingState.ACTIVE or not account.positions:
             continue
-        quotes = held_quotes(draft.group, account, draft.quotes, draft.at_ns)
-        pnl = day_pnl(draft.group, account, quotes)
+        pnl = day_pnl(draft.group, account, draft.market)
         if pnl is None or -pnl >= limits.daily_loss_usd_max:
             closed_at = account.closed_at_usd or before.daily_loss_usd_max
             draft.add(e.PositionsSpared(account.account_id, closed_at))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import enum
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 import msgspec
+
+_MINUTE_MS = 60_000
 
 MICROS = ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
 
@@ -88,7 +91,7 @@ class InstrumentLimits(msgspec.Struct, frozen=True):
     instrument_orders_per_minute_max: int | None = None
 
 
-class Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True, dict=True):
     """Loss limits deny at ``>=``; size and count limits deny at ``>``. Defaults are the documented ones. None = off.
 
     Size: ``account_position_micros_max`` is in micro-equivalents (``contracts.micros``), all contracts of an account
@@ -152,11 +155,23 @@ class Limits(msgspec.Struct, frozen=True):
 
     def of(self, symbol: str) -> Limits:
         """The limits of one product: its own where it has any."""
-        for own in self.instruments:
-            if own.symbol == symbol:
-                given = {name: value for name in OVERRIDABLE if (value := getattr(own, name)) is not None}
-                return msgspec.structs.replace(self, **given)
-        return self
+        return self._own.get(symbol, self)
+
+    @cached_property
+    def pace_window_ms(self) -> int:
+        """How far back any rule on pace looks (>= 0); 0 = none looks back."""
+        rates = [self.orders_per_minute_max, self.instrument_orders_per_minute_max]
+        rates += [each.instrument_orders_per_minute_max for each in self.instruments]
+        windows = [self.duplicate_window_ms or 0, *(each.duplicate_window_ms or 0 for each in self.instruments)]
+        return max(*windows, _MINUTE_MS if any(rates) else 0)
+
+    @cached_property
+    def _own(self) -> dict[str, Limits]:
+        found: dict[str, Limits] = {}
+        for own in reversed(self.instruments):
+            given = {name: value for name in OVERRIDABLE if (value := getattr(own, name)) is not None}
+            found[own.symbol] = msgspec.structs.replace(self, **given)
+        return found
 
 
 OVERRIDABLE = tuple(name for name in InstrumentLimits.__struct_fields__ if name != "symbol")

@@ -2,7 +2,8 @@
 
 Invariants:
 1. Nothing ends it before its instant: no command does, a later one only extends it, and the journal keeps it.
-2. Its instant is an instant, not a length: a clock that is set back makes it longer.
+2. Its instant is an instant, not a length: a clock that is set back makes it longer, and one that is set forward does
+   not end it.
 3. Exits pass. Orders that wait to open something are cancelled.
 """
 
@@ -39,8 +40,9 @@ def lock(draft: Draft, command: LockOut, accounts: list[Account]) -> Answer:
 
 
 def end_when_due(draft: Draft, account_id: int) -> None:
-    """End the lockout whose instant has come."""
-    if 0 < draft.account(account_id).locked_until_ns <= draft.at_ns:
+    """End the lockout whose instant has come, by our clock and by the venue's own time."""
+    until_ns, venue_ns = draft.account(account_id).locked_until_ns, draft.market.venue_now_ns
+    if 0 < until_ns <= draft.at_ns and venue_ns is not None and until_ns <= venue_ns:
         draft.add(e.LockoutEnded(account_id, draft.at_ns))
 
 

@@ -1,16 +1,20 @@
 """``Orders``: the orders of an account that can still act, and what the rules and reactions ask of them at every turn.
 
+They are kept by contract too, each contract in a ``Book``: a decision looks at the books that it touches, not at all.
+
 Invariants:
 1. Immutable: changing one gives a new one. Iteration is oldest first, as in a dict.
 2. Everything beside the orders themselves follows from them alone: ``Orders(dict(orders.items()))`` knows the same.
-3. Asking and changing cost about the same however many orders there are: one pass over a dict is the most that grows.
+3. Asking and changing cost about the same however many orders there are: one copy of a dict is the most that grows.
+4. A book that nothing changed stays the same object, so what was worked out from it still holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -51,174 +55,219 @@ _NONE = Leaves()
 _NOBODY: frozenset[str] = frozenset()
 
 
-class _Index(msgspec.Struct, frozen=True):
-    """What is known of some orders beside themselves: names by what they have to do, leaves by contract and sign."""
+class Book:
+    """The orders in one contract, oldest first, and what follows from them.
 
-    holding: frozenset[str]
-    cancelling: frozenset[str]
-    stops: frozenset[str]
-    legs: dict[str, frozenset[str]]
-    sides: dict[tuple[str, int], Leaves]
+    ``legs`` are the names of the stops and targets of each entry, oldest first, ``stops`` those of live orders with a
+    stop price, ``holding`` those of entries whose contracts are still held. ``brackets_rest`` is set by whoever has
+    found that the brackets here need nothing, whatever the time and the price; ``worst``, ``valued`` and, from
+    the stops alone, ``stopped`` are what ``figures`` has worked out from this book.
+    """
+
+    __slots__ = ("brackets_rest", "buys", "holding", "legs", "orders", "sells", "stopped", "stops", "valued", "worst")
+
+    def __init__(
+        self,
+        orders: Mapping[str, Order] = MappingProxyType({}),
+        legs: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        stops: frozenset[str] = _NOBODY,
+        holding: frozenset[str] = _NOBODY,
+        buys: Leaves = _NONE,
+        sells: Leaves = _NONE,
+    ) -> None:
+        self.orders = orders
+        self.legs = legs
+        self.stops = stops
+        self.holding = holding
+        self.buys = buys
+        self.sells = sells
+        self.brackets_rest = False
+        self.stopped: Any = None
+        self.valued: Any = None
+        self.worst: Any = None
+
+    def leaves(self, side: Side) -> Leaves:
+        return self.buys if side is Side.BUY else self.sells
+
+    def entries(self) -> list[Order]:
+        """Those whose contracts are still held, oldest first."""
+        return _picked(self.orders, self.holding)
+
+    def legs_of(self, entry_id: str) -> list[Order]:
+        """The stops and targets of an entry, oldest first; those too that are no longer live, but filled unseen."""
+        return [self.orders[name] for name in self.legs.get(entry_id, ())]
+
+    def stop_orders(self) -> list[Order]:
+        """The live orders with a stop price, legs or not, oldest first."""
+        return _picked(self.orders, self.stops)
+
+    def changed(self, name: str, before: Order | None, after: Order | None) -> Book:
+        """With the order of that name as it is ``after``: new, changed or gone (None)."""
+        orders, legs, (buys, sells) = {**self.orders}, self.legs, (self.buys, self.sells)
+        if after is None:
+            del orders[name]
+        else:
+            orders[name] = after
+        order = after or before
+        assert order is not None, "an order comes, changes or goes"
+        if order.is_leg:
+            entry_id = _entry_id(order)
+            own = tuple(each for each in legs.get(entry_id, ()) if each != name or after is not None)
+            legs = _with(legs, entry_id, own if after is None or name in own else (*own, name), ())
+            was, now = _bracket_leaves(self.orders, self.legs, order), _bracket_leaves(orders, legs, order)
+        else:
+            was, now = _plain_leaves(before), _plain_leaves(after)
+        if was != now:
+            if order.terms.side is Side.BUY:
+                buys = buys.changed(was, now)
+            else:
+                sells = sells.changed(was, now)
+        holding = _kept(self.holding, name, belongs=after is not None and _is_holding(after))
+        stops = _kept(self.stops, name, belongs=after is not None and _is_stop(after))
+        book = Book(orders, legs, stops, holding, buys, sells)
+        in_bracket = order.is_leg or name in legs or name in holding or name in self.holding
+        book.brackets_rest = self.brackets_rest and not in_bracket
+        if name not in stops and name not in self.stops:
+            book.stopped = self.stopped
+        return book
 
 
 class Orders:
-    """See the module."""
+    """See the module.
 
-    __slots__ = ("_all", "_index")
+    ``contents`` are by order id, ``books`` by contract; ``cancelling`` names the working orders whose
+    cancel has yet to be sent.
 
-    def __init__(self, contents: Mapping[str, Order] | None = None, index: _Index | None = None) -> None:
-        self._all = contents or {}
-        self._index = index or _indexed(self._all)
+    ``sums`` is what ``figures`` has worked out from these orders; while it has not, ``sums_before`` has what it worked
+    out from earlier ones, and the books that have changed since, as they were then.
+    """
+
+    __slots__ = ("books", "cancelling", "contents", "sums", "sums_before")
+
+    def __init__(self, contents: Mapping[str, Order] | None = None) -> None:
+        self.contents: dict[str, Order] = dict(contents or {})
+        by_contract: dict[str, dict[str, Order]] = {}
+        for name, order in self.contents.items():
+            by_contract.setdefault(order.terms.contract_id, {})[name] = order
+        self.books = {contract_id: _indexed(orders) for contract_id, orders in by_contract.items()}
+        self.cancelling = frozenset(name for name, order in self.contents.items() if _is_cancelling(order))
+        self.sums: Any = None
+        self.sums_before: tuple[Any, dict[str, Book]] = (None, {})
 
     def put(self, order: Order) -> Orders:
         """With ``order``, new or changed; its contract, side, role and entry never change."""
-        return self._changed({**self._all, order.order_id: order}, order)
+        name = order.order_id
+        before = self.contents.get(name)
+        book = self.book(order.terms.contract_id).changed(name, before, order)
+        cancelling = _kept(self.cancelling, name, belongs=_is_cancelling(order))
+        books = {**self.books, order.terms.contract_id: book}
+        return self._next({**self.contents, name: order}, books, cancelling, order.terms.contract_id)
 
     def delete(self, order_id: str) -> Orders:
         """Without the order, which may be absent."""
-        order = self._all.get(order_id)
+        order = self.contents.get(order_id)
         if order is None:
             return self
-        rest = dict(self._all)
+        rest, books, contract_id = {**self.contents}, {**self.books}, order.terms.contract_id
         del rest[order_id]
-        return self._changed(rest, order)
+        book = books.pop(contract_id).changed(order_id, order, None)
+        if book.orders:
+            books[contract_id] = book
+        return self._next(rest, books, _kept(self.cancelling, order_id, belongs=False), contract_id)
 
-    def _changed(self, contents: dict[str, Order], order: Order) -> Orders:
-        index, name = self._index, order.order_id
-        here = name in contents
-        legs = index.legs
-        if order.is_leg:
-            entry_id = _entry_id(order)
-            legs = _with(legs, entry_id, _kept(legs.get(entry_id, _NOBODY), name, belongs=here), _NOBODY)
-        sides = index.sides
-        before, after = _leaves(self._all, index.legs, order), _leaves(contents, legs, order)
-        if before != after:
-            side = _side(order)
-            sides = _with(sides, side, sides.get(side, _NONE).changed(before, after), _NONE)
-        return Orders(
-            contents,
-            _Index(
-                _kept(index.holding, name, belongs=here and _is_holding(order)),
-                _kept(index.cancelling, name, belongs=here and _is_cancelling(order)),
-                _kept(index.stops, name, belongs=here and _is_stop(order)),
-                legs,
-                sides,
-            ),
-        )
+    def _next(
+        self, contents: dict[str, Order], books: dict[str, Book], cancelling: frozenset[str], contract_id: str
+    ) -> Orders:
+        orders = Orders.__new__(Orders)
+        orders.contents, orders.books, orders.cancelling, orders.sums = contents, books, cancelling, None
+        sums, changed = self.sums_before if self.sums is None else (self.sums, {})
+        if sums is not None and contract_id not in changed:
+            changed = {**changed, contract_id: self.book(contract_id)}
+        orders.sums_before = (sums, changed)
+        return orders
 
-    @property
-    def holding(self) -> frozenset[str]:
-        """The entries whose contracts are still held."""
-        return self._index.holding
-
-    @property
-    def cancelling(self) -> frozenset[str]:
-        """The working orders that are to be cancelled."""
-        return self._index.cancelling
-
-    def stops(self) -> list[Order]:
-        """The live orders with a stop price, legs or not, oldest first."""
-        return self.pick(self._index.stops)
-
-    def legs(self, entry_id: str | None = None) -> list[Order]:
-        """The stops and targets of an entry, or all of them; those too that are no longer live, but filled unseen."""
-        if entry_id is not None:
-            return self.pick(self._index.legs.get(entry_id, _NOBODY))
-        if not self._index.legs:
-            return []
-        return self.pick({name for names in self._index.legs.values() for name in names})
-
-    def leaves(self, contract_id: str, side: Side) -> Leaves:
-        return self._index.sides.get((contract_id, side.sign), _NONE)
-
-    def contracts(self) -> list[str]:
-        """The contracts in which anything may fill; one stands twice if it may on both sides."""
-        return [contract_id for contract_id, _ in self._index.sides]
-
-    def all_leaves(self) -> Iterator[tuple[str, Side, Leaves]]:
-        """Every side of a contract on which anything may fill, in no order that may matter."""
-        for (contract_id, sign), leaves in self._index.sides.items():
-            yield contract_id, Side.BUY if sign > 0 else Side.SELL, leaves
+    def book(self, contract_id: str) -> Book:
+        """The orders in that contract; there may be none."""
+        return self.books.get(contract_id) or Book()
 
     def pick(self, names: AbstractSet[str]) -> list[Order]:
         """Those of ``names`` that are here, oldest first."""
-        if not names:
-            return []
-        if len(names) > 1:
-            return [order for name, order in self._all.items() if name in names]
-        return [self._all[name] for name in names if name in self._all]
+        return _picked(self.contents, names)
 
     def get(self, order_id: str | None) -> Order | None:
-        return self._all.get(order_id) if order_id is not None else None
+        return self.contents.get(order_id) if order_id is not None else None
 
     def items(self) -> ItemsView[str, Order]:
-        return self._all.items()
+        return self.contents.items()
 
     def keys(self) -> KeysView[str]:
-        return self._all.keys()
+        return self.contents.keys()
 
     def values(self) -> ValuesView[Order]:
-        return self._all.values()
+        return self.contents.values()
 
     def __getitem__(self, order_id: str) -> Order:
-        return self._all[order_id]
+        return self.contents[order_id]
 
     def __contains__(self, order_id: object) -> bool:
-        return order_id in self._all
+        return order_id in self.contents
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+        return iter(self.contents)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self.contents)
 
     def __eq__(self, other: object) -> bool:
         """Equal to any mapping with the same contents."""
-        return self._all == (other._all if isinstance(other, Orders) else other)
+        return self.contents == (other.contents if isinstance(other, Orders) else other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Orders({self._all!r})"
+        return f"Orders({self.contents!r})"
 
 
-def _indexed(orders: Mapping[str, Order]) -> _Index:
-    legs: dict[str, frozenset[str]] = {}
+def _indexed(orders: dict[str, Order]) -> Book:
+    legs: dict[str, tuple[str, ...]] = {}
     for name, order in orders.items():
         if order.is_leg:
-            legs[_entry_id(order)] = legs.get(_entry_id(order), _NOBODY) | {name}
-    sides: dict[tuple[str, int], Leaves] = {}
-    counted = {(_side(o), o.is_leg, _entry_id(o) if o.is_leg else name): o for name, o in orders.items()}
+            legs[_entry_id(order)] = (*legs.get(_entry_id(order), ()), name)
+    sides = {Side.BUY: _NONE, Side.SELL: _NONE}
+    # Of each bracket one leg, since its figure is that of all of them on its side.
+    counted = {(o.terms.side, o.is_leg, _entry_id(o) if o.is_leg else name): o for name, o in orders.items()}
     for order in counted.values():
-        sides[_side(order)] = sides.get(_side(order), _NONE).changed(_NONE, _leaves(orders, legs, order))
-    return _Index(
-        frozenset(name for name, order in orders.items() if _is_holding(order)),
-        frozenset(name for name, order in orders.items() if _is_cancelling(order)),
-        frozenset(name for name, order in orders.items() if _is_stop(order)),
-        legs,
-        {side: leaves for side, leaves in sides.items() if leaves != _NONE},
-    )
+        found = _bracket_leaves(orders, legs, order) if order.is_leg else _plain_leaves(order)
+        sides[order.terms.side] = sides[order.terms.side].changed(_NONE, found)
+    stops = frozenset(name for name, order in orders.items() if _is_stop(order))
+    holding = frozenset(name for name, order in orders.items() if _is_holding(order))
+    return Book(orders, legs, stops, holding, sides[Side.BUY], sides[Side.SELL])
 
 
-def _leaves(orders: Mapping[str, Order], legs: Mapping[str, frozenset[str]], order: Order) -> Leaves:
-    """What counts together with ``order``: of a leg its whole bracket, of any other only itself, if it is there."""
-    if order.is_leg:
-        bracket = [orders[name] for name in legs.get(_entry_id(order), _NOBODY)]
-        return _bracket_leaves([leg for leg in bracket if _side(leg) == _side(order)])
-    found = orders.get(order.order_id)
-    if found is None:
+def _picked(orders: Mapping[str, Order], names: AbstractSet[str]) -> list[Order]:
+    if not names:
+        return []
+    if len(names) > 1:
+        return [order for name, order in orders.items() if name in names]
+    return [orders[name] for name in names if name in orders]
+
+
+def _plain_leaves(order: Order | None) -> Leaves:
+    if order is None:
         return _NONE
-    leaves, distance = found.leaves, found.risk_ticks
-    return Leaves(leaves, int(found.live), leaves if distance else 0, leaves * distance)
+    leaves, distance = order.leaves, order.risk_ticks
+    return Leaves(leaves, int(order.live), leaves if distance else 0, leaves * distance)
 
 
-def _bracket_leaves(legs: list[Order]) -> Leaves:
-    """The larger of the stops and the targets counts."""
+def _bracket_leaves(orders: Mapping[str, Order], legs: Mapping[str, tuple[str, ...]], leg: Order) -> Leaves:
+    """What the bracket of ``leg`` counts on its side: the larger of the stops and the targets."""
     may_fill = {Role.STOP: 0, Role.TARGET: 0}
     may_have = {Role.STOP: 0, Role.TARGET: 0}
-    for leg in legs:
-        may_fill[leg.role] += leg.leaves
-        may_have[leg.role] += leg.leaves if leg.status is Status.IN_DOUBT else leg.unseen
+    for name in legs.get(_entry_id(leg), ()):
+        each = orders[name]
+        if each.terms.side is leg.terms.side:
+            may_fill[each.role] += each.leaves
+            may_have[each.role] += each.leaves if each.status is Status.IN_DOUBT else each.unseen
     return Leaves(legs=max(may_fill.values()), doubtful=max(may_have.values()))
 
 
@@ -227,15 +276,11 @@ def _is_holding(order: Order) -> bool:
 
 
 def _is_cancelling(order: Order) -> bool:
-    return order.cancel_wanted and order.status is Status.WORKING
+    return order.cancel_wanted and order.cancel_sent == 0 and order.status is Status.WORKING
 
 
 def _is_stop(order: Order) -> bool:
     return order.terms.stop_ticks is not None and order.live
-
-
-def _side(order: Order) -> tuple[str, int]:
-    return order.terms.contract_id, order.terms.side.sign
 
 
 def _entry_id(leg: Order) -> str:
@@ -248,7 +293,7 @@ def _kept(names: frozenset[str], name: str, *, belongs: bool) -> frozenset[str]:
     return names | {name} if belongs else names - {name}
 
 
-def _with(mapping: dict[K, V], key: K, value: V, nothing: V) -> dict[K, V]:
+def _with(mapping: Mapping[K, V], key: K, value: V, nothing: V) -> dict[K, V]:
     """A copy with ``value`` under ``key``, or without the key where it is ``nothing``."""
     if value != nothing:
         return {**mapping, key: value}

@@ -2,10 +2,13 @@
 
 Invariants:
 1. Nothing is kept of what no rule looks at, nothing longer than the longest window, and never more than ``KEPT_MAX``.
-2. What lies in the future, because the clock went back, still counts.
+2. What lies in the future, because the clock went back, still counts. ``Account.asked`` is sorted by time.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_right
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -40,26 +43,22 @@ def paced(limits: Limits, account: Account, event: e.Event) -> Account:
             return account
 
 
+when_ns = attrgetter("at_ns")
+
+
 def failures(account: Account, at_ns: int) -> int:
     """What we do by ourselves failed that often in the last minute."""
     return sum(failed_ns > at_ns - MINUTE_NS for failed_ns in account.failures)
 
 
 def _asked(limits: Limits, account: Account, new: Asked) -> Account:
-    window_ns = _window_ns(limits)
+    window_ns = limits.pace_window_ms * _MS_NS
     if not window_ns:
         return replace(account, asked=()) if account.asked else account
-    kept = [asked for asked in account.asked if asked.at_ns > new.at_ns - window_ns]
-    return replace(account, asked=(*kept, new)[-KEPT_MAX:])
-
-
-def _window_ns(limits: Limits) -> int:
-    """How far back any rule looks; 0 = none looks back."""
-    own = limits.instruments
-    rates = [limits.orders_per_minute_max, limits.instrument_orders_per_minute_max]
-    rates += [each.instrument_orders_per_minute_max for each in own]
-    windows_ms = [limits.duplicate_window_ms or 0, *(each.duplicate_window_ms or 0 for each in own)]
-    return max(max(windows_ms) * _MS_NS, MINUTE_NS if any(rates) else 0)
+    asked = (*account.asked, new)
+    if len(asked) > 1 and asked[-2].at_ns > new.at_ns:  # the clock went back
+        asked = tuple(sorted(asked, key=when_ns))
+    return replace(account, asked=asked[bisect_right(asked, new.at_ns - window_ns, key=when_ns) :][-KEPT_MAX:])
 
 
 def _failed(account: Account, at_ns: int) -> Account:

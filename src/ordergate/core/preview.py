@@ -15,7 +15,7 @@ import msgspec
 
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import Nearest, SubmitOrder
-from ordergate.core.exposure import account_micros, open_orders, product_position, worst_position
+from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import Judgement, judge
@@ -37,19 +37,19 @@ def _order_size(p: Proposal) -> Measure:
 
 def _position_size(p: Proposal) -> Measure:
     terms = p.terms
-    worst = product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id)
+    worst = product_worst(p.group, p.account, terms.contract_id, terms.side, p.worst_net)
     return Measure(Decimal(p.limits.position_quantity_max), Decimal(abs(worst)))
 
 
 def _open_orders(p: Proposal) -> Measure:
-    return Measure(Decimal(p.limits.open_orders_max), Decimal(open_orders(p.account, p.order_id) + 1))
+    return Measure(Decimal(p.limits.open_orders_max), Decimal(p.figures.open_orders + 1))
 
 
 def _account_position(p: Proposal) -> Measure | None:
     terms, limit = p.terms, p.limits.account_position_micros_max
     if limit is None:
         return None
-    worst = account_micros(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id)
+    worst = micros_with(p.group, p.account, terms.contract_id, terms.side, p.worst_net)
     return Measure(Decimal(limit), Decimal(worst))
 
 
@@ -70,16 +70,16 @@ def _risk(p: Proposal) -> Measure | None:
 def _maximum_loss(p: Proposal) -> Measure | None:
     """What may be lost from the highest floor to the present one, and what of it the order would use."""
     limit, floor = p.limits.maximum_loss_usd, floor_usd(p.group, p.account)
-    if limit is None or floor is None or p.money.day_pnl_at_stops is None or p.risk_usd is None:
+    if limit is None or floor is None or p.figures.day_pnl_at_stops is None or p.risk_usd is None:
         return None
-    left = equity_usd(p.account, p.money.day_pnl_at_stops) - p.risk_usd
+    left = equity_usd(p.account, p.figures.day_pnl_at_stops) - p.risk_usd
     return Measure(limit, limit - (left - floor))
 
 
 def _daily_loss(p: Proposal) -> Measure | None:
-    if p.money.day_pnl_at_stops is None or p.risk_usd is None:
+    if p.figures.day_pnl_at_stops is None or p.risk_usd is None:
         return None
-    return Measure(p.limits.daily_loss_usd_max, p.risk_usd - p.money.day_pnl_at_stops)
+    return Measure(p.limits.daily_loss_usd_max, p.risk_usd - p.figures.day_pnl_at_stops)
 
 
 # Every limit that more risk uses up, by its code; None = cannot be told now. What more risk never reaches (the smallest
@@ -130,7 +130,7 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
     known = {code: found for code, found in measures.items() if found is not None}
     return Preview(
         breaches=judged.breaches,
-        worst_position=worst_position(account, command.contract_id, command.side, command.quantity),
+        worst_position=proposal.worst_net,
         loss_at_stop_usd=proposal.risk_usd,
         room={code: None if found is None else found.limit - found.actual for code, found in measures.items()},
         binds_next=min(known, key=lambda code: _share_left(known[code]), default=None),
@@ -141,7 +141,7 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
 def _closing(group: Group, account: Account, judged: Judgement, stamp: Stamped) -> Proposal:
     """An order that only closes, as the rules would see it if they were asked about it."""
     order = judged.order
-    return propose(group, account, order.terms, 0, order.protection, quotes=stamp.quotes, at_ns=stamp.at_ns)
+    return propose(group, account, order.terms, 0, order.protection, market=stamp.market)
 
 
 def _share_left(measure: Measure) -> Fraction:

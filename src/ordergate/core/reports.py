@@ -15,13 +15,17 @@ from ordergate.core.order import OrderType, Side
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """The merged market of one contract; ``at_ns`` is when we last heard of it. None = never said."""
+    """The merged market of one contract; ``at_ns`` is when we last heard of it. None = never said.
+
+    ``venue_ns`` is the latest time that the venue itself has put on it; 0 = never said.
+    """
 
     contract_id: str
     bid_ticks: int | None
     ask_ticks: int | None
     last_ticks: int | None
     at_ns: int
+    venue_ns: int = 0
 
 
 class Outcome(enum.Enum):

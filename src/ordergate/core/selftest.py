@@ -1,4 +1,4 @@
-"""Every limit is alive: with the limits of this start, each is fired with an order that it has to refuse. Pure.
+"""Every limit is alive: at a start and when limits change, each is fired with an order that it has to refuse. Pure.
 
 The state is made up and the limits are the real ones, so a limit that was mistyped out of reach, or a rule that is no
 longer asked, shows before the first order and not at the first loss.
@@ -22,10 +22,12 @@ from ordergate.core.account import Account, Asked, Day, Group, RunningExit
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.events import TradingState
+from ordergate.core.floor import SIMULATED
 from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument
 from ordergate.core.judgement import judge
 from ordergate.core.limits import Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
@@ -37,7 +39,7 @@ _ACCOUNT, _OTHER = 1, 2
 _SECOND_NS = 1_000_000_000
 _MS_NS = 1_000_000
 _BALANCE_USD = Decimal(50_000)
-_FORTUNE_USD = Decimal(10**9)  # more than any floor that can be set
+_FORTUNE_USD = Decimal(10**10)  # more than any balance or distance that can be set
 _BID, _ASK = 19_999, 20_000
 _TUESDAY = date(2026, 11, 24)
 _TUESDAY_NS = int(datetime(2026, 11, 24, 16, tzinfo=UTC).timestamp()) * _SECOND_NS  # 10:00 in Chicago
@@ -128,13 +130,14 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
     """The state and the stamp of ``scene``."""
     name, at_ns = scene.instrument.contract_id, scene.at_ns
     group = Group(
+        venue=SIMULATED,  # where the maximum loss floor is worked out: elsewhere, not given, it denies everything
         limits=scene.limits,
         instruments={name: scene.instrument},
         link_up=scene.link_up,
         accounts={_ACCOUNT: scene.account} | ({} if scene.other is None else {_OTHER: scene.other}),
     )
     quotes = {name: Quote(name, _BID, _ASK, _BID, at_ns)} if scene.quoted else {}
-    return group, Stamped(scene.order, at_ns, at_ns - scene.waited_ns, quotes, superseded=scene.superseded)
+    return group, Stamped(scene.order, Market(quotes, at_ns), at_ns - scene.waited_ns, scene.superseded)
 
 
 def codes(scene: Scene, rules: tuple[Rule, ...] = RULES) -> list[str]:
@@ -182,7 +185,8 @@ def _too_risky(scene: Scene) -> Scene:
 def _no_base(scene: Scene) -> Scene | None:
     if scene.own.account_size_usd is not None:
         return None
-    return _account(scene, balance_usd=Decimal(0), day=Day())
+    # Below any maximum loss floor: above it, the room down to the floor is a base.
+    return _account(scene, balance_usd=-_FORTUNE_USD, day=Day(balance_usd=-_FORTUNE_USD))
 
 
 def _day_made(scene: Scene) -> Scene | None:
@@ -236,10 +240,14 @@ def _opposed(scene: Scene) -> Scene | None:
 
 
 def _in_a_blackout(scene: Scene) -> Scene | None:
+    """At the start of a window; of several, of the first one that would not hold, as in an hour that clocks skip."""
+    found: Scene | None = None
     for span in scene.own.blackouts or ():
         begins = datetime.combine(span.day or _TUESDAY, span.start, CHICAGO)
-        return replace(scene, at_ns=int(begins.timestamp()) * _SECOND_NS)
-    return None
+        found = replace(scene, at_ns=int(begins.timestamp()) * _SECOND_NS)
+        if "BLACKOUT" not in codes(found):
+            break
+    return found
 
 
 def _day_lost(scene: Scene) -> Scene:

@@ -93,6 +93,14 @@ def trading_day_start_ns(day: date) -> int:
     return wall_ns(day, _OPEN)
 
 
+def following(day: str) -> str:
+    """The trading day after ``day``; both as YYYY-MM-DD."""
+    after = date.fromisoformat(day) + _DAY
+    while not _is_trade_date(after):
+        after += _DAY
+    return after.isoformat()
+
+
 def day_open_ns(at_ns: int) -> int:
     """The instant at which the trading day of ``at_ns`` began (at or before ``at_ns``): Friday 17:00 for a Monday."""
     return trading_day_start_ns(trade_date(at_ns))

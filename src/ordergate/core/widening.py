@@ -17,8 +17,8 @@ from ordergate.core.account import Account, Group
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import stop_level
 from ordergate.core.limits import Breach
+from ordergate.core.market import Market
 from ordergate.core.order import Order, OrderType, Protection, Terms
-from ordergate.core.reports import Quote
 from ordergate.core.rules import (
     Proposal,
     daily_loss,
@@ -33,9 +33,7 @@ from ordergate.core.rules import (
 Move = tuple[Order, Protection]
 
 
-def widening(
-    group: Group, account: Account, moves: list[Move], quotes: dict[str, Quote], at_ns: int
-) -> tuple[Breach, ...]:
+def widening(group: Group, account: Account, moves: list[Move], market: Market) -> tuple[Breach, ...]:
     """What breaks when the stops of held entries of one contract move as in ``moves``.
 
     Each is judged per trade by its whole distance, all of them against the day by what they add.
@@ -46,7 +44,7 @@ def widening(
         instrument = group.instruments[entry.terms.contract_id]
         added = _added_ticks(instrument, entry, protection)
         if added > 0:
-            wider.append(_proposal(group, account, (entry, protection), quotes, at_ns))
+            wider.append(_proposal(group, account, (entry, protection), market))
             added_usd += instrument.money(added, entry.open_quantity)
     if not wider:
         return ()
@@ -62,12 +60,12 @@ def widening(
     return tuple(breach for breach in found if breach is not None)
 
 
-def _proposal(group: Group, account: Account, move: Move, quotes: dict[str, Quote], at_ns: int) -> Proposal:
+def _proposal(group: Group, account: Account, move: Move, market: Market) -> Proposal:
     entry, protection = move
     assert protection.stop is not None, "only a stop that is there can be wider"
     held = entry.open_quantity
     terms = Terms(account.account_id, entry.terms.contract_id, entry.terms.side, held, OrderType.MARKET)
-    proposal = propose(group, account, terms, held, protection, quotes=quotes, at_ns=at_ns)
+    proposal = propose(group, account, terms, held, protection, market=market)
     distance = (_average(entry) - stop_level(entry, protection.stop)) * entry.terms.side.sign
     return replace(proposal, risk_ticks=max(0, ceil(distance)))
 

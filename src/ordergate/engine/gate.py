@@ -16,8 +16,8 @@ from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command
 from ordergate.core.inputs import Started
+from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
-from ordergate.core.rules import fresh_quotes
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.quotes import QuoteBoard

@@ -10,7 +10,8 @@ Invariants:
 1. No effect and no answer leaves before the events it stands on are durable, but for exits in exit-only operation.
 2. When an append fails the state before the batch stands. From then on the group is exit-only: facts, cancels, closes,
    flatten and stops go on, noted in an emergency file; every order that could add risk is answered JOURNAL_UNAVAILABLE.
-3. Time never runs backwards for a decision.
+3. Time never runs backwards for a decision, and what is due by it comes before what has arrived: an order that comes
+   as the trading day opens is judged by the new day.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ordergate.core.commands import (
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.events import Event
 from ordergate.core.inputs import Stamped, Wake
+from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox, Pending
@@ -87,13 +89,17 @@ class Writer:
         self._emergency = emergency
         self._step = step
         self._last_ns = 0
+        self._woken_ns = 0
 
     async def run(self) -> None:
         """Turn inputs into history, until cancelled. Raises ``SequenceConflict``: another writer owns the books."""
         while True:
-            batch = await self._inbox.take(BATCH_MAX, self._until_wake_s())
+            due_ns = next_wake_ns(self.group, self._woken_ns)
+            batch = await self._inbox.take(BATCH_MAX, self._wait_s(due_ns))
             now_ns = self._clock.now_ns()
-            await self.turn(batch or [Pending(0, 0, Wake(), now_ns)])
+            if not batch or (due_ns is not None and due_ns <= now_ns):
+                batch = [Pending(0, 0, Wake(), now_ns), *batch]
+            await self.turn(batch)
 
     async def turn(self, batch: list[Pending]) -> None:
         """Steps 2 to 4 for one batch."""
@@ -153,11 +159,12 @@ class Writer:
     def _stamp(self, pending: Pending) -> Stamped:
         self._last_ns = max(self._last_ns, self._clock.now_ns())
         command = pending.input
+        if isinstance(command, Wake):
+            self._woken_ns = self._last_ns
         return Stamped(
             input=command,
-            at_ns=self._last_ns,
+            market=Market(self._quotes(), self._last_ns),
             received_ns=pending.received_ns,
-            quotes=self._quotes(),
             superseded=self._inbox.superseded(pending),
             queued_account=self._inbox.order_account(command.order_id) if isinstance(command, CancelOrder) else None,
         )
@@ -166,8 +173,7 @@ class Writer:
         kind, version, body = encode(event)
         return Entry(group.book(event.account_id), self._last_ns, kind, version, body)
 
-    def _until_wake_s(self) -> float:
-        due_ns = next_wake_ns(self.group, self._last_ns)
+    def _wait_s(self, due_ns: int | None) -> float:
         if due_ns is None:
             return _WAKE_S_MAX
         return min(_WAKE_S_MAX, max(0.0, (due_ns - self._clock.now_ns()) / _SECOND_NS))

@@ -40,6 +40,7 @@ from ordergate.core.commands import (
 )
 from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument, symbol_instrument
+from ordergate.core.market import Market
 from ordergate.core.preview import preview
 from ordergate.core.sessions import utc_text
 from ordergate.errors import InputRefused
@@ -115,7 +116,7 @@ class Asking:
         payload = _payload(asked, asked.order_id or "preview", "preview", now_ns)
         command = submit_order(payload, group.instruments, "preview")
         account = _adopted(group, asked.account_id)
-        stamp = Stamped(command, now_ns, now_ns, self._mirror.quotes)
+        stamp = Stamped(command, Market(self._mirror.quotes, now_ns), now_ns)
         seen = preview(group, account, command, stamp)
         return reply(preview_row(group, group.instruments[command.contract_id], seen))
 
@@ -141,7 +142,10 @@ class Asking:
             limit_ticks=_ticks(instrument, asked.limit_price, "limitPrice"),
             stop_ticks=_ticks(instrument, asked.stop_price, "stopPrice"),
         )
-        return _reply(await self._ask(command))
+        answer = await self._ask(command)
+        if not answer.breaches or order.is_leg:
+            return _reply(answer)
+        return declined(answer, nearest=nearest_row(instrument, answer.nearest))
 
     async def update_protection(self, body: bytes) -> Response:
         asked = read(body, ProtectionBody)

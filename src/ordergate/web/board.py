@@ -15,8 +15,8 @@ import msgspec
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
+from ordergate.core.market import Market
 from ordergate.core.reports import Quote
-from ordergate.core.rules import fresh_quotes
 from ordergate.web import views
 from ordergate.web.rows import AccountRow, DeskRow, FillRow, InstrumentRow, OrderRow, PositionRow, PriceRow
 from ordergate.web.stream import Stream
@@ -151,7 +151,7 @@ class Board:
             self._update("fill", self._fills, {(account.account_id, fill_id): row})
 
     def _show_positions(self, accounts: Iterable[Account], now_ns: int) -> None:
-        market = self._market(now_ns)
+        market = Market(self._quotes, now_ns)
         for account in accounts:
             shown = [name for account_id, name in self._positions if account_id == account.account_id]
             for contract_id in dict.fromkeys((*shown, *account.positions)) if account.adopted else ():
@@ -162,7 +162,7 @@ class Board:
                     del self._positions[key]
 
     def _show_accounts(self, accounts: Iterable[Account], now_ns: int) -> None:
-        market = self._market(now_ns)
+        market = Market(self._quotes, now_ns)
         for account in accounts:
             if account.adopted:
                 row = views.account_row(self._group, account, market)
@@ -180,9 +180,6 @@ class Board:
             if shown.get(key) != row:
                 shown[key] = row
                 self._stream.tell(name, row)
-
-    def _market(self, now_ns: int) -> dict[str, Quote]:
-        return fresh_quotes(self._quotes, self._group.limits.quote_age_ms_max, now_ns)
 
 
 def _named(account: Account, event: e.Event) -> str | None:

@@ -64,7 +64,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 class Failure(msgspec.Struct, frozen=True, rename="camel"):
     """The one shape of a failure. ``field`` and ``orderId`` stand only where there is one to name.
 
-    ``nearest`` stands where an order is denied: the nearest one that would pass now, null where none of its kind does.
+    ``nearest`` stands where an order or its change is denied: the nearest that would pass now, null where none would.
     """
 
     success: bool

@@ -18,13 +18,14 @@ from ordergate import __version__
 from ordergate.core import lockout
 from ordergate.core.account import Account, AppliedFill, Group
 from ordergate.core.events import TradingState
-from ordergate.core.exposure import governing_realized, money, open_orders, worst_position
+from ordergate.core.exposure import worst_position
+from ordergate.core.figures import figures, governing_realized
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach
+from ordergate.core.market import Market
 from ordergate.core.order import Order, Role, Side, Status
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
-from ordergate.core.rules import fresh_quotes
 from ordergate.core.sessions import utc_text
 from ordergate.web.rows import (
     AccountRow,
@@ -67,7 +68,7 @@ STATUS = {
 
 def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
     """Everything there is to show."""
-    market = fresh_quotes(quotes, group.limits.quote_age_ms_max, now_ns)
+    market = Market(quotes, now_ns)
     adopted = [account for account in group.accounts.values() if account.adopted]
     listed = [
         order for account in adopted for order in (*account.orders.values(), *account.done.values()) if is_listed(order)
@@ -177,10 +178,10 @@ def order_status(order: Order) -> str:
     return STATUS[order.status]
 
 
-def position_row(group: Group, account: Account, contract_id: str, market: dict[str, Quote]) -> PositionRow:
-    """``market`` holds fresh quotes only. A flat position has a row too: the last one told of it."""
+def position_row(group: Group, account: Account, contract_id: str, market: Market) -> PositionRow:
+    """A flat position has a row too: the last one told of it."""
     instrument, position = group.instruments[contract_id], account.position(contract_id)
-    quote = market.get(contract_id)
+    quote = market.fresh(contract_id, group.limits.quote_age_ms_max)
     mark = mark_ticks(quote, position.net) if quote is not None and position.net else None
     closing = Side.SELL if position.net > 0 else Side.BUY
     orders = [order for order in account.live_orders(contract_id) if position.net and order.terms.side is closing]
@@ -215,10 +216,9 @@ def position_row(group: Group, account: Account, contract_id: str, market: dict[
     )
 
 
-def account_row(group: Group, account: Account, market: dict[str, Quote]) -> AccountRow:
-    """``market`` holds fresh quotes only."""
-    figures = money(group, account, market)
-    pnl = figures.day_pnl
+def account_row(group: Group, account: Account, market: Market) -> AccountRow:
+    found = figures(group, account, market)
+    pnl = found.day_pnl
     open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
     locked = account.locked_until_ns > 0
     return AccountRow(
@@ -229,9 +229,9 @@ def account_row(group: Group, account: Account, market: dict[str, Quote]) -> Acc
         can_trade=account.can_trade,
         equity=None if open_pnl is None else account.balance_usd + open_pnl,
         day_pnl=pnl,
-        day_pnl_at_stops=figures.day_pnl_at_stops,
+        day_pnl_at_stops=found.day_pnl_at_stops,
         daily_loss_limit=group.limits.daily_loss_usd_max,
-        open_orders=open_orders(account),
+        open_orders=found.open_orders,
         exposures=exposure_rows(group, account),
         trading_state=LOCKED if locked else account.trading_state.value,
         reason=_reason(account),

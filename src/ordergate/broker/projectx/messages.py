@@ -212,6 +212,7 @@ class Quote(msgspec.Struct, frozen=True, rename="camel"):
     last_price: Decimal | None = None
     best_bid: Decimal | None = None
     best_ask: Decimal | None = None
+    timestamp: str | None = None
 
 
 class Bar(msgspec.Struct, frozen=True):

@@ -172,7 +172,16 @@ def merged_quote(known: Quote | None, row: messages.Quote, instrument: Instrumen
         ask_ticks=ticks(row.best_ask, known.ask_ticks, "bestAsk"),
         last_ticks=ticks(row.last_price, known.last_ticks, "lastPrice"),
         at_ns=at_ns,
+        venue_ns=max(known.venue_ns, _said_ns(row.timestamp)),
     )
+
+
+def _said_ns(text: str | None) -> int:
+    """The time on a quote; 0 where it has none that can be read: it proves nothing then, and its prices still count."""
+    try:
+        return 0 if text is None else instant_ns(text)
+    except InputRefused:
+        return 0
 
 
 def place_body(terms: Terms, order_tag: str, instrument: Instrument) -> messages.PlaceBody:

@@ -24,9 +24,6 @@ from ordergate.core.rules.proposal import (
     Rule,
     counted_risk_ticks,
     entry_ticks,
-    fresh,
-    fresh_quotes,
-    held_quotes,
     propose,
 )
 from ordergate.core.rules.size import (
@@ -53,9 +50,6 @@ __all__ = [
     "daily_profit",
     "duplicate",
     "entry_ticks",
-    "fresh",
-    "fresh_quotes",
-    "held_quotes",
     "instrument_allowed",
     "maximum_loss",
     "open_order_count",
@@ -110,4 +104,4 @@ RULES: tuple[Rule, ...] = (
 
 def breaches(proposal: Proposal, rules: tuple[Rule, ...] = RULES) -> tuple[Breach, ...]:
     """Every limit the proposal breaks, in the order of ``rules``."""
-    return tuple(breach for rule in rules if (breach := rule(proposal)) is not None)
+    return tuple([breach for rule in rules if (breach := rule(proposal)) is not None])

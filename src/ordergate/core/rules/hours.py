@@ -6,11 +6,12 @@ are kept anywhere.
 Invariants:
 1. What the calendar does not know is closed.
 2. A session's must-be-flat time holds until its close; what comes after the close is closed until the next open.
+3. Where our clock and the venue's disagree, new risk needs both to allow it.
 """
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from functools import lru_cache
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
@@ -42,28 +43,33 @@ def trading_hours(p: Proposal) -> Breach | None:
         return None
     product = PRODUCT_BY_SYMBOL.get(p.symbol)
     group = "" if product is None else product.group
-    span = window(group, p.at_ns)
-    if span is None:
-        message = f"{p.symbol} is closed; {_reopens(group, p.at_ns)}"
-        return Breach("OUTSIDE_TRADING_HOURS", "open", "closed", message)
-    if limits.must_be_flat is None:
-        return None
-    if group not in flat_groups(limits, p.at_ns):
-        return None
-    flat_ns = _flat_from_ns(span, limits.must_be_flat)
-    limit, actual = f"before {chicago(flat_ns):%H:%M}", f"{chicago(p.at_ns):%H:%M:%S}"
-    message = f"{p.symbol} must be flat from {chicago(flat_ns):%H:%M} Chicago time; {_reopens(group, p.at_ns)}"
-    return Breach("OUTSIDE_TRADING_HOURS", limit, actual, message)
+    for at_ns in p.instants:
+        span = window(group, at_ns)
+        if span is None:
+            message = f"{p.symbol} is closed; {_reopens(group, at_ns)}"
+            return Breach("OUTSIDE_TRADING_HOURS", "open", "closed", message)
+        if limits.must_be_flat is not None and group in flat_groups(limits, at_ns):
+            flat_ns = _flat_from_ns(span, limits.must_be_flat)
+            limit, actual = f"before {chicago(flat_ns):%H:%M}", f"{chicago(at_ns):%H:%M:%S}"
+            message = f"{p.symbol} must be flat from {chicago(flat_ns):%H:%M} Chicago time; {_reopens(group, at_ns)}"
+            return Breach("OUTSIDE_TRADING_HOURS", limit, actual, message)
+    return None
 
 
 def blackout(p: Proposal) -> Breach | None:
     """No new risk in the windows that the trader keeps free of it, such as those of news."""
     for span in p.group.limits.blackouts or ():
-        local = chicago(p.at_ns)
-        if span.holds(local):
-            message = f"no new risk in the window {span.text} Chicago time"
-            return Breach("BLACKOUT", f"outside {span.text}", f"{local:%H:%M:%S}", message)
+        for at_ns in p.instants:
+            if span.holds(_minute(at_ns // _MINUTE_NS)):
+                message = f"no new risk in the window {span.text} Chicago time"
+                return Breach("BLACKOUT", f"outside {span.text}", f"{chicago(at_ns):%H:%M:%S}", message)
     return None
+
+
+@lru_cache(maxsize=4)  # windows begin and end on whole minutes
+def _minute(number: int) -> datetime:
+    """The wall time in Chicago at the start of a minute, counted from 1970."""
+    return chicago(number * _MINUTE_NS)
 
 
 def flat_groups(limits: Limits, at_ns: int) -> tuple[str, ...]:

@@ -48,9 +48,9 @@ def risk_limit_usd(limits: Limits, base_usd: Decimal) -> Decimal:
 def daily_loss(p: Proposal) -> Breach | None:
     """The day's loss if everything held and everything working is stopped, this order too. Denies at the limit."""
     limit = p.limits.daily_loss_usd_max
-    if p.money.day_pnl_at_stops is None or p.risk_usd is None:
+    if p.figures.day_pnl_at_stops is None or p.risk_usd is None:
         return None  # no reference price: told by ``reference_price``
-    loss = p.risk_usd - p.money.day_pnl_at_stops
+    loss = p.risk_usd - p.figures.day_pnl_at_stops
     if loss < limit:
         return None
     return dollar_breach("DAILY_LOSS_LIMIT", limit, loss, "would be lost today if every stop were hit, reaching")
@@ -58,7 +58,7 @@ def daily_loss(p: Proposal) -> Breach | None:
 
 def daily_profit(p: Proposal) -> Breach | None:
     """The day's profit, open positions counted, at which the trader wants to stop. Denies at the limit."""
-    limit, profit = p.limits.daily_profit_usd_max, p.money.day_pnl
+    limit, profit = p.limits.daily_profit_usd_max, p.figures.day_pnl
     if limit is None or (profit is not None and profit < limit):
         return None
     if profit is None:
@@ -75,9 +75,9 @@ def maximum_loss(p: Proposal) -> Breach | None:
     if floor is None:
         text = "set maximum_loss_floor: only the firm knows where the floor of this account stands"
         return Breach("MAXIMUM_LOSS_LIMIT", "a known floor", "unknown", text)
-    if p.money.day_pnl_at_stops is None or p.risk_usd is None:
+    if p.figures.day_pnl_at_stops is None or p.risk_usd is None:
         return None  # no reference price: told by ``reference_price``
-    left = equity_usd(p.account, p.money.day_pnl_at_stops) - p.risk_usd
+    left = equity_usd(p.account, p.figures.day_pnl_at_stops) - p.risk_usd
     if left > floor:
         return None
     return dollar_breach("MAXIMUM_LOSS_LIMIT", floor, left, "would be left if every stop were hit, not above the floor")

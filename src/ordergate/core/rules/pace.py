@@ -5,10 +5,13 @@ What closes a position is never asked, so a flood of entries takes nothing from 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from ordergate.core.account import Asked
 from ordergate.core.limits import Breach
-from ordergate.core.pace import MINUTE_NS
-from ordergate.core.rules.proposal import MS_NS, Proposal, count_breach
+from ordergate.core.market import MS_NS
+from ordergate.core.pace import MINUTE_NS, when_ns
+from ordergate.core.rules.proposal import Proposal, count_breach
 
 
 def duplicate(p: Proposal) -> Breach | None:
@@ -32,10 +35,12 @@ def order_rate(p: Proposal) -> Breach | None:
     asked = _since(p, MINUTE_NS)
     if all_max is not None and len(asked) >= all_max:
         return count_breach("ORDER_RATE", all_max, len(asked) + 1, "orders in a minute are above")
+    if own_max is None or len(asked) < own_max:
+        return None
     own = sum(each.terms.contract_id == p.terms.contract_id for each in asked)
-    if own_max is not None and own >= own_max:
-        return count_breach("ORDER_RATE", own_max, own + 1, f"orders of {p.symbol} in a minute are above")
-    return None
+    if own < own_max:
+        return None
+    return count_breach("ORDER_RATE", own_max, own + 1, f"orders of {p.symbol} in a minute are above")
 
 
 def repeated_action(p: Proposal) -> Breach | None:
@@ -67,5 +72,5 @@ def clock_skew(p: Proposal) -> Breach | None:
     return count_breach("CLOCK_SKEW", high, ahead_ms, "ms after its arrival is when it says it was sent, above")
 
 
-def _since(p: Proposal, window_ns: int) -> list[Asked]:
-    return [asked for asked in p.account.asked if asked.at_ns > p.at_ns - window_ns]
+def _since(p: Proposal, window_ns: int) -> tuple[Asked, ...]:
+    return p.account.asked[bisect_right(p.account.asked, p.at_ns - window_ns, key=when_ns) :]

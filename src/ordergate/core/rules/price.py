@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ordergate.core.limits import Breach
+from ordergate.core.market import share_ticks
 from ordergate.core.order import OrderType, Side
-from ordergate.core.rules.proposal import Proposal, count_breach, share_ticks
+from ordergate.core.rules.proposal import Proposal, count_breach
 
 
 def price_collar(p: Proposal) -> Breach | None:
@@ -52,7 +53,7 @@ def stop_distance(p: Proposal) -> Breach | None:
 
 def reference_price(p: Proposal) -> Breach | None:
     """A fresh, two-sided and believable quote of the contract, and one of everything held that no stop covers."""
-    if p.quote is not None and p.money.day_pnl_at_stops is not None:
+    if p.quote is not None and p.figures.day_pnl_at_stops is not None:
         return None
     age_s = Decimal(p.limits.quote_age_ms_max).scaleb(-3)
     if p.quote is None:

@@ -11,13 +11,13 @@ from decimal import Decimal
 import msgspec
 
 from ordergate.core.account import Account, Group
-from ordergate.core.exposure import Money, money, order_risk_usd
+from ordergate.core.exposure import worst_position
+from ordergate.core.figures import Figures, figures, order_risk_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach, Limits
+from ordergate.core.market import Market
 from ordergate.core.order import Protection, Side, Terms
 from ordergate.core.reports import Quote
-
-MS_NS = 1_000_000
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -25,9 +25,11 @@ class Proposal(msgspec.Struct, frozen=True):
 
     ``adding`` (> 0) is the quantity beyond what the order closes; ``entry_ticks`` the price it is measured from,
     ``risk_ticks`` the distance to its stop and ``risk_usd`` what is lost there with the fees of both sides; None where
-    no reference price was there to tell. ``order_id`` names the order that a modify replaces: it does not count twice,
-    and ``money`` is computed without it. ``limits`` are those of the instrument; ``received_ns`` is when the order
-    arrived and ``sent_ns`` what it says itself, None where nobody told.
+    no reference price was there to tell. ``worst_net`` is the net position (signed) if it and all
+    leaves of its side fill. ``order_id`` names the order that a modify replaces; ``account`` is without
+    it. ``limits`` are those of the instrument; ``instants`` is the time, by our clock and, where that differs, by the
+    venue's; ``received_ns`` is when the order arrived and ``sent_ns`` what it says
+    itself, None where nobody told.
     """
 
     group: Group
@@ -40,8 +42,10 @@ class Proposal(msgspec.Struct, frozen=True):
     entry_ticks: int | None
     risk_ticks: int | None
     risk_usd: Decimal | None
-    money: Money
+    figures: Figures
+    worst_net: int
     at_ns: int
+    instants: tuple[int, ...]
     quote: Quote | None
     superseded: bool = False
     order_id: str | None = None
@@ -63,8 +67,7 @@ def propose(
     adding: int,
     protection: Protection,
     *,
-    quotes: dict[str, Quote],
-    at_ns: int,
+    market: Market,
     superseded: bool = False,
     order_id: str | None = None,
     received_ns: int | None = None,
@@ -73,9 +76,7 @@ def propose(
     """Put together what the rules look at."""
     instrument = group.instruments[terms.contract_id]
     limits = group.limits.of(instrument.symbol)
-    quote = fresh(quotes.get(terms.contract_id), limits.quote_age_ms_max, at_ns)
-    if quote is not None and not is_plausible(instrument, limits, quote):
-        quote = None
+    quote = market.of(instrument, limits)
     entry = entry_ticks(terms, quote)
     distance = risk_ticks(instrument, protection, entry)
     return Proposal(
@@ -89,56 +90,16 @@ def propose(
         entry_ticks=entry,
         risk_ticks=distance,
         risk_usd=None if distance is None else order_risk_usd(instrument, distance, adding),
-        money=money(group, account, held_quotes(group, account, quotes, at_ns), order_id),
-        at_ns=at_ns,
+        figures=figures(group, account, market),
+        worst_net=worst_position(account, terms.contract_id, terms.side, terms.quantity),
+        at_ns=market.at_ns,
+        instants=market.instants,
         quote=quote,
         superseded=superseded,
         order_id=order_id,
         received_ns=received_ns,
         sent_ns=sent_ns,
     )
-
-
-def fresh(quote: Quote | None, age_ms_max: int, at_ns: int) -> Quote | None:
-    """``quote`` if it can be a reference: two-sided, not crossed, not older than ``age_ms_max``."""
-    if quote is None or quote.bid_ticks is None or quote.ask_ticks is None or quote.bid_ticks > quote.ask_ticks:
-        return None
-    return quote if at_ns - quote.at_ns <= age_ms_max * MS_NS else None
-
-
-def fresh_quotes(quotes: dict[str, Quote], age_ms_max: int, at_ns: int) -> dict[str, Quote]:
-    """The quotes that can be references, by contract."""
-    return {name: quote for name, quote in quotes.items() if fresh(quote, age_ms_max, at_ns) is not None}
-
-
-def is_plausible(instrument: Instrument, limits: Limits, quote: Quote) -> bool:
-    """Whether the two-sided ``quote`` is near the last trade: one bad print neither prices nor closes anything.
-
-    A market that has really moved is believed as soon as a trade confirms it. Near zero, where a percentage says
-    nothing, the default stop distance is near.
-    """
-    percent, last = limits.quote_jump_percent_max, quote.last_ticks
-    if percent is None or last is None or quote.bid_ticks is None or quote.ask_ticks is None:
-        return True
-    jump = max(abs(quote.bid_ticks - last), abs(quote.ask_ticks - last))
-    return jump <= instrument.stop_ticks_default or jump <= share_ticks(percent, last)
-
-
-def share_ticks(percent: Decimal, ticks: int) -> int:
-    """``percent`` of a price, in whole ticks, rounded down (>= 0)."""
-    return int(percent * abs(ticks) / 100)
-
-
-def held_quotes(group: Group, account: Account, quotes: dict[str, Quote], at_ns: int) -> dict[str, Quote]:
-    """The quotes of what is held that can be references, by contract."""
-    found: dict[str, Quote] = {}
-    for name in account.positions:
-        instrument = group.instruments[name]
-        limits = group.limits.of(instrument.symbol)
-        quote = fresh(quotes.get(name), limits.quote_age_ms_max, at_ns)
-        if quote is not None and is_plausible(instrument, limits, quote):
-            found[name] = quote
-    return found
 
 
 def entry_ticks(terms: Terms, quote: Quote | None) -> int | None:

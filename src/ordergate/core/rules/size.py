@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ordergate.core.exposure import account_micros, open_orders, opposed, product_position
+from ordergate.core.exposure import opposed
+from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.limits import Breach
 from ordergate.core.order import Side
 from ordergate.core.rules.proposal import Proposal, count_breach
@@ -25,7 +26,8 @@ def order_size_min(p: Proposal) -> Breach | None:
     low = p.limits.order_quantity_min
     if p.terms.quantity >= low:
         return None
-    return count_breach("MIN_ORDER_SIZE", low, p.terms.quantity, "contracts is below the smallest order of")
+    noun = "contract" if p.terms.quantity == 1 else "contracts"
+    return count_breach("MIN_ORDER_SIZE", low, p.terms.quantity, f"{noun} is below the smallest order of")
 
 
 def order_size_max(p: Proposal) -> Breach | None:
@@ -40,7 +42,7 @@ def position_size(p: Proposal) -> Breach | None:
     """The worst net position of the product, in contracts of all months, after every order on this side fills."""
     high = p.limits.position_quantity_max
     terms = p.terms
-    worst = abs(product_position(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id))
+    worst = abs(product_worst(p.group, p.account, terms.contract_id, terms.side, p.worst_net))
     if worst <= high:
         return None
     return count_breach("MAX_POSITION_SIZE", high, worst, f"contracts of {p.symbol} could be held, above")
@@ -51,8 +53,7 @@ def account_position(p: Proposal) -> Breach | None:
     high = p.limits.account_position_micros_max
     if high is None:
         return None
-    terms = p.terms
-    worst = account_micros(p.group, p.account, terms.contract_id, terms.side, terms.quantity, p.order_id)
+    worst = micros_with(p.group, p.account, p.terms.contract_id, p.terms.side, p.worst_net)
     if worst <= high:
         return None
     return count_breach("MAX_ACCOUNT_POSITION", high, worst, "micros could be held in all, above")
@@ -73,7 +74,7 @@ def opposite_position(p: Proposal) -> Breach | None:
 def open_order_count(p: Proposal) -> Breach | None:
     """Orders that are not protective legs, this one included."""
     high = p.limits.open_orders_max
-    count = open_orders(p.account, p.order_id) + 1
+    count = p.figures.open_orders + 1
     if count <= high:
         return None
     return count_breach("MAX_OPEN_ORDERS", high, count, "orders would be open, above")

@@ -11,7 +11,7 @@ from ordergate.core.rules.proposal import Proposal
 def trading_state(p: Proposal) -> Breach | None:
     """New risk needs an active account that the broker lets trade, seen through a link that is up."""
     account = p.account
-    if account.locked_until_ns > p.at_ns:
+    if account.locked_until_ns:
         return Breach("LOCKED_OUT", "not locked out", "locked out", lockout.told(account))
     if account.trading_state is not TradingState.ACTIVE:
         code = "TRADING_HALTED" if account.trading_state is TradingState.HALTED else "REDUCE_ONLY"

@@ -1,0 +1,52 @@
+"""A wrong clock is told once, a slow line never."""
+
+from __future__ import annotations
+
+import pytest
+
+from ordergate.core.reports import Quote
+from ordergate.engine.clock_watch import ClockWatch
+
+SECOND_NS = 1_000_000_000
+NOON = 1_795_456_800 * SECOND_NS
+
+
+def words(
+    watch: ClockWatch, from_s: int, seconds: int, ahead_s: float, lags_s: tuple[float, ...] = (0.0,)
+) -> list[str]:
+    """One quote a second, each with the next of ``lags_s``; our clock is ``ahead_s``."""
+    told = []
+    for number in range(seconds):
+        venue_ns = NOON + (from_s + number) * SECOND_NS
+        at_ns = venue_ns + round((ahead_s + lags_s[number % len(lags_s)]) * SECOND_NS)
+        told.append(watch.heard(Quote("MES", 1, 2, 1, at_ns, venue_ns)))
+    return [word for word in told if word]
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "told"), [(7_200.0, "2:00:00 (h:mm:ss) ahead of"), (-90.0, "0:01:30 (h:mm:ss) behind")]
+)
+def test_a_wrong_clock_is_told_once_and_so_is_its_being_right_again(ahead_s: float, told: str) -> None:
+    watch = ClockWatch()
+    assert [told in word for word in words(watch, 0, 120, ahead_s)] == [True]
+    assert ["agrees" in word for word in words(watch, 120, 120, 0.0)] == [True]
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 2.0, -2.0])
+def test_two_seconds_are_no_wrong_clock(ahead_s: float) -> None:
+    assert words(ClockWatch(), 0, 120, ahead_s) == []
+
+
+def test_slow_messages_among_quick_ones_are_no_wrong_clock() -> None:
+    assert words(ClockWatch(), 0, 120, 0.0, lags_s=(9.0, 9.0, 0.5)) == []
+
+
+def test_a_quote_without_the_venues_time_says_nothing() -> None:
+    watch = ClockWatch()
+    assert [watch.heard(Quote("MES", 1, 2, 1, NOON + number * SECOND_NS)) for number in range(90)] == [None] * 90
+
+
+def test_a_clock_that_is_set_while_it_listens_is_listened_to_anew() -> None:
+    watch = ClockWatch()
+    assert words(watch, 0, 20, 0.0) == []
+    assert [" ahead of" in word for word in words(watch, 20, 40, 3_600.0)] == [True]
