@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ordergate.core import events as e
+from ordergate.core.commands import Leg
 from ordergate.core.draft import Draft
 from ordergate.core.order import Order, OrderType, Protection, Role, Side, Status, Terms
 from tests.core.desk import ACCOUNT, ASK, MES, SECOND_NS, Desk
@@ -97,3 +98,13 @@ def test_a_reading_reaches_back_to_a_day_that_could_not_be_closed() -> None:
     begun.request_snapshot(desk.account, "why", anew=True)
     (asked,) = [event for event in begun.events if isinstance(event, e.SnapshotRequested)]
     assert asked.since_ns == desk.account.day.opened_ns
+
+
+def test_a_reading_need_not_reach_back_to_an_entry_that_has_filled() -> None:
+    desk = Desk()
+    desk.enter("a", stop=Leg.OFF, target=Leg.OFF)
+    desk.wait(24 * 3_600 * 1_000)
+    begun = draft(desk)
+    begun.request_snapshot(desk.account, "why", anew=True)
+    (asked,) = [event for event in begun.events if isinstance(event, e.SnapshotRequested)]
+    assert asked.since_ns == desk.account.day.opened_ns > desk.order("a").received_ns

@@ -337,3 +337,23 @@ def test_fills_that_a_reading_did_not_bring_are_asked_for_again_but_not_at_once(
     assert desk.account.timers["fills:a"] == desk.now_ns + SECOND_NS
     desk.snapshot(orders=[desk.row("a", filled_quantity=1)])
     assert desk.account.timers["fills:a"] == desk.now_ns + 15 * SECOND_NS
+
+
+def test_a_leg_that_is_lost_or_refused_has_its_bracket_looked_at_again_ever_later() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    group = desk.group
+    waits_ns = []
+    for number in range(9):
+        group = evolve(group, e.ModifyRefused(ACCOUNT, stop, number, "no", 0))
+        waits_ns.append(group.accounts[ACCOUNT].timers["leg:a"])
+    assert waits_ns == [250 * MS_NS << doubled for doubled in (0, 1, 2, 3, 4, 5, 6, 6, 6)]
+    group = evolve(group, e.OrderCancelled(ACCOUNT, stop, 5))
+    assert group.accounts[ACCOUNT].timers["leg:a"] == 5 + 250 * MS_NS
+
+
+def test_what_is_unexplained_when_the_link_comes_up_is_explained_by_a_later_reading_only() -> None:
+    group = evolve(Desk().group, e.UnexpectedBrokerFact(ACCOUNT, "what", 5))
+    account = evolve(group, e.LinkChanged(0, up=True, reason="", at_ns=9)).accounts[ACCOUNT]
+    assert (account.unexplained, account.unexplained_ns) == ("what", 9)

@@ -531,3 +531,15 @@ def test_a_link_that_comes_up_leaves_what_is_explained_explained() -> None:
     desk = Desk()
     group = evolve(desk.group, e.LinkChanged(0, up=True, reason="again", at_ns=desk.now_ns))
     assert group.accounts[ACCOUNT].unexplained == ""
+
+
+def test_a_row_from_before_the_last_fill_does_not_open_a_filled_order_again() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.fill("a", price=BID)
+    desk.wait(1)
+    desk.snapshot([position(1, BID)], [row])
+    assert agreed(desk)
+    assert desk.order("a").status is Status.FILLED
