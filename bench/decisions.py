@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from bench.figures import NS_PER_US, Told, percentiles, tell
 from ordergate.core.account import Group
-from ordergate.core.commands import CancelOrder, SubmitOrder
+from ordergate.core.commands import SubmitOrder
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month, contract_id, contract_name
 from ordergate.core.decide import decide
 from ordergate.core.inputs import Input, Mark, Stamped, Started
@@ -20,12 +20,9 @@ from ordergate.core.order import OrderType, Role, Side, Status
 from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
-    CancelOutcome,
     FillReport,
     InstrumentsReport,
     LinkReport,
-    OrderReport,
-    OrderState,
     Outcome,
     PlaceOutcome,
     Quote,
@@ -71,6 +68,7 @@ EVERY_RULE = Limits(
 _COUNT = 2_000
 _WORKING = (0, 50, 2_000)
 _GOAL_US, _GOAL_GROWTH = 20, 3
+_ORDERS_A_MOVE = 100
 _SECOND_NS = 10**9
 
 
@@ -157,30 +155,6 @@ class Bare:
         self.take(order(order_id, one))
         self.accept(order_id)
 
-    def end(self, order_id: str) -> None:
-        """The order is cancelled."""
-        ended = self.group.accounts[ACCOUNT.account_id].orders[order_id]
-        broker_order_id = ended.broker_order_id
-        assert broker_order_id is not None
-        self.take(CancelOrder(f"BENCH/cancel/{order_id}", order_id))
-        self.take(CancelOutcome(ACCOUNT.account_id, broker_order_id, Outcome.DONE))
-        self.take(
-            OrderReport(
-                ACCOUNT.account_id,
-                broker_order_id,
-                ended.tag,
-                ended.terms.contract_id,
-                ended.terms.side,
-                ended.terms.order_type,
-                ended.terms.quantity,
-                ended.terms.limit_ticks,
-                ended.terms.stop_ticks,
-                OrderState.CANCELLED,
-                filled_quantity=0,
-                created_ns=self.at_ns,
-            )
-        )
-
 
 def order(order_id: str, one: Instrument, order_type: OrderType = OrderType.LIMIT, *, quantity: int = 1) -> SubmitOrder:
     return SubmitOrder(
@@ -207,7 +181,7 @@ def measure() -> None:
         for number in range(worked, working):
             bare.work(f"working-order-{number:06}", bare.instruments[number % len(SYMBOLS)])
         worked = working
-        told = percentiles(list(_taken(bare, f"with-{working}", _COUNT)), NS_PER_US)
+        told = percentiles(list(_taken(bare, _COUNT)), NS_PER_US)
         tell(
             "decide, every rule", "us", told, goal or {"p50": _GOAL_US}, positions=len(SYMBOLS), working_orders=working
         )
@@ -219,21 +193,17 @@ def _grown(told: Told) -> float:
     return float(round(_GOAL_GROWTH * told["p50"], 3))
 
 
-def _taken(bare: Bare, series: str, count: int) -> Iterator[int]:
-    """Nanoseconds of each of ``count`` orders; each finds other prices, and books that the one before has changed."""
+def _taken(bare: Bare, count: int) -> Iterator[int]:
+    """Nanoseconds of each of ``count`` orders, one after the other on the same state; prices move now and then."""
     for number in range(-count // 10, count):
-        one = bare.instruments[number % len(bare.instruments)]
-        name = f"probe-{series}-{number}"
-        bare.move()
-        bare.take(Mark())
-        stamped = bare.stamped(order(name, one))
+        if number % _ORDERS_A_MOVE == 0:
+            bare.move()
+            bare.take(Mark())
+        stamped = bare.stamped(order(f"probe-{number}", bare.instruments[number % len(bare.instruments)]))
         begin = time.perf_counter_ns()
         decided = decide(bare.group, stamped)
         taken = time.perf_counter_ns() - begin
         assert decided.answer is not None
         assert decided.answer.ok, decided.answer
-        bare.group = decided.group
-        bare.accept(name)
-        bare.end(name)
         if number >= 0:
             yield taken

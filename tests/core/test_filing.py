@@ -55,12 +55,12 @@ def test_an_order_that_can_still_act_is_kept_apart(more: dict[str, Any], acts: b
 
 def test_an_order_that_is_done_takes_its_timers_and_failures_along() -> None:
     account = put(EMPTY, order())
-    for kind in ("order", "cancel", "change", "fills", "leg"):
+    for kind in ("order", "cancel", "change", "fills", "target"):
         account = timer(account, f"{kind}:a", 5)
     account = timer(account, "order:b", 6)
-    account = replace(account, stop_failures={"a": 2, "b": 1})
+    account = replace(account, stop_failures={"a": 2, "b": 1}, bracket_timers={"a": 7, "b": 8})
     account = put(account, order(status=Status.CANCELLED))
-    assert (account.timers, account.stop_failures) == ({"order:b": 6}, {"b": 1})
+    assert (account.timers, account.stop_failures, account.bracket_timers) == ({"order:b": 6}, {"b": 1}, {"b": 8})
 
 
 def test_an_order_comes_back_from_those_that_are_done() -> None:
@@ -81,9 +81,9 @@ def test_an_order_is_linked_once_the_broker_has_named_it() -> None:
 
 def test_a_leg_wakes_its_entry_while_that_can_act() -> None:
     leg = order("s", role=Role.STOP, parent_id="a")
-    assert leg_timer(put(EMPTY, order()), leg, 100, 5).timers == {"leg:a": 105}
-    assert leg_timer(EMPTY, leg, 100, 5).timers == {}
-    assert leg_timer(put(EMPTY, order()), order("b"), 100, 5).timers == {}
+    assert leg_timer(put(EMPTY, order()), leg, 100, 5).bracket_timers == {"a": 105}
+    assert leg_timer(EMPTY, leg, 100, 5).bracket_timers == {}
+    assert leg_timer(put(EMPTY, order()), order("b"), 100, 5).bracket_timers == {}
 
 
 @pytest.mark.parametrize(

@@ -347,10 +347,10 @@ def test_a_leg_that_is_lost_or_refused_has_its_bracket_looked_at_again_ever_late
     waits_ns = []
     for number in range(9):
         group = evolve(group, e.ModifyRefused(ACCOUNT, stop, number, "no", 0))
-        waits_ns.append(group.accounts[ACCOUNT].timers["leg:a"])
+        waits_ns.append(group.accounts[ACCOUNT].bracket_timers["a"])
     assert waits_ns == [250 * MS_NS << doubled for doubled in (0, 1, 2, 3, 4, 5, 6, 6, 6)]
     group = evolve(group, e.OrderCancelled(ACCOUNT, stop, 5))
-    assert group.accounts[ACCOUNT].timers["leg:a"] == 5 + 250 * MS_NS
+    assert group.accounts[ACCOUNT].bracket_timers["a"] == 5 + 250 * MS_NS
 
 
 def test_what_is_unexplained_when_the_link_comes_up_is_explained_by_a_later_reading_only() -> None:

@@ -14,7 +14,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.commands import Answer, ChangeLimits, Leg
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Started, Wake
-from ordergate.core.limits import Blackout, Limits, OnDailyLoss
+from ordergate.core.limits import Blackout, Limits, OnDailyLoss, OnMustBeFlat
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
 from ordergate.journal.codec import decode, encode
@@ -37,9 +37,9 @@ def trading(limits: Limits | None = None) -> Desk:
     return desk
 
 
-def holding() -> Desk:
+def holding(**limits: Any) -> Desk:
     """Long 4 MES from 20,000: 5 USD a tick, stop far away."""
-    desk = Desk(LOSS, at_ns=NOON)
+    desk = Desk(replace(LOSS, **limits), at_ns=NOON)
     desk.hold("a", quantity=4, stop=Exit(159), target=Leg.OFF)
     return desk
 
@@ -279,7 +279,7 @@ def test_a_second_lower_limit_leaves_what_was_spared_to_the_first_one_before() -
     desk.quotes.clear()
     change(desk, daily_loss_usd_max=Decimal(300))
     change(desk, daily_loss_usd_max=Decimal(200))
-    assert desk.account.closed_at_usd == 1_000
+    assert desk.account.spared_by == LOSS
 
 
 def test_what_was_closed_is_spared_no_more() -> None:
@@ -287,19 +287,55 @@ def test_what_was_closed_is_spared_no_more() -> None:
     desk.mark(ASK - 100)
     change(desk, daily_loss_usd_max=Decimal(300))
     desk.mark(ASK - 200)
-    assert desk.told(e.PositionsSpared) == [
-        e.PositionsSpared(ACCOUNT, Decimal(1_000)),
-        e.PositionsSpared(ACCOUNT, None),
-    ]
+    assert desk.told(e.PositionsSpared) == [e.PositionsSpared(ACCOUNT, LOSS), e.PositionsSpared(ACCOUNT, None)]
 
 
 def test_what_was_spared_is_so_until_the_next_trading_day() -> None:
     desk = holding()
     desk.mark(ASK - 100)
     change(desk, daily_loss_usd_max=Decimal(300))
-    assert desk.account.closed_at_usd == 1_000
+    assert desk.account.spared_by == LOSS
     desk.wait(until_the_open(desk))
-    assert desk.account.closed_at_usd is None
+    assert desk.account.spared_by is None
+
+
+def test_a_tighter_maximum_loss_that_is_passed_already_closes_at_the_floor_before() -> None:
+    desk = holding(maximum_loss_usd=Decimal(900))
+    desk.mark(ASK - 100)  # 500 USD and fees below the floor's start
+    change(desk, maximum_loss_usd=Decimal(400))
+    assert desk.account.state_code == "MAXIMUM_LOSS_LIMIT"
+    desk.mark(ASK - 178)
+    assert desk.told(e.ExitStarted) == []
+    desk.mark(ASK - 180)
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_an_earlier_time_to_be_flat_that_has_passed_closes_at_the_time_before() -> None:
+    desk = holding(session_only=True, must_be_flat=time(15), on_must_be_flat=OnMustBeFlat.FLATTEN)
+    change(desk, must_be_flat=time(11))
+    assert "OUTSIDE_TRADING_HOURS" in desk.codes("b")
+    desk.wait(3 * 3_600_000 - 1_000)
+    assert desk.told(e.ExitStarted) == []
+    desk.wait(2_000)
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_where_a_tighter_limit_would_close_nothing_nothing_is_spared() -> None:
+    kept = holding(on_daily_loss=OnDailyLoss.KEEP)
+    kept.mark(ASK - 100)
+    change(kept, daily_loss_usd_max=Decimal(300))
+    won = holding()
+    won.mark(ASK + 100)
+    change(won, daily_profit_usd_max=Decimal(300), daily_loss_usd_max=Decimal(900))
+    assert [desk.account.state_code for desk in (kept, won)] == ["DAILY_LOSS_LIMIT", "DAILY_PROFIT_LIMIT"]
+    assert [desk.told(e.PositionsSpared) for desk in (kept, won)] == [[], []]
+
+
+def test_a_change_that_says_nothing_of_closing_spares_nothing() -> None:
+    desk = holding()
+    desk.quotes.clear()
+    change(desk, order_quantity_max=5)
+    assert desk.account.spared_by is None
 
 
 @pytest.mark.parametrize("balance", [Decimal(49_000)])
@@ -362,8 +398,9 @@ def test_only_a_lower_loss_limit_spares_what_is_held() -> None:
     desk.quotes.clear()
     change(desk, order_quantity_max=4)
     assert desk.told(e.PositionsSpared) == []
+    before = desk.group.limits
     change(desk, daily_loss_usd_max=Decimal(999))
-    assert desk.told(e.PositionsSpared) == [e.PositionsSpared(ACCOUNT, Decimal(1_000))]
+    assert desk.told(e.PositionsSpared) == [e.PositionsSpared(ACCOUNT, before)]
 
 
 @pytest.mark.parametrize(("limit", "spared"), [("101.43", True), ("101.44", True), ("101.45", False)])

@@ -106,9 +106,10 @@ class Account(msgspec.Struct, frozen=True):
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
     today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees.
-    ``timers`` are the instants at which something must be looked at again, by what it is; ``reconciled_ns`` is when
+    ``timers`` are the instants at which something must be looked at again, by what it is, ``bracket_timers`` those of
+    brackets, by entry; ``reconciled_ns`` is when
     the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
-    comparison under way. ``closed_at_usd``: see ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
+    comparison under way. ``spared_by``: see ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
 
     ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
     at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
@@ -123,7 +124,7 @@ class Account(msgspec.Struct, frozen=True):
     trading_state: TradingState = TradingState.ACTIVE
     state_code: str = ""
     state_message: str = ""
-    closed_at_usd: Decimal | None = None
+    spared_by: Limits | None = None
     locked_until_ns: int = 0
     locked_reason: str = ""
     epoch: int = 0
@@ -151,6 +152,7 @@ class Account(msgspec.Struct, frozen=True):
     snapshot_since_ns: int = 0
     reconciled_ns: int = 0
     timers: dict[str, int] = {}
+    bracket_timers: dict[str, int] = {}
 
     def order(self, order_id: str | None) -> Order | None:
         """The order of that id, whether it can still act or not."""

@@ -73,8 +73,7 @@ def _change(
             draft.add(e.ModifyDenied(account.account_id, order.order_id, judged.breaches))
             return answers.denied(command, order.order_id, terms.contract_id, judged.breaches, nearest=offered)
         if judged.proposal is not None:
-            kind = e.ApprovalKind.APPROVED
-            risk = counted_risk_ticks(judged.proposal.instrument, order.protection, judged.proposal.entry_ticks)
+            kind, risk = e.ApprovalKind.APPROVED, judged.risk_ticks
     draft.approve_change(order, terms.quantity, terms.limit_ticks, terms.stop_ticks, kind, risk)
     return answers.done(command, command.order_id, terms.contract_id)
 
@@ -86,10 +85,9 @@ def _only_smaller(order: Order, terms: Terms) -> bool:
 
 def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_ns: int) -> Judgement:
     """What is thought of ``order``, without which the account is ``others``, if ``left`` were still to fill of it."""
-    changed = replace(order, terms=left)
     closing = min(left.quantity, closable(others, left.contract_id, left.side))
     if closing == left.quantity:
-        return Judgement(changed, closing, None)
+        return Judgement(order.protection, order.risk_ticks, closing, None)
     proposal = propose(
         draft.group,
         others,
@@ -100,7 +98,8 @@ def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_n
         order_id=order.order_id,
         received_ns=received_ns,
     )
-    return Judgement(changed, closing, proposal, breaches(proposal))
+    risk_ticks = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
+    return Judgement(order.protection, risk_ticks, closing, proposal, breaches(proposal))
 
 
 def _nearest(ask: Ask, asked: Nearest, order: Order, quote: Quote | None) -> Nearest | None:

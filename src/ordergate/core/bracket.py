@@ -117,7 +117,7 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
     stop, target = entry.protection.stop, entry.protection.target
     account = draft.account(entry.terms.account_id)
     timers = account.timers
-    due = timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns
+    due = account.bracket_timers.get(entry.order_id, 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
     elif not stops:
@@ -153,7 +153,7 @@ def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
     quote = draft.market.fresh(contract_id, draft.group.limits.quote_age_ms_max)
     through = quote is not None and is_through(entry.terms.side, level, quote)
     if not through and failures < STOP_ATTEMPTS:
-        if failures == 0 or account.timers.get(f"leg:{entry.order_id}", 0) <= draft.at_ns:
+        if failures == 0 or account.bracket_timers.get(entry.order_id, 0) <= draft.at_ns:
             draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
     elif contract_id not in account.exits and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
         cause = "the market is through the stop" if through else "the stop was refused"

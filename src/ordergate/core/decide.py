@@ -102,7 +102,7 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             _start(draft, command)
         case _:
             _report(draft, command)
-    _settle(draft, group, getattr(command, "account_id", None))
+    _settle(draft, getattr(command, "account_id", None))
     return Decided(draft.group, tuple(draft.events), answer)
 
 
@@ -175,24 +175,22 @@ def _settle_days(draft: Draft) -> None:
             day.react(draft, account.account_id)
 
 
-def _settle(draft: Draft, group: Group, account_id: int | None) -> None:
+def _settle(draft: Draft, account_id: int | None) -> None:
     """React until nothing is left to do: first the account that the input is about, or all of them."""
-    before = group.accounts
-    moving = list(draft.group.accounts) if account_id is None else _moved(before, draft.group.accounts, account_id)
+    accounts = draft.group.accounts
+    if account_id is None:
+        draft.touched.update(dict.fromkeys(accounts))
+    elif account_id in accounts:
+        draft.touched[account_id] = None
     for _ in range(_ROUNDS_MAX):
-        before = draft.group.accounts
+        # A reaction looks at its own account only, so one that nothing has touched has nothing to add.
+        moving, draft.touched = draft.touched, {}
+        if not moving:
+            return
         for name in moving:
             for react in REACTIONS:
                 react(draft, name)
-        # A reaction looks at its own account only, so one that nothing changed has nothing to add.
-        moving = _moved(before, draft.group.accounts)
-        if not moving:
-            return
     raise AssertionError(f"the reactions did not settle in {_ROUNDS_MAX} rounds")
-
-
-def _moved(before: dict[int, Account], now: dict[int, Account], named: int | None = None) -> list[int]:
-    return [name for name, account in now.items() if name == named or account is not before.get(name)]
 
 
 def next_wake_ns(group: Group, after_ns: int) -> int | None:
@@ -200,8 +198,10 @@ def next_wake_ns(group: Group, after_ns: int) -> int | None:
 
     A day or a lockout that is over by our clock is looked at again and again, until the venue says so too.
     """
-    flat_ns = next_flat_ns(group.limits, after_ns)
-    return min([*_due(group.accounts.values(), after_ns), *([] if flat_ns is None else [flat_ns])], default=None)
+    accounts = group.accounts.values()
+    in_force = [group.limits, *(account.spared_by for account in accounts if account.spared_by is not None)]
+    flat = [flat_ns for limits in in_force if (flat_ns := next_flat_ns(limits, after_ns)) is not None]
+    return min([*_due(accounts, after_ns), *flat], default=None)
 
 
 def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:
@@ -211,3 +211,4 @@ def _due(accounts: Iterable[Account], after_ns: int) -> Iterable[int]:
                 yield due_ns
             elif key in _BY_THE_VENUE:
                 yield after_ns + _LOOK_AGAIN_NS
+        yield from (due_ns for due_ns in account.bracket_timers.values() if due_ns > after_ns)

@@ -11,8 +11,7 @@ def react(draft: Draft, account_id: int) -> None:
     """Take the next step for every order and every reading of the account that is waiting."""
     account = draft.account(account_id)
     at_ns, cancelling = draft.at_ns, account.orders.cancelling
-    # A bracket's own timer, which is no question to the broker, stays overdue once it has passed.
-    overdue = [key for key, due_ns in account.timers.items() if due_ns <= at_ns and key[:4] != "leg:"]
+    overdue = [key for key, due_ns in account.timers.items() if due_ns <= at_ns]
     if not overdue and not cancelling:
         return
     due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:", "cancel:"))}

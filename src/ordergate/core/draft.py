@@ -17,7 +17,10 @@ from ordergate.core.sessions import day_open_ns
 
 
 class Draft:
-    """``market`` is what the engine stamped on the input: the prices, and the time."""
+    """``market`` is what the engine stamped on the input: the prices, and the time.
+
+    ``touched`` are the accounts that events were added to, since whoever reads it has emptied it.
+    """
 
     def __init__(self, group: Group, market: Market) -> None:
         self.group = group
@@ -25,10 +28,13 @@ class Draft:
         self.at_ns = market.at_ns
         self.quotes = market.quotes
         self.events: list[e.Event] = []
+        self.touched: dict[int, None] = {}  # a set that keeps its order
 
     def add(self, event: e.Event) -> None:
         self.group = evolve(self.group, event)
         self.events.append(event)
+        if event.account_id:
+            self.touched[event.account_id] = None
 
     def account(self, account_id: int) -> Account:
         return self.group.accounts[account_id]

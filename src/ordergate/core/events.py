@@ -128,14 +128,13 @@ class TradingStateChanged(msgspec.Struct, frozen=True, tag="trading-state-change
 
 
 class PositionsSpared(msgspec.Struct, frozen=True, tag="positions-spared"):
-    """A lowered daily loss limit stops the account already, or may: it closes nothing by itself.
+    """Limits that were tightened would close by themselves what is held; the account is stopped, and they do not.
 
-    What the account holds is closed at a loss of ``closed_at_usd`` (> 0), the limit before, until its next trading day;
-    None: that loss was reached.
+    What it holds is closed by ``limits``, those before, until its next trading day. None = it is spared no more.
     """
 
     account_id: int
-    closed_at_usd: Decimal | None
+    limits: Limits | None
 
 
 class LockedOut(msgspec.Struct, frozen=True, tag="locked-out"):

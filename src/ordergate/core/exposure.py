@@ -47,7 +47,7 @@ def opposed(group: Group, account: Account, symbol: str, side: Side) -> Account 
     """Another account that holds, or could come to hold, the other side of the same underlying; the first of them."""
     name = underlying(symbol)
     for other in group.accounts.values():
-        if other.account_id == account.account_id:
+        if other is account or other.account_id == account.account_id:
             continue
         for each in touched(other):
             if underlying(group.instruments[each].symbol) != name:

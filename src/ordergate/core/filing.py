@@ -17,7 +17,7 @@ from ordergate.core.timing import RESIZE_GAP_NS
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_AN_ORDER = ("order", "cancel", "change", "fills", "leg", "target")
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target")
 
 
 def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
@@ -46,6 +46,7 @@ def put(account: Account, order: Order) -> Account:
         done=account.done.set(order.order_id, order),
         stop_failures=without(account.stop_failures, order.order_id),
         timers={key: due_ns for key, due_ns in account.timers.items() if key not in over},
+        bracket_timers=without(account.bracket_timers, order.order_id),
     )
 
 
@@ -73,7 +74,7 @@ def ended(account: Account, order: Order) -> Account:
 def leg_timer(account: Account, leg: Order, at_ns: int, wait_ns: int = RESIZE_GAP_NS) -> Account:
     """A leg was placed, changed or lost: its entry's bracket is looked at again after ``wait_ns``."""
     if leg.is_leg and leg.parent_id in account.orders:
-        return timer(account, f"leg:{leg.parent_id}", at_ns + wait_ns)
+        return replace(account, bracket_timers={**account.bracket_timers, leg.parent_id: at_ns + wait_ns})
     return account
 
 

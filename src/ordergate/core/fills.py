@@ -158,7 +158,7 @@ def day_opened(account: Account, event: e.TradingDayOpened) -> Account:
     opened_ns = day_open_ns(event.at_ns)
     account = replace(
         account,
-        closed_at_usd=None,
+        spared_by=None,
         day=Day(event.day, opened_ns, event.balance_usd, event.carried_usd, account.day.early_usd),
         high_usd=max(account.high_usd, event.balance_usd),
         done=Map({order.order_id: order for order in kept}),

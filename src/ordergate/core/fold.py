@@ -77,7 +77,7 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.TradingStateChanged():
             return replace(account, trading_state=event.state, state_code=event.code, state_message=event.message)
         case e.PositionsSpared():
-            return replace(account, closed_at_usd=event.closed_at_usd)
+            return replace(account, spared_by=event.limits)
         case e.LockedOut() | e.LockoutEnded():
             return _locked(account, event)
         case e.EpochRaised():
@@ -113,7 +113,8 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.ProtectionFailed():
             account = paced(group.limits, account, event)
             account = replace(account, stop_failures=account.stop_failures | {event.order_id: event.attempt})
-            return timer(account, f"leg:{event.order_id}", event.at_ns + STOP_RETRY_NS)
+            due = {**account.bracket_timers, event.order_id: event.at_ns + STOP_RETRY_NS}
+            return replace(account, bracket_timers=due)
         case _:
             return _ordered(paced(group.limits, account, event), event)
 
@@ -201,9 +202,13 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
 
 def _approved(account: Account, event: e.OrderApproved) -> Account:
     order = event.order
-    account = replace(account, number=event.number, tags=account.tags.set(order.tag, order.order_id))
-    account = timer(put(account, order), f"order:{order.order_id}", event.issued_ns + ANSWER_WAIT_NS)
-    account = leg_timer(account, order, event.issued_ns)
+    account = replace(
+        account,
+        number=event.number,
+        tags=account.tags.set(order.tag, order.order_id),
+        timers={**account.timers, f"order:{order.order_id}": event.issued_ns + ANSWER_WAIT_NS},
+    )
+    account = leg_timer(put(account, order), order, event.issued_ns)
     exit_ = account.exits.get(order.terms.contract_id)
     if order.role is Role.CLOSE and exit_ is not None:
         return replace(

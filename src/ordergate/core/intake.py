@@ -10,13 +10,14 @@ Invariants:
 
 from __future__ import annotations
 
+from sys import intern
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from ordergate.core import answers, limit_changes, lockout
 from ordergate.core import events as e
-from ordergate.core.account import Account
+from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
 from ordergate.core.commands import (
     Answer,
@@ -34,7 +35,7 @@ from ordergate.core.commands import (
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.inputs import Stamped
-from ordergate.core.judgement import judge
+from ordergate.core.judgement import Judgement, judge, terms_of
 from ordergate.core.nearest import nearest
 from ordergate.core.order import Order, Role, Status
 
@@ -75,7 +76,7 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         message = f"no contract is called {command.contract_id}"
         return answers.refused(command, "UNKNOWN_INSTRUMENT", message, field="instrument")
     judged = judge(draft.group, account, command, stamp)
-    order, proposal = judged.order, judged.proposal
+    order, proposal = _order(draft.group, command, stamp, judged), judged.proposal
     if command.order_id in account.cancels_remembered:
         gone = replace(order, status=Status.CANCELLED, reason="cancelled before it was decided")
         draft.add(e.OrderWithdrawn(account.account_id, gone))
@@ -91,6 +92,22 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
     draft.approve(order, e.ApprovalKind.APPROVED)
     return answers.done(command, command.order_id, command.contract_id)
+
+
+def _order(group: Group, command: SubmitOrder, stamp: Stamped, judged: Judgement) -> Order:
+    return Order(
+        order_id=command.order_id,
+        terms=terms_of(group, command) if judged.proposal is None else judged.proposal.terms,
+        role=Role.ENTRY,
+        status=Status.APPROVED,
+        instance_id=intern(command.instance_id),  # one name for all the orders that it comes with
+        fingerprint=command.fingerprint,
+        risk_ticks=judged.risk_ticks,
+        protection=judged.protection,
+        received_ns=stamp.received_ns,
+        decided_ns=stamp.market.at_ns,
+        updated_ns=stamp.market.at_ns,
+    )
 
 
 def _again(draft: Draft, account: Account, command: SubmitOrder, known: Order, stamp: Stamped) -> Answer:

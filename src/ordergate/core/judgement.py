@@ -7,8 +7,6 @@ Invariants:
 
 from __future__ import annotations
 
-from sys import intern
-
 import msgspec
 
 from ordergate.core.account import Account, Group
@@ -17,17 +15,19 @@ from ordergate.core.commands import SubmitOrder
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
-from ordergate.core.order import Order, Protection, Role, Status, Terms
+from ordergate.core.order import Protection, Terms
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, counted_risk_ticks, entry_ticks, propose
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """``closing`` (>= 0) contracts of ``order`` only close; ``proposal`` is the rest of it, as the rules saw it.
+    """``closing`` (>= 0) contracts of the order only close; ``proposal`` is the rest of it, as the rules saw it.
 
-    None where there is no rest. Without ``breaches`` the order passes.
+    None where there is no rest. Without ``breaches`` the order passes, protected as ``protection`` promises;
+    ``risk_ticks`` (>= 0) is the distance to its stop that it counts with from then on.
     """
 
-    order: Order
+    protection: Protection
+    risk_ticks: int
     closing: int
     proposal: Proposal | None
     breaches: tuple[Breach, ...] = ()
@@ -37,13 +37,14 @@ def judge(
     group: Group, account: Account, command: SubmitOrder, stamp: Stamped, rules: tuple[Rule, ...] = RULES
 ) -> Judgement:
     """Judge ``command`` at the stamp's time and quotes; its contract is one of the group's."""
-    terms, protection = _terms(group, command), promised(group, account, command)
+    terms, protection = terms_of(group, command), promised(group, account, command)
+    instrument = group.instruments[command.contract_id]
     closing = min(command.quantity, closable(account, command.contract_id, command.side))
     adding = command.quantity - closing
     if adding == 0:
         # The promise stays on it: should the position be gone when it fills, what it opens is protected, and counted.
         entry = entry_ticks(terms, stamp.market.quotes.get(command.contract_id))
-        return Judgement(_order(group, command, stamp, terms, protection, entry), closing, None)
+        return Judgement(protection, counted_risk_ticks(instrument, protection, entry), closing, None)
     proposal = propose(
         group,
         account,
@@ -55,11 +56,12 @@ def judge(
         received_ns=stamp.received_ns,
         sent_ns=command.sent_ns,
     )
-    order = _order(group, command, stamp, terms, protection, proposal.entry_ticks)
-    return Judgement(order, closing, proposal, breaches(proposal, rules))
+    risk_ticks = counted_risk_ticks(instrument, protection, proposal.entry_ticks)
+    return Judgement(protection, risk_ticks, closing, proposal, breaches(proposal, rules))
 
 
-def _terms(group: Group, command: SubmitOrder) -> Terms:
+def terms_of(group: Group, command: SubmitOrder) -> Terms:
+    """What would leave for the broker. The contract's name is kept once, not once for each message it came in."""
     return Terms(
         command.account_id,
         group.instruments[command.contract_id].contract_id,
@@ -68,23 +70,4 @@ def _terms(group: Group, command: SubmitOrder) -> Terms:
         command.order_type,
         command.limit_ticks,
         command.stop_ticks,
-    )
-
-
-def _order(
-    group: Group, command: SubmitOrder, stamp: Stamped, terms: Terms, protection: Protection, entry: int | None
-) -> Order:
-    # Names that every order repeats are kept once, not once for each message that they came in.
-    return Order(
-        order_id=command.order_id,
-        terms=terms,
-        role=Role.ENTRY,
-        status=Status.APPROVED,
-        instance_id=intern(command.instance_id),
-        fingerprint=command.fingerprint,
-        risk_ticks=counted_risk_ticks(group.instruments[command.contract_id], protection, entry),
-        protection=protection,
-        received_ns=stamp.received_ns,
-        decided_ns=stamp.market.at_ns,
-        updated_ns=stamp.market.at_ns,
     )

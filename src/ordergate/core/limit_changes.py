@@ -3,8 +3,8 @@
 Invariants:
 1. From the first order of the trading day on, no change lets through what was denied before it, until the next trading
    day has opened in every account of the group.
-2. A tighter value holds at once. It stops new risk, and closes nothing by itself: what an account holds when a lower
-   daily loss limit already stops it, or may, is closed at the limit before.
+2. A tighter value holds at once. It stops new risk, and closes nothing by itself: what an account holds when a tighter
+   limit would close it already, or may, is closed by the limits before.
 3. A field that the settings have not changed since the last start keeps what a person gave it over the API.
 4. A person's change after which a limit would refuse nothing (``selftest``) is refused before it is recorded. So what
    waits was tried when it was accepted; what holds until then is only tighter than limits that were alive.
@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from ordergate.core import answers
 from ordergate.core import events as e
 from ordergate.core.account import Group
+from ordergate.core.closing import CLOSING, closes
 from ordergate.core.commands import Answer, ChangeLimits
 from ordergate.core.draft import Draft
-from ordergate.core.figures import day_pnl
 from ordergate.core.limits import Limits
 from ordergate.core.selftest import complaint, self_test
 from ordergate.core.sessions import following
@@ -86,14 +86,12 @@ def _want(draft: Draft, wanted: Limits) -> None:
 
 
 def _spare(draft: Draft, before: Limits) -> None:
-    """Invariant 2. Where no price tells the day's P&L, the lower limit may be reached already."""
-    limits = draft.group.limits
-    if limits.daily_loss_usd_max >= before.daily_loss_usd_max:
+    """Invariant 2. Where no price tells the day's P&L, a tighter limit on it may be reached already."""
+    group, market = draft.group, draft.market
+    if all(getattr(before, name) == getattr(group.limits, name) for name in CLOSING):
         return
-    for account in list(draft.group.accounts.values()):
-        if account.trading_state is not e.TradingState.ACTIVE or not account.positions:
+    for account in list(group.accounts.values()):
+        if account.trading_state is not e.TradingState.ACTIVE or not account.positions or account.spared_by is not None:
             continue
-        pnl = day_pnl(draft.group, account, draft.market)
-        if pnl is None or -pnl >= limits.daily_loss_usd_max:
-            closed_at = account.closed_at_usd or before.daily_loss_usd_max
-            draft.add(e.PositionsSpared(account.account_id, closed_at))
+        if closes(group, account, market, unknown=True):
+            draft.add(e.PositionsSpared(account.account_id, before))

@@ -28,12 +28,13 @@ class Market:
     ``valued`` is what ``figures`` has worked out at these prices.
     """
 
-    __slots__ = ("at_ns", "quotes", "valued")
+    __slots__ = ("_instants", "at_ns", "quotes", "valued")
 
     def __init__(self, quotes: dict[str, Quote], at_ns: int) -> None:
         self.quotes = quotes
         self.at_ns = at_ns
         self.valued: Any = None
+        self._instants: tuple[int, ...] = ()
 
     def of(self, instrument: Instrument, limits: Limits) -> Quote | None:
         """The quote of ``instrument`` if it can be believed under the limits of its product."""
@@ -62,10 +63,11 @@ class Market:
     @property
     def instants(self) -> tuple[int, ...]:
         """The times by which hours are kept: ours, and the venue's where that is another."""
-        venue_ns = self.venue_now_ns
-        if venue_ns is None or abs(venue_ns - self.at_ns) <= _SAME_NS:
-            return (self.at_ns,)
-        return self.at_ns, venue_ns
+        if not self._instants:
+            venue_ns = self.venue_now_ns
+            is_same = venue_ns is None or abs(venue_ns - self.at_ns) <= _SAME_NS
+            self._instants = (self.at_ns,) if venue_ns is None or is_same else (self.at_ns, venue_ns)
+        return self._instants
 
     def fresh(self, contract_id: str, age_ms_max: int) -> Quote | None:
         """The quote if it is two-sided, not crossed and fresh, wherever the last trade was."""

@@ -103,11 +103,11 @@ class Book:
 
     def changed(self, name: str, before: Order | None, after: Order | None) -> Book:
         """With the order of that name as it is ``after``: new, changed or gone (None)."""
-        orders, legs, (buys, sells) = {**self.orders}, self.legs, (self.buys, self.sells)
+        legs, buys, sells = self.legs, self.buys, self.sells
         if after is None:
-            del orders[name]
+            orders = {each: order for each, order in self.orders.items() if each != name}
         else:
-            orders[name] = after
+            orders = {**self.orders, name: after}
         order = after or before
         assert order is not None, "an order comes, changes or goes"
         if order.is_leg:

@@ -26,8 +26,10 @@ KEPT_MAX = 1_000
 def paced(limits: Limits, account: Account, event: e.Event) -> Account:
     """The account with ``event`` among what is counted, if it is of that kind."""
     match event:
-        case e.OrderApproved(kind=e.ApprovalKind.APPROVED, order=order):
-            return _asked(limits, account, Asked(event.issued_ns, order.order_id, order.terms))
+        case e.OrderApproved():
+            if event.kind is not e.ApprovalKind.APPROVED:
+                return account
+            return _asked(limits, account, Asked(event.issued_ns, event.order.order_id, event.order.terms))
         case e.ModifyApproved(kind=e.ApprovalKind.APPROVED, change=change):
             order = account.orders[event.order_id]
             terms = replace(

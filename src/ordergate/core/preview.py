@@ -18,7 +18,7 @@ from ordergate.core.commands import Nearest, SubmitOrder
 from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.inputs import Stamped
-from ordergate.core.judgement import Judgement, judge
+from ordergate.core.judgement import Judgement, judge, terms_of
 from ordergate.core.limits import Breach
 from ordergate.core.nearest import nearest
 from ordergate.core.rules import Proposal, propose, risk_limit_usd
@@ -124,7 +124,7 @@ class Preview(msgspec.Struct, frozen=True):
 def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped) -> Preview:
     """See the module. Looks at no order id: what was decided under it before is not told here."""
     judged = judge(group, account, command, stamp)
-    proposal = judged.proposal or _closing(group, account, judged, stamp)
+    proposal = judged.proposal or _closing(group, account, command, judged, stamp)
     off = [code for code, field in _SWITCHED.items() if getattr(proposal.limits, field) is None]
     measures = {code: measure(proposal) for code, measure in MEASURES.items() if code not in off}
     known = {code: found for code, found in measures.items() if found is not None}
@@ -138,10 +138,10 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
     )
 
 
-def _closing(group: Group, account: Account, judged: Judgement, stamp: Stamped) -> Proposal:
+def _closing(group: Group, account: Account, command: SubmitOrder, judged: Judgement, stamp: Stamped) -> Proposal:
     """An order that only closes, as the rules would see it if they were asked about it."""
-    order = judged.order
-    return propose(group, account, order.terms, 0, order.protection, market=stamp.market)
+    terms = terms_of(group, command)
+    return propose(group, account, terms, 0, judged.protection, market=stamp.market)
 
 
 def _share_left(measure: Measure) -> Fraction:

@@ -17,7 +17,9 @@ def price_collar(p: Proposal) -> Breach | None:
     """
     if p.quote is None or p.entry_ticks is None or p.quote.bid_ticks is None or p.quote.ask_ticks is None:
         return None  # no reference price: told by ``reference_price``
-    near, far = (p.quote.bid_ticks, p.quote.ask_ticks)[:: p.terms.side.sign]
+    near, far = p.quote.bid_ticks, p.quote.ask_ticks
+    if p.terms.side is Side.SELL:
+        near, far = far, near
     price = p.instrument.price
     if p.terms.order_type is OrderType.STOP and (p.entry_ticks - far) * p.terms.side.sign <= 0:
         bound = f"{'above' if p.terms.side is Side.BUY else 'below'} {price(far)}"
