@@ -14,10 +14,10 @@ from ordergate.bus.messages import UNREADABLE
 from ordergate.bus.port import Channel, Topic
 from ordergate.core.effects import Place
 from ordergate.core.order import Side
-from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
+from ordergate.core.reports import FillReport, Outcome, PlaceOutcome, Quote
 from ordergate.integration import Interception
 from ordergate.journal.memory import MemoryJournal
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, bench
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, SetClock, bench
 
 ORDER = {
     "instanceId": "MANUAL_TRADING_V2",
@@ -29,7 +29,6 @@ ORDER = {
     "orderType": "MARKET",
     "stopLossPoints": 5,
     "takeProfitPoints": 10,
-    "timestamp": 1755777000000,
 }
 
 
@@ -46,7 +45,8 @@ class Client:
                 self.heard[channel].append(msgspec.json.decode(message))
 
     async def say(self, kind: str, payload: dict[str, Any]) -> None:
-        message = msgspec.json.encode({"type": kind, "payload": payload})
+        now_ms = self.desk.clock.now_ns() // 1_000_000
+        message = msgspec.json.encode({"type": kind, "payload": {"timestamp": now_ms} | payload})
         await self.desk.bus.publish(Channel.ORDER_MANAGEMENT, message)
 
     def known(self) -> list[str]:
@@ -65,8 +65,8 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def intercepted() -> AsyncIterator[Client]:
-    async with bench(MemoryJournal()) as desk, asyncio.TaskGroup() as group:
+async def intercepted(clock: SetClock | None = None) -> AsyncIterator[Client]:
+    async with bench(MemoryJournal(), clock=clock) as desk, asyncio.TaskGroup() as group:
         await desk.adopt()
         interception = Interception(
             bus=desk.bus,
@@ -184,7 +184,7 @@ async def test_our_own_answers_and_the_orders_of_nobody_are_never_taken_for_orde
 async def test_the_same_message_twice_is_one_order() -> None:
     async with intercepted() as client:
         await client.say("PLACE_ORDER", ORDER)
-        await client.say("PLACE_ORDER", ORDER | {"timestamp": 1755777009999})
+        await client.say("PLACE_ORDER", ORDER | {"timestamp": client.desk.clock.now_ns() // 1_000_000 + 1_000})
         await placed(client)
         await client.say("PLACE_ORDER", ORDER | {"orderId": "another"})
         async with asyncio.timeout(5):
@@ -194,6 +194,43 @@ async def test_the_same_message_twice_is_one_order() -> None:
             2,
             2,
         ]
+
+
+async def test_an_order_that_waited_on_the_bus_is_too_old() -> None:
+    async with intercepted() as client:
+        now_ms = client.desk.clock.now_ns() // 1_000_000
+        await client.say("PLACE_ORDER", ORDER | {"timestamp": now_ms - 6_000})
+        rejected = await client.told("ORDER_REJECTED")
+        assert (rejected["orderId"], rejected["reason"]) == (ORDER["orderId"], "RISK_VIOLATION")
+        assert [violation["type"] for violation in rejected["violations"]] == ["TOO_OLD"]
+        assert client.desk.sent[Topic.COMMANDS] == []
+
+
+async def test_a_client_whose_clock_is_slow_is_believed_with_its_third_order_and_then_held_to_it() -> None:
+    clock = SetClock()
+    async with intercepted(clock) as client:
+
+        async def codes(order_id: str, *, late_ms: int) -> list[str]:
+            """What an order is denied for, that says it was sent so long ago."""
+            quote = Quote(MES.contract_id, 20_000, 20_001, 20_000, clock.now_ns())
+            client.desk.bus.tell(MES.contract_id, msgspec.json.encode(quote))
+            sent_ms = clock.now_ns() // 1_000_000 - late_ms
+            await client.say("PLACE_ORDER", ORDER | {"orderId": order_id, "requestId": order_id, "timestamp": sent_ms})
+            return [breach.code for breach in (await client.desk.answer(order_id)).breaches]
+
+        seen = []
+        for order_id in ("first", "second", "third"):
+            clock.ahead_ns += 15_000_000_000
+            seen.append(await codes(order_id, late_ms=60_000))
+        assert seen == [["TOO_OLD"], ["TOO_OLD"], []]
+        assert await codes("waited", late_ms=66_000) == ["TOO_OLD"]
+        assert await codes("prompt", late_ms=60_000) == []
+
+
+async def test_an_order_without_a_time_is_as_old_as_its_arrival() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER | {"timestamp": None})
+        await placed(client)
 
 
 async def test_a_documented_cancel_is_carried_out_and_told() -> None:

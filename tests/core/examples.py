@@ -21,8 +21,8 @@ from tests.core.desk import ACCOUNT, MES, MS_NS, Desk
 class Wanted(msgspec.Struct, frozen=True):
     """An order as somebody asks for it. Prices and distances are in ticks.
 
-    ``waited_ms`` is how long it has waited for its decision, ``sent_ms`` how long after its arrival it says it was
-    sent.
+    ``waited_ms`` is how long it has waited for its decision, ``delayed_ms`` how long before it arrived; ``sent_ms`` how
+    long after its arrival it says it was sent.
     """
 
     side: Side
@@ -32,6 +32,7 @@ class Wanted(msgspec.Struct, frozen=True):
     trigger: int | None = None
     stop: Exit | Leg = Leg.DEFAULT
     waited_ms: int = 0
+    delayed_ms: int = 0
     sent_ms: int | None = None
     superseded: bool = False
 
@@ -63,7 +64,8 @@ class Wanted(msgspec.Struct, frozen=True):
     def stamped(self, desk: Desk) -> Stamped:
         """It, as it comes before the gate."""
         received_ns = desk.now_ns - self.waited_ms * MS_NS
-        return Stamped(self._command(desk, received_ns), desk.market, received_ns, self.superseded)
+        command = self._command(desk, received_ns)
+        return Stamped(command, desk.market, received_ns, self.superseded, delayed_ns=self.delayed_ms * MS_NS)
 
     def _command(self, desk: Desk, received_ns: int) -> SubmitOrder:
         kind = OrderType.MARKET

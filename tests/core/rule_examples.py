@@ -353,6 +353,20 @@ EXAMPLES: dict[str, Example] = {
         (
             buy(1, "at the limit", when="it waited 5,000 ms", waited_ms=5_000),
             buy(1, when="it waited 5,001 ms", waited_ms=5_001),
+            buy(
+                1,
+                "3,000 + 2,000 = 5,000",
+                when="it was sent 3,000 ms before it arrived, and waited 2,000 ms",
+                delayed_ms=3_000,
+                waited_ms=2_000,
+            ),
+            buy(
+                1,
+                "3,000 + 2,001 = 5,001",
+                when="it was sent 3,000 ms before it arrived, and waited 2,001 ms",
+                delayed_ms=3_000,
+                waited_ms=2_001,
+            ),
         ),
         settings=("max_order_age_ms",),
         code="TOO_OLD",

@@ -14,6 +14,7 @@ from ordergate.core.inputs import Stamped
 from ordergate.core.limits import InstrumentLimits
 from ordergate.core.order import Exit, OrderType, Protection, Role, Side, Terms
 from ordergate.core.pace import KEPT_MAX, MINUTE_NS, failures, paced
+from ordergate.core.preview import preview
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
 from ordergate.core.rules import breaches, propose
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
@@ -179,12 +180,13 @@ def test_five_failures_in_a_minute_are_allowed() -> None:
 
 
 # too_old and clock_skew
-def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None) -> list[str]:
-    """The codes for a buy that waited that long, and says it was sent so long after its arrival."""
+def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None, delayed_ms: int = 0) -> list[str]:
+    """The codes for a buy that was so long on its way, waited that long, and says it was sent so long after it came."""
     received_ns = desk.now_ns - waited_ms * MS_NS
     sent_ns = None if sent_ms is None else received_ns + sent_ms * MS_NS
     command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET, sent_ns=sent_ns)
-    answer = decide(desk.group, Stamped(command, desk.market, received_ns)).answer
+    stamp = Stamped(command, desk.market, received_ns, delayed_ns=delayed_ms * MS_NS)
+    answer = decide(desk.group, stamp).answer
     assert answer is not None
     return [breach.code for breach in answer.breaches]
 
@@ -192,6 +194,47 @@ def decided(desk: Desk, *, waited_ms: int = 0, sent_ms: int | None = None) -> li
 @pytest.mark.parametrize(("waited_ms", "codes"), [(0, []), (5_000, []), (5_001, ["TOO_OLD"])])
 def test_an_order_that_waited_too_long_is_not_what_was_meant(waited_ms: int, codes: list[str]) -> None:
     assert decided(Desk(), waited_ms=waited_ms) == codes
+
+
+@pytest.mark.parametrize(
+    ("delayed_ms", "waited_ms", "codes"),
+    [
+        (5_000, 0, []),
+        (5_001, 0, ["TOO_OLD"]),
+        (3_000, 2_000, []),
+        (3_000, 2_001, ["TOO_OLD"]),
+    ],
+)
+def test_what_an_order_waited_before_it_arrived_counts_too(delayed_ms: int, waited_ms: int, codes: list[str]) -> None:
+    assert decided(Desk(), waited_ms=waited_ms, delayed_ms=delayed_ms) == codes
+
+
+def test_an_order_that_is_too_old_offers_nothing_and_tells_where_it_waited() -> None:
+    desk = Desk()
+    command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET)
+    answer = decide(desk.group, Stamped(command, desk.market, desk.now_ns - MS_NS, delayed_ns=6_000 * MS_NS)).answer
+    assert answer is not None
+    assert (answer.code, answer.nearest) == ("TOO_OLD", None)
+    (breach,) = answer.breaches
+    assert (breach.limit, breach.actual) == ("5000", "6001")
+    assert "6001 ms have passed since it was sent, 6000 before it arrived" in breach.message
+
+
+def test_an_exit_is_never_too_old() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    command = SubmitOrder("r", ACCOUNT, "b", MES.contract_id, Side.SELL, 2, OrderType.MARKET)
+    answer = decide(desk.group, Stamped(command, desk.market, desk.now_ns, delayed_ns=60_000 * MS_NS)).answer
+    assert answer is not None
+    assert answer.ok
+
+
+def test_a_preview_at_the_same_stamp_judges_the_same_age() -> None:
+    desk = Desk()
+    command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 1, OrderType.MARKET)
+    for delayed_ms, codes in ((5_000, []), (5_001, ["TOO_OLD"])):
+        stamp = Stamped(command, desk.market, desk.now_ns, delayed_ns=delayed_ms * MS_NS)
+        assert [breach.code for breach in preview(desk.group, desk.account, command, stamp).breaches] == codes
 
 
 def test_a_change_that_waited_too_long_is_denied_too() -> None:

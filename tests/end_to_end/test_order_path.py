@@ -65,6 +65,15 @@ def test_eleven_lots_are_denied_with_code_observed_value_and_limit_and_nothing_r
     assert len(desk.venue_orders()) == before
 
 
+def test_an_order_that_waited_in_its_client_is_denied_and_a_position_is_left_all_the_same(desk: Desk) -> None:
+    status, answer = desk.buy(1, "old", waitedMs=6_000)
+    assert (status, answer["code"]) == (422, "TOO_OLD")
+    assert desk.buy(1, "prompt", waitedMs=1_000)[0] == 200
+    protected(desk, 1)
+    assert desk.buy(1, "old-exit", side="SELL", waitedMs=60_000)[0] == 200
+    until(desk.flat_and_empty)
+
+
 def test_the_same_order_id_again_gets_the_same_answer_and_no_second_order(desk: Desk) -> None:
     first = desk.buy(1, "again")
     second = desk.buy(1, "again")

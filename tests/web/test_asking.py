@@ -72,6 +72,27 @@ async def test_an_order_travels_as_the_documented_message_and_says_nothing_it_do
 
 
 @at_a_desk
+async def test_an_order_that_waited_before_it_was_sent_here_says_when_it_was_asked_for(at: Desk) -> None:
+    said = []
+    for number, waited_ms in enumerate((0, 6_000, 10**18 - 1)):
+        await at.order(orderId=f"o{number}", waitedMs=waited_ms)
+        said.append(exact(at.gate.published[number])["payload"]["timestamp"])
+    assert said == [1_795_446_000_010, 1_795_445_994_010, 0]
+
+
+@at_a_desk
+async def test_an_order_cannot_have_waited_less_than_nothing(at: Desk) -> None:
+    status, answer = await at.order(orderId="o1", waitedMs=-1)
+    assert (status, answer["code"], answer["field"]) == (400, "BAD_WAITED_MS", "waitedMs")
+    assert at.gate.published == []
+
+
+@at_a_desk
+async def test_an_order_asked_for_again_may_say_that_it_waited_longer(at: Desk) -> None:
+    assert await at.order(orderId="o1") == await at.order(orderId="o1", waitedMs=9_000)
+
+
+@at_a_desk
 async def test_an_order_without_an_id_is_given_one_of_the_documented_form(at: Desk) -> None:
     _, first = await at.order()
     _, second = await at.order()

@@ -17,7 +17,8 @@ from ordergate.errors import InputRefused
 T = TypeVar("T", Side, OrderType)
 
 _MS_NS = 1_000_000
-_TIME_MS_MAX = 9_000_000_000_000  # in the year 2255: anything later is as wrong, and need not fit 64 bits
+# In the year 2255: anything later, or before 1970, is as wrong, and need not fit 64 bits.
+_TIME_MS_MAX = 9_000_000_000_000
 
 # Fields that differ between two askings of the same order.
 _OF_THE_ASKING = ("request_id", "timestamp")
@@ -43,7 +44,7 @@ def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument],
         target=_leg(payload.take_profit, payload.take_profit_points, instrument, "takeProfit"),
         instance_id=payload.instance_id,
         fingerprint=fingerprint(payload),
-        sent_ns=None if payload.timestamp is None else min(payload.timestamp, _TIME_MS_MAX) * _MS_NS,
+        sent_ns=None if payload.timestamp is None else min(max(0, payload.timestamp), _TIME_MS_MAX) * _MS_NS,
     )
 
 

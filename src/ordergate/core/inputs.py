@@ -35,7 +35,8 @@ class Stamped(msgspec.Struct, frozen=True):
 
     ``market`` has the latest merged quote of every contract the group touches, and the time; ``received_ns`` is when
     the inbox took the input; ``superseded``: a flatten or cancel-all of its account arrived after it;
-    ``queued_account``: for a cancel whose order is still waiting in the inbox, that order's account.
+    ``queued_account``: for a cancel whose order is still waiting in the inbox, that order's account; ``delayed_ns``
+    (>= 0): how much longer than the fastest message of its sender an order was on its way to the inbox.
     """
 
     input: Input
@@ -43,3 +44,4 @@ class Stamped(msgspec.Struct, frozen=True):
     received_ns: int
     superseded: bool = False
     queued_account: int | None = None
+    delayed_ns: int = 0

@@ -55,6 +55,7 @@ def judge(
         superseded=stamp.superseded,
         received_ns=stamp.received_ns,
         sent_ns=command.sent_ns,
+        delayed_ns=stamp.delayed_ns,
     )
     risk_ticks = counted_risk_ticks(instrument, protection, proposal.entry_ticks)
     return Judgement(protection, risk_ticks, closing, proposal, breaches(proposal, rules))

@@ -14,7 +14,7 @@ from ordergate.bus.port import Bus, Topic
 from ordergate.bus.topics import State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
-from ordergate.core.commands import Answer, Command
+from ordergate.core.commands import Answer, Command, SubmitOrder
 from ordergate.core.inputs import Started
 from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
@@ -22,6 +22,7 @@ from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
+from ordergate.engine.senders import Senders
 from ordergate.engine.writer import EmergencyNotes, Writer
 from ordergate.errors import SequenceConflict
 from ordergate.journal.port import Journal
@@ -53,6 +54,7 @@ class Gate:
         self._emergency = emergency
         self._step = step
         self._inbox = Inbox(orders_max)
+        self._senders = Senders()
         self._outlet = Outlet(bus, approval_key, step)
         self._board = QuoteBoard(bus, self._inbox, clock, self._held)
         self._orders = bus.consume(Topic.ORDERS, "gate")
@@ -112,15 +114,21 @@ class Gate:
 
     async def take(self, command: Command) -> None:
         """Queue ``command``; a full queue, or a writer that has stopped, is answered at once."""
-        order_id = getattr(command, "order_id", None)
+        order_id, now_ns = getattr(command, "order_id", None), self._clock.now_ns()
         if self.halted:
             message = "the gate has halted; close positions at the broker and see the log"
             await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=message))
-        elif not self._inbox.put_command(command, self._clock.now_ns()):
+        elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns)):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
             await self.refuse(
                 Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
             )
+
+    def _delayed_ns(self, command: Command, now_ns: int) -> int:
+        if not isinstance(command, SubmitOrder):
+            return 0  # no other command says when it was sent
+        ahead_ms_max = self.group.limits.clock_ahead_ms_max
+        return self._senders.delayed_ns(command.instance_id, command.sent_ns, now_ns, ahead_ms_max)
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""

@@ -29,12 +29,13 @@ _FACT, _CLOSING, _MANUAL, _MARK = range(4)
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """An input that waits; ``arrival`` counts up."""
+    """An input that waits; ``arrival`` counts up, ``delayed_ns`` is as in ``Stamped``."""
 
     priority: int
     arrival: int
     input: Input
     received_ns: int
+    delayed_ns: int = 0
 
 
 class Inbox:
@@ -57,14 +58,14 @@ class Inbox:
             await self._taken.wait()
         self._put(_FACT, fact, at_ns)
 
-    def put_command(self, command: Command, at_ns: int) -> bool:
+    def put_command(self, command: Command, at_ns: int, delayed_ns: int = 0) -> bool:
         """Queue a command; False when its share is full."""
         if isinstance(command, SubmitOrder | ModifyOrder):
             if self._counts[_MANUAL] >= self._orders_max:
                 return False
             if isinstance(command, SubmitOrder):
                 self._orders[command.order_id] = command.account_id
-            self._put(_MANUAL, command, at_ns)
+            self._put(_MANUAL, command, at_ns, delayed_ns)
             return True
         if self._counts[_CLOSING] >= CLOSING_MAX:
             return False
@@ -109,8 +110,8 @@ class Inbox:
             yield pending
         self._taken.set()
 
-    def _put(self, priority: int, item: Input, at_ns: int) -> None:
-        pending = Pending(priority, self._arrivals, item, at_ns)
+    def _put(self, priority: int, item: Input, at_ns: int, delayed_ns: int = 0) -> None:
+        pending = Pending(priority, self._arrivals, item, at_ns, delayed_ns)
         heapq.heappush(self._heap, (priority, self._arrivals, pending))
         self._arrivals += 1
         self._counts[priority] += 1

@@ -167,6 +167,7 @@ class Writer:
             received_ns=pending.received_ns,
             superseded=self._inbox.superseded(pending),
             queued_account=self._inbox.order_account(command.order_id) if isinstance(command, CancelOrder) else None,
+            delayed_ns=pending.delayed_ns,
         )
 
     def _entry(self, group: Group, event: Event) -> Entry:

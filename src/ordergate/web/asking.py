@@ -98,7 +98,7 @@ class Asking:
         group = self._known()
         order_id = self._fresh("manual") if asked.order_id is None else asked.order_id
         request_id = self._fresh("web")
-        payload = _payload(asked, order_id, request_id, self._clock.now_ns())
+        payload = _payload(asked, order_id, request_id, _asked_ms(asked, self._clock.now_ns()))
         command = submit_order(payload, group.instruments, request_id)
         _adopted(group, asked.account_id)
         answer = await self._mirror.ask(request_id, lambda: self._publish(payload), _deadline())
@@ -110,10 +110,13 @@ class Asking:
         return declined(answer, nearest=nearest_row(group.instruments[command.contract_id], answer.nearest))
 
     async def preview(self, body: bytes) -> Response:
-        """What would become of an order, by the copied state: nothing is sent, and an ``orderId`` is not looked at."""
+        """What would become of an order, by the copied state: nothing is sent.
+
+        It is judged as if sent now: an ``orderId`` and a ``waitedMs`` are not looked at.
+        """
         asked = read(body, OrderBody)
         group, now_ns = self._known(), self._clock.now_ns()
-        payload = _payload(asked, asked.order_id or "preview", "preview", now_ns)
+        payload = _payload(asked, asked.order_id or "preview", "preview", now_ns // _MS_NS)
         command = submit_order(payload, group.instruments, "preview")
         account = _adopted(group, asked.account_id)
         stamp = Stamped(command, Market(self._mirror.quotes, now_ns), now_ns)
@@ -254,7 +257,14 @@ class Asking:
         return f"{kind}-{self._clock.now_ns() // _MS_NS}-{chance}"
 
 
-def _payload(asked: OrderBody, order_id: str, request_id: str, now_ns: int) -> messages.PlaceOrderPayload:
+def _asked_ms(asked: OrderBody, now_ns: int) -> int:
+    """When the order was asked for, by our clock. Raises ``InputRefused``."""
+    if asked.waited_ms < 0:
+        raise InputRefused("BAD_WAITED_MS", "waitedMs must be 0 or more", "waitedMs")
+    return max(0, now_ns // _MS_NS - asked.waited_ms)
+
+
+def _payload(asked: OrderBody, order_id: str, request_id: str, asked_ms: int) -> messages.PlaceOrderPayload:
     """The documented message. What it can say is said in its own fields; only a leg switched off needs ours."""
     if asked.limit_price is not None and asked.order_type != "LIMIT":
         raise InputRefused("NO_LIMIT_PRICE", "only a LIMIT order has a limitPrice", "limitPrice")
@@ -276,7 +286,7 @@ def _payload(asked: OrderBody, order_id: str, request_id: str, now_ns: int) -> m
         stop_loss=None if stop.enabled else messages.LegAsk(enabled=False),
         take_profit=None if target.enabled else messages.LegAsk(enabled=False),
         request_id=request_id,
-        timestamp=now_ns // _MS_NS,
+        timestamp=asked_ms,
     )
 
 

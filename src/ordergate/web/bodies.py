@@ -16,7 +16,11 @@ class LegBody(msgspec.Struct, frozen=True):
 
 
 class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
-    """``order_id`` is what makes a second asking the same order; we make one where none is given."""
+    """``order_id`` is what makes a second asking the same order; we make one where none is given.
+
+    ``waited_ms`` (>= 0) is how long before it was sent here the order was asked for. A duration, so that no two clocks
+    have to agree: a page can be open on any machine, and beside a recorded market.
+    """
 
     instrument: str
     side: str
@@ -28,6 +32,7 @@ class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
     stop_loss: LegBody | None = None
     take_profit: LegBody | None = None
     order_id: str | None = None
+    waited_ms: int = 0
 
 
 class CancelBody(msgspec.Struct, frozen=True, rename="camel"):

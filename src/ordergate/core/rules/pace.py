@@ -53,13 +53,17 @@ def repeated_action(p: Proposal) -> Breach | None:
 
 
 def too_old(p: Proposal) -> Breach | None:
-    """How long the order has waited since it arrived, in milliseconds."""
+    """How long the order has waited, in milliseconds: since it arrived, and before, by its own time."""
     if p.received_ns is None:
         return None  # nobody waits for it: it is decided where it was made
-    age_ms, high = (p.at_ns - p.received_ns) // MS_NS, p.limits.age_ms_max
+    age_ms, high = (p.at_ns - p.received_ns + p.delayed_ns) // MS_NS, p.limits.age_ms_max
     if age_ms <= high:
         return None
-    return count_breach("TOO_OLD", high, age_ms, "ms have passed since it arrived, above")
+    delayed_ms = p.delayed_ns // MS_NS
+    if delayed_ms == 0:
+        return count_breach("TOO_OLD", high, age_ms, "ms have passed since it arrived, above")
+    text = f"ms have passed since it was sent, {delayed_ms} before it arrived (or its sender's clock is slow), above"
+    return count_breach("TOO_OLD", high, age_ms, text)
 
 
 def clock_skew(p: Proposal) -> Breach | None:

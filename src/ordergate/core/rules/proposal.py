@@ -28,8 +28,8 @@ class Proposal(msgspec.Struct, frozen=True):
     no reference price was there to tell. ``worst_net`` is the net position (signed) if it and all
     leaves of its side fill. ``order_id`` names the order that a modify replaces; ``account`` is without
     it. ``limits`` are those of the instrument; ``instants`` is the time, by our clock and, where that differs, by the
-    venue's; ``received_ns`` is when the order arrived and ``sent_ns`` what it says
-    itself, None where nobody told.
+    venue's; ``received_ns`` is when the order arrived and ``sent_ns`` what it says itself, None where nobody told;
+    ``delayed_ns`` (>= 0) is what is known of its way before it arrived.
     """
 
     group: Group
@@ -51,6 +51,7 @@ class Proposal(msgspec.Struct, frozen=True):
     order_id: str | None = None
     received_ns: int | None = None
     sent_ns: int | None = None
+    delayed_ns: int = 0
 
     @property
     def symbol(self) -> str:
@@ -72,6 +73,7 @@ def propose(
     order_id: str | None = None,
     received_ns: int | None = None,
     sent_ns: int | None = None,
+    delayed_ns: int = 0,
 ) -> Proposal:
     """Put together what the rules look at."""
     instrument = group.instruments[terms.contract_id]
@@ -99,6 +101,7 @@ def propose(
         order_id=order_id,
         received_ns=received_ns,
         sent_ns=sent_ns,
+        delayed_ns=delayed_ns,
     )
 
 

@@ -103,10 +103,13 @@ function use(/** @type {import("./rows.js").Nearest} */ { quantity: contracts, l
 async function send(/** @type {"BUY" | "SELL"} */ side, /** @type {string} */ words) {
   if (obstacle.value !== "" || sending.value) return;
   const body = bodyOf(side);
+  const clickedMs = Date.now();
   sending.value = true;
   try {
     const orderId = await intend(body);
-    last.value = { words, orderId, answer: await ask("/api/order", { ...body, orderId }) };
+    // The gate has to know of a wait here: for another tab that sleeps, or because this one did.
+    const waitedMs = Math.max(0, Date.now() - clickedMs);
+    last.value = { words, orderId, answer: await ask("/api/order", { ...body, orderId, waitedMs }) };
   } finally {
     sending.value = false;
   }
