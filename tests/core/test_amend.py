@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg, Nearest
+from ordergate.core.commands import Leg, ModifyOrder, Nearest
 from ordergate.core.effects import Modify
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, Role, Side
 from ordergate.core.reports import AccountReport, LinkReport
-from tests.core.desk import ACCOUNT, ASK, BID, MNQ, Desk, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, position
 
 
 def working(desk: Desk, quantity: int = 2, side: Side = Side.BUY) -> None:
@@ -288,3 +288,75 @@ def test_what_was_not_opened_here_has_no_bracket_to_move() -> None:
     assert Desk(positions=[position(1, ASK)]).protect(stop=5).code == "NOT_OURS"
     assert Desk().protect(stop=5).code == "UNKNOWN_POSITION"
     assert Desk(positions=[position(1, ASK)]).protect(stop=5, instrument=MNQ).code == "UNKNOWN_POSITION"
+
+
+def test_a_change_of_size_keeps_the_price_of_a_stop_order() -> None:
+    desk = Desk()
+    desk.submit("a", trigger=ASK + 8)
+    desk.accept("a")
+    assert desk.modify("a", quantity=2).ok
+    change = desk.order("a").change
+    assert change is not None
+    assert (change.quantity, change.limit_ticks, change.stop_ticks) == (2, None, ASK + 8)
+
+
+def test_only_what_is_left_of_an_order_is_judged_when_it_is_changed() -> None:
+    desk = Desk(Limits(order_quantity_max=5, position_quantity_max=100))
+    desk.submit("a", quantity=5, limit=BID - 8, stop=Exit(4))
+    desk.accept("a")
+    desk.fill("a", 3, BID - 8)
+    (breach,) = desk.modify("a", quantity=9).breaches
+    assert (breach.code, breach.actual) == ("MAX_ORDER_SIZE", "6")
+    assert desk.modify("a", quantity=8).ok
+
+
+def test_a_changed_price_changes_what_the_order_risks() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 8, stop=Exit(40, BID - 40))
+    desk.accept("a")
+    assert desk.order("a").risk_ticks == 32
+    assert desk.modify("a", limit_ticks=BID - 20).ok
+    assert desk.order("a").risk_ticks == 20
+
+
+def test_the_order_of_one_account_is_not_changed_in_the_name_of_another() -> None:
+    desk = Desk()
+    working(desk)
+    answer = desk.ask(ModifyOrder("r", "a", ACCOUNT + 1, quantity=1))
+    assert answer.code == "UNKNOWN_ORDER"
+    assert desk.order("a").change is None
+
+
+def test_a_denied_move_of_a_stop_is_recorded_with_its_breaches() -> None:
+    desk = Desk()
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    desk.feed(LinkReport(up=False, reason="x"))
+    answer = desk.modify(desk.stop("a").order_id, stop_ticks=ASK - 41)
+    assert (answer.code, answer.order_id, answer.contract_id) == ("BROKER_LINK_DOWN", "a", MES.contract_id)
+    assert desk.told(e.ModifyDenied) == [e.ModifyDenied(ACCOUNT, "a", answer.breaches)]
+
+
+def test_a_moved_promise_is_measured_from_the_average_of_all_fills() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, stop=Exit(40), target=Exit(80))
+    desk.accept("a")
+    for price in (ASK, ASK + 1, ASK + 1):
+        desk.fill("a", 1, price)
+    assert desk.protect(stop=ASK - 30, target=ASK + 60).ok
+    protection = desk.order("a").protection
+    assert (protection.stop, protection.target) == (Exit(31, ASK - 30), Exit(59, ASK + 60))
+
+
+def test_a_change_of_an_order_that_only_closes_is_judged_by_no_rule() -> None:
+    desk = Desk(positions=[position(5, ASK)])
+    working(desk, 2, Side.SELL)
+    desk.feed(LinkReport(up=False, reason="x"))
+    assert desk.modify("a", limit_ticks=ASK + 9).ok
+    (change,) = desk.asked(Modify)
+    assert change.grant.kind is e.ApprovalKind.REDUCING
+
+
+def test_an_order_made_smaller_at_another_price_is_judged_at_that_price() -> None:
+    desk = Desk()
+    working(desk, 3)
+    assert desk.modify("a", quantity=1, limit_ticks=BID - 5_000).code == "PRICE_COLLAR"

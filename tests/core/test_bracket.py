@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Modify, Place
-from ordergate.core.limits import Limits
-from ordergate.core.order import Exit, OrderType, Role, Side, Status
+from ordergate.core.limits import InstrumentLimits, Limits
+from ordergate.core.order import Exit, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import OrderState, Outcome
-from tests.core.desk import ASK, BID, MES, WIDE, Desk, fill_row, order_row
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row
 
 
 def test_a_fill_places_the_stop_first_and_the_target_once_the_stop_rests() -> None:
@@ -404,6 +405,36 @@ def test_a_stop_whose_resize_is_refused_gets_another_for_the_difference() -> Non
     assert not desk.order(first).cancel_wanted, "the only stop is never cancelled"
     desk.wait(300)
     assert [leg.leaves for leg in desk.legs("a")] == [1, 2]
+    first_stop, more = desk.legs("a")
+    assert more.terms == replace(first_stop.terms, quantity=2)
+    desk.accept(more.order_id)
+    desk.wait(1_000)
+    assert not any(leg.cancel_wanted for leg in desk.legs("a")), "neither is more than what is held"
+
+
+def test_of_several_stops_those_go_that_the_others_cover() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=4, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 1)
+    desk.wait(300)
+    desk.modified(desk.legs("a")[0].order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    for more in range(3):
+        desk.accept(desk.legs("a")[-1].order_id)
+        if more < 2:
+            desk.fill("a", 1)
+        desk.wait(1_000)
+    sizes = [leg.leaves for leg in desk.legs("a")]
+    assert desk.submit("out", Side.SELL, 2).ok
+    desk.accept("out")
+    desk.fill("out")
+    gone = [leg for leg in desk.legs("a") if leg.cancel_wanted]
+    assert sizes == [1, 1, 1, 1]
+    assert [leg.reason for leg in gone] == ["surplus leg", "surplus leg"]
+    assert sum(leg.leaves for leg in desk.legs("a") if not leg.cancel_wanted) == desk.net() == 2
 
 
 def test_a_change_that_is_refused_again_and_again_is_asked_for_ever_more_rarely() -> None:
@@ -482,4 +513,94 @@ def test_a_refused_target_is_tried_again_but_not_in_a_loop() -> None:
     assert desk.legs("a", Role.TARGET) == []
     desk.wait(1)
     desk.accept(desk.target("a").order_id)
+    assert desk.target("a").leaves == 1
+
+
+def test_a_default_stop_is_drawn_in_to_the_limit_of_its_own_product() -> None:
+    desk = Desk(Limits(instruments=(InstrumentLimits("MES", risk_usd_max=Decimal(25)),)))
+    assert desk.submit("a").ok
+    assert desk.order("a").protection.stop == Exit(20)
+    assert desk.submit("b", instrument=MNQ).ok
+    assert desk.order("b").protection.stop == Exit(40)
+
+
+def test_a_stop_has_a_stop_price_a_target_a_limit_price_and_neither_risks_anything_more() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    stop, target = desk.stop("a").terms, desk.target("a").terms
+    assert stop == Terms(ACCOUNT, MES.contract_id, Side.SELL, 2, OrderType.STOP, None, ASK - 40)
+    assert target == Terms(ACCOUNT, MES.contract_id, Side.SELL, 2, OrderType.LIMIT, ASK + 80, None)
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    changes = desk.told(e.ModifyApproved)
+    assert [(event.kind, event.risk_ticks) for event in changes] == [(e.ApprovalKind.LEG, 0)] * 2
+
+
+def test_a_stop_that_is_refused_for_good_closes_as_many_as_its_own_entry_holds() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    desk.enter("b", quantity=3, target=Leg.OFF)
+    for _ in range(3):
+        desk.placed(desk.stop("b").order_id, Outcome.REFUSED, text="price band")
+        desk.wait(500)
+    (started,) = desk.told(e.ExitStarted)
+    assert (started.exit_id, started.quantity, started.cause) == ("b/unprotected", 3, "the stop was refused")
+
+
+def test_a_market_through_the_stop_is_told_as_the_cause_of_the_close() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, target=Leg.OFF)
+    desk.accept("a")
+    desk.quote(MES, ASK - 60, ASK - 59)
+    desk.fill("a")
+    (started,) = desk.told(e.ExitStarted)
+    assert (started.exit_id, started.quantity, started.cause) == (
+        "a/unprotected",
+        2,
+        "the market is through the stop",
+    )
+
+
+def test_a_partial_close_ends_the_brackets_of_the_oldest_entries_and_no_more() -> None:
+    desk = Desk()
+    for name in "abc":
+        desk.hold(name, target=Leg.OFF)
+    desk.close(2)
+    assert [desk.stop(name).cancel_wanted for name in "abc"] == [True, True, False]
+
+
+def test_a_stop_that_is_shown_as_filled_in_part_keeps_its_size_until_the_fill_comes() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.show(stop, filled_quantity=1)
+    desk.wait(300)
+    assert desk.order(stop).change is None
+    desk.fill(stop, 1, ASK - 40)
+    assert (desk.order(stop).leaves, desk.order(stop).change) == (2, None)
+
+
+def test_a_stop_dragged_closer_while_its_entry_works_is_put_back() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    stop = desk.stop("a").order_id
+    desk.accept(stop)
+    desk.wait(300)
+    desk.show(stop, stop_ticks=ASK - 20)
+    desk.wait(300)
+    change = desk.order(stop).change
+    assert change is not None
+    assert change.stop_ticks == ASK - 40
+
+
+def test_a_target_that_was_never_refused_is_placed_though_others_failed_again_and_again() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.accept("a")
+    desk.group = replace(desk.group, accounts={ACCOUNT: replace(desk.account, repeating=6)})
+    desk.fill("a")
+    desk.accept(desk.stop("a").order_id)
     assert desk.target("a").leaves == 1

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg
+from ordergate.core.commands import ChangeLimits, Leg, LockOut
 from ordergate.core.inputs import Mark, Started, Wake
-from ordergate.core.limits import Limits, OnDailyLoss
+from ordergate.core.limits import Limits, OnDailyLoss, Trailing
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
 
 KEEP = Limits(
     daily_loss_usd_max=Decimal(500), risk_percent_max=Decimal(100), on_daily_loss=OnDailyLoss.KEEP, open_orders_max=50
@@ -148,6 +148,7 @@ def test_a_lockout_ends_with_the_next_trading_day_and_not_with_the_price() -> No
     assert tripped(desk)
     desk.wait(1)
     assert not tripped(desk)
+    assert (desk.account.state_code, desk.account.state_message) == ("", "a new trading day")
     assert desk.account.day.name == "2026-11-24"
     assert desk.codes("b") == []
 
@@ -265,3 +266,85 @@ def test_a_position_adopted_without_price_does_not_stop_the_desk() -> None:
     desk.feed(Mark())
     desk.feed(fill_row(1, 77, Side.BUY, 1, ASK))
     assert not tripped(desk)
+
+
+def test_what_a_trip_did_says_why_in_words() -> None:
+    desk = holding(replace(FLATTEN, daily_loss_usd_max=Decimal("501.44")))
+    desk.submit("b", limit=BID - 200, stop=Exit(4))
+    desk.accept("b")
+    desk.mark(ASK - 100)
+    assert desk.account.state_message == (
+        "501.44 USD lost today, limit 501.44 USD; reduce-only until the next trading day"
+    )
+    assert desk.told(e.PositionsSpared) == []
+    assert desk.order("b").reason == "daily loss limit"
+    running = desk.account.exits[MES.contract_id]
+    assert (running.exit_id, running.cause) == ("2026-11-23/daily-loss", "daily loss limit")
+
+
+def test_an_order_that_turns_up_after_a_trip_is_cancelled_for_the_same_reason() -> None:
+    desk = holding(KEEP)
+    desk.mark(ASK - 100)
+    desk.feed(order_row(90, Side.BUY, 1))
+    assert desk.order("external/90").reason == "daily loss limit"
+
+
+def test_in_a_lockout_orders_are_cancelled_for_it() -> None:
+    desk = holding(KEEP)
+    desk.submit("b", limit=BID - 200, stop=Exit(4))
+    desk.accept("b")
+    desk.ask(LockOut(desk.request_id(), ACCOUNT))
+    assert desk.order("b").reason == "locked out"
+
+
+def test_a_stop_that_closes_is_kept_before_a_limit_that_closes() -> None:
+    desk = Desk(KEEP, positions=[position(4, ASK)])
+    desk.feed(order_row(76, Side.SELL, 4, limit_ticks=ASK + 20))
+    desk.feed(order_row(77, Side.SELL, 4, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=BID - 300))
+    desk.mark(ASK - 100)
+    assert tripped(desk)
+    assert {order.order_id for order in desk.account.live_orders() if order.cancel_wanted} == {"external/76"}
+
+
+def test_a_loss_of_less_than_a_dollar_flattens_where_the_limit_is_as_small() -> None:
+    desk = Desk(FLATTEN, positions=[position(1, ASK)])
+    desk.group = replace(desk.group, limits=replace(FLATTEN, daily_loss_usd_max=Decimal("0.50")))
+    desk.mark(ASK)  # only the fee of getting out is lost
+    assert not tripped(desk)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("0.20"), can_trade=True))
+    assert tripped(desk)
+    assert list(desk.account.exits) == [MES.contract_id]
+
+
+def test_what_every_position_carries_into_the_day_is_added_up() -> None:
+    desk = holding(KEEP, at_ns=NOON)
+    desk.hold("b", quantity=2, stop=Exit(79), target=Leg.OFF, instrument=MNQ)
+    desk.quote(MNQ, ASK - 10, ASK - 9)
+    desk.mark(ASK - 40)
+    desk.wait((OPEN - desk.now_ns) // MS_NS)
+    assert desk.account.day.carried_usd == Decimal(-200) + Decimal(-10)
+
+
+def test_an_order_that_would_close_more_than_is_held_is_cancelled_by_a_trip() -> None:
+    desk = Desk(KEEP, positions=[position(4, ASK)])
+    desk.feed(order_row(76, Side.SELL, 5, limit_ticks=ASK + 20))
+    desk.mark(ASK - 100)
+    assert desk.order("external/76").cancel_wanted
+
+
+def test_no_peak_is_written_down_while_there_is_no_floor() -> None:
+    desk = holding(replace(KEEP, maximum_loss_trailing=Trailing.INTRADAY))
+    desk.mark(ASK + 50)
+    assert desk.told(e.EquityPeaked) == []
+
+
+def test_what_was_spared_by_the_daily_limit_is_closed_at_the_maximum_loss() -> None:
+    room = {"daily_loss_usd_max": Decimal(1_000), "maximum_loss_usd": Decimal(2_000)}
+    desk = holding(replace(FLATTEN, maximum_loss_floor_usd=Decimal(49_600), **room))
+    desk.mark(ASK - 20)
+    lower = replace(desk.group.limits, daily_loss_usd_max=Decimal(100))
+    desk.ask(ChangeLimits(desk.request_id(), lower, ("daily_loss_usd_max",)))
+    assert tripped(desk)
+    assert not desk.account.exits
+    desk.mark(ASK - 80)  # 401.44 USD
+    assert [event.cause for event in desk.told(e.ExitStarted)] == ["maximum loss limit"]

@@ -16,8 +16,8 @@ from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import InstrumentsReport, LinkReport, PositionReport
-from tests.core.desk import ACCOUNT, ASK, MES, MNQ, Desk
+from ordergate.core.reports import AccountReport, InstrumentsReport, LinkReport, PositionReport, Unreadable
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row
 
 
 def test_the_same_state_and_input_give_the_same_events_and_answer() -> None:
@@ -91,3 +91,27 @@ def test_after_every_input_a_second_look_finds_nothing_left_to_do() -> None:
 
 def test_a_group_without_accounts_has_nothing_to_do() -> None:
     assert decide(Group(), Stamped(Wake(), Market({}, ASK), ASK)).events == ()
+
+
+def test_what_concerns_all_accounts_is_recorded_in_the_groups_own_book() -> None:
+    desk = Desk()
+    desk.wait(5)
+    desk.submit("a", limit=BID)
+    desk.feed(Started("desk", "sim", "practice", desk.group.limits))
+    desk.feed(LinkReport(up=True))
+    assert desk.told(e.GroupOpened) == [e.GroupOpened(0, "desk", "sim", "practice")]
+    assert [event.account_id for event in desk.told(e.InstrumentsLoaded)] == [0]
+    assert desk.told(e.LinkChanged)[-2:] == [
+        e.LinkChanged(0, up=False, reason="starting", at_ns=desk.now_ns),
+        e.LinkChanged(0, up=True, reason="", at_ns=desk.now_ns),
+    ]
+    assert [event.reason for event in desk.told(e.OrderInDoubt)] == ["this process stopped before the answer came"]
+
+
+def test_reports_of_an_account_that_was_not_read_yet_are_left_to_its_reading() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    desk.forget()
+    for report in (order_row(77), fill_row(1, 77, Side.BUY, 1, BID), Unreadable(ACCOUNT, "what")):
+        desk.feed(report)
+    assert desk.events == []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.decide import next_wake_ns
 from ordergate.core.effects import Cancel, LookUp, ReadSnapshot
-from ordergate.core.inputs import Started
+from ordergate.core.inputs import Started, Wake
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side, Status
 from ordergate.core.reports import LinkReport, Outcome
@@ -24,6 +25,7 @@ def test_what_left_before_a_restart_and_was_not_answered_is_in_doubt() -> None:
     desk.accept("b")
     restart(desk)
     assert (desk.order("a").status, desk.order("b").status) == (Status.IN_DOUBT, Status.WORKING)
+    assert [event.order_id for event in desk.told(e.OrderInDoubt)] == ["a"]
     assert [search.order_tag for search in desk.asked(LookUp)] == [desk.order("a").tag]
 
 
@@ -186,3 +188,53 @@ def test_nothing_due_means_nothing_decided() -> None:
     desk.forget()
     desk.wait(60_000)
     assert desk.events == []
+
+
+def test_an_order_whose_id_holds_colons_is_asked_about_too() -> None:
+    desk = Desk()
+    desk.submit("mine:today:1", limit=BID)
+    desk.wait(15_000)
+    assert [search.order_tag for search in desk.asked(LookUp)] == [desk.order("mine:today:1").tag]
+    assert [event.reason for event in desk.told(e.OrderInDoubt)] == ["no answer from the connection manager"]
+
+
+def test_an_order_in_doubt_is_asked_about_at_its_pace_though_its_cancel_is_wanted() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.placed("a", Outcome.UNKNOWN)
+    desk.cancel("a")
+    for _ in range(3):
+        desk.feed(Wake())
+    assert len(desk.asked(LookUp)) == 1
+    assert desk.asked(Cancel) == []
+
+
+def test_an_order_that_was_looked_up_once_and_works_is_not_looked_up_again() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=BID)
+    desk.accept("a")
+    desk.modify("a", quantity=3)
+    desk.modified("a")
+    desk.show("a", quantity=2)
+    desk.wait(60_000)
+    assert len(desk.asked(LookUp)) == 1
+
+
+def test_what_is_asked_about_is_not_cancelled_for_that() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.modify("a", quantity=2)
+    desk.wait(60_000)
+    assert len(desk.asked(LookUp)) > 1
+    assert desk.asked(Cancel) == []
+
+
+def test_an_order_whose_cancel_is_wanted_is_in_doubt_no_earlier_than_any_other() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.cancel("a")
+    desk.wait(14_999)
+    assert desk.order("a").status is Status.APPROVED
+    desk.wait(1)
+    assert desk.order("a").status is Status.IN_DOUBT

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ordergate.core import events as e
+from ordergate.core.commands import Leg
 from ordergate.core.draft import Draft
 from ordergate.core.order import Order, OrderType, Protection, Role, Side, Status, Terms
-from tests.core.desk import ACCOUNT, ASK, MES, Desk
+from tests.core.desk import ACCOUNT, ASK, MES, SECOND_NS, Desk
 
 TERMS = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
 
@@ -66,3 +67,44 @@ def test_the_price_of_a_decision_is_the_one_it_was_given() -> None:
     desk.quote(MES, ASK - 5, ASK - 4)
     desk.submit("a")
     assert desk.told(e.OrderApproved)[0].quote == desk.quotes[MES.contract_id]
+
+
+def test_an_approval_sets_the_status_and_the_times_of_its_order() -> None:
+    begun = draft(Desk())
+    begun.at_ns += 5
+    begun.approve(Order("a", TERMS, Role.ENTRY, Status.DENIED), e.ApprovalKind.APPROVED)
+    order = begun.account(ACCOUNT).orders["a"]
+    assert (order.status, order.decided_ns, order.updated_ns) == (Status.APPROVED, begun.at_ns, begun.at_ns)
+
+
+def test_legs_closes_and_changes_take_the_next_number_and_the_moment() -> None:
+    begun = draft(Desk())
+    begun.at_ns += 5
+    begun.approve(Order("a", TERMS, Role.ENTRY, Status.APPROVED, instance_id="mine"), e.ApprovalKind.APPROVED)
+    begun.approve_leg(begun.account(ACCOUNT).orders["a"], Role.STOP, TERMS)
+    begun.approve_close("x", TERMS)
+    begun.approve_change(begun.account(ACCOUNT).orders["a"], 2, None, None, e.ApprovalKind.APPROVED, 0)
+    leg, close = begun.account(ACCOUNT).orders["a/stop/2"], begun.account(ACCOUNT).orders["x/close/3"]
+    assert (leg.instance_id, leg.received_ns, close.received_ns) == ("mine", begun.at_ns, begun.at_ns)
+    change = begun.account(ACCOUNT).orders["a"].change
+    assert change is not None
+    assert change.number == begun.account(ACCOUNT).number == 4
+
+
+def test_a_reading_reaches_back_to_a_day_that_could_not_be_closed() -> None:
+    desk = Desk()
+    begun = draft(desk)
+    begun.at_ns += 24 * 3_600 * SECOND_NS
+    begun.request_snapshot(desk.account, "why", anew=True)
+    (asked,) = [event for event in begun.events if isinstance(event, e.SnapshotRequested)]
+    assert asked.since_ns == desk.account.day.opened_ns
+
+
+def test_a_reading_need_not_reach_back_to_an_entry_that_has_filled() -> None:
+    desk = Desk()
+    desk.enter("a", stop=Leg.OFF, target=Leg.OFF)
+    desk.wait(24 * 3_600 * 1_000)
+    begun = draft(desk)
+    begun.request_snapshot(desk.account, "why", anew=True)
+    (asked,) = [event for event in begun.events if isinstance(event, e.SnapshotRequested)]
+    assert asked.since_ns == desk.account.day.opened_ns > desk.order("a").received_ns

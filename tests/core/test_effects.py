@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
+from ordergate.core.effects import Cancel, Effect, Grant, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
 from ordergate.core.reports import LinkReport, Outcome
+from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, Desk
 
 CALLS = {
@@ -79,3 +80,31 @@ def test_a_lookup_names_the_tag() -> None:
     desk.placed("a", Outcome.UNKNOWN)
     (search,) = desk.asked(LookUp)
     assert (search.account_id, search.order_tag) == (ACCOUNT, desk.order("a").tag)
+
+
+def test_an_approval_tells_the_ground_it_stands_on() -> None:
+    desk = Desk()
+    desk.cancel_all()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.wait(1)
+    desk.modify("a", quantity=2)
+    (placed,), (changed,) = desk.asked(Place), desk.asked(Modify)
+    version = desk.group.limits_version
+    assert placed.grant == Grant(e.ApprovalKind.APPROVED, 1, 1, version, desk.now_ns - 1_000_000)
+    assert changed.grant == Grant(e.ApprovalKind.APPROVED, 2, 1, version, desk.now_ns)
+    assert changed.order_tag == placed.order_tag == desk.order("a").tag
+
+
+def test_a_reading_names_its_account() -> None:
+    desk = Desk()
+    desk.feed(LinkReport(up=False, reason="x"))
+    desk.feed(LinkReport(up=True))
+    assert {reading.account_id for reading in desk.asked(ReadSnapshot)} == {ACCOUNT}
+
+
+def test_an_order_of_today_is_looked_up_since_the_open() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.UNKNOWN)
+    assert [search.since_ns for search in desk.asked(LookUp)] == [day_open_ns(desk.now_ns)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ordergate.core import events as e
-from ordergate.core.commands import Leg
+from ordergate.core.commands import ClosePosition, Leg
 from ordergate.core.effects import Cancel, Place, ReadSnapshot
+from ordergate.core.fold import evolve
+from ordergate.core.inputs import Wake
 from ordergate.core.order import Exit, OrderType, Role, Side, Status
 from ordergate.core.reports import OrderState, Outcome
-from tests.core.desk import ASK, BID, MES, MNQ, Desk, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, order_row, position
 
 
 def both_legs(desk: Desk, entry_id: str) -> tuple[str, str]:
@@ -426,3 +428,175 @@ def test_a_partial_close_leaves_room_for_a_stop_that_is_to_be_tried_again() -> N
     desk.cancelled(desk.stop("a").order_id)
     desk.read_back()
     assert [close.terms.quantity for close in desk.closes()] == [2]
+
+
+def test_an_exit_is_recorded_with_its_order_and_the_instant_of_its_end() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop, target = both_legs(desk, "a")
+    assert desk.ask(ClosePosition("mine", ACCOUNT, MES.contract_id, 3)).ok
+    (started,) = desk.told(e.ExitStarted)
+    assert (started.exit_id, started.quantity, started.cause) == ("mine", None, "close"), "all that is held"
+    desk.cancelled(stop, target)
+    (close,) = desk.closes()
+    assert close.order_id.startswith("mine/close/")
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=BID)
+    desk.read_back()
+    assert desk.told(e.ExitFinished) == [e.ExitFinished(ACCOUNT, MES.contract_id, flat=True, at_ns=desk.now_ns)]
+
+
+def test_where_nothing_is_held_a_flatten_is_read_back_as_soon_as_its_cancels_are_through() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    desk.wait(1)
+    desk.flatten()
+    assert desk.order("a").reason == "flatten"
+    desk.forget()
+    desk.cancelled("a")
+    assert len(desk.asked(ReadSnapshot)) == 1
+    desk.read_back()
+    assert finished(desk) == [True]
+
+
+def test_what_works_in_another_contract_does_not_hold_up_a_close() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.submit("other", instrument=MNQ, limit=BID - 10)
+    desk.accept("other")
+    desk.close()
+    desk.cancelled(*both_legs(desk, "a"))
+    assert [close.terms.quantity for close in desk.closes()] == [2]
+    assert not desk.order("other").cancel_wanted
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_partial_close_of_either_side_makes_room_in_its_own_contract_alone(side: Side) -> None:
+    out = side.opposite
+    desk = Desk(positions=[position(3 * side.sign, ASK), position(3 * side.sign, ASK, MNQ)])
+    far = (ASK + 40) if out is Side.SELL else (BID - 40)
+    desk.feed(order_row(77, out, 2, limit_ticks=far))
+    desk.feed(order_row(78, out, 2, limit_ticks=far, contract_id=MNQ.contract_id))
+    desk.feed(order_row(79, side, 2, limit_ticks=BID - 40 if side is Side.BUY else ASK + 40))
+    desk.close(2)
+    wanted = {order.order_id: order.reason for order in desk.account.live_orders() if order.cancel_wanted}
+    assert wanted == {"external/77": "close"}
+    assert desk.closes() == []
+    desk.cancelled("external/77")
+    assert [(close.terms.side, close.terms.quantity) for close in desk.closes()] == [(out, 2)]
+
+
+def test_the_last_contract_that_is_to_be_closed_is_one_that_an_order_may_not_close_too() -> None:
+    desk = Desk(positions=[position(1, ASK)])
+    desk.feed(order_row(77, Side.SELL, 1, limit_ticks=ASK + 40))
+    desk.group = evolve(desk.group, e.ExitStarted(ACCOUNT, MES.contract_id, "part", 1, "close", desk.now_ns))
+    desk.feed(Wake())
+    assert desk.order("external/77").cancel_wanted
+    assert desk.closes() == []
+
+
+def test_a_partial_close_leaves_room_for_every_stop_that_is_to_be_tried_again() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    for name in "bc":
+        desk.enter(name, quantity=2, target=Leg.OFF)
+    for name in "bc":
+        desk.placed(desk.stop(name).order_id, Outcome.REFUSED, text="price band")
+    desk.close(2)
+    assert desk.closes() == [], "the stop of a may still fill 2, and those of b and c the other 4"
+    desk.cancelled(desk.stop("a").order_id)
+    assert [close.terms.quantity for close in desk.closes()] == [2]
+
+
+def test_a_stop_that_is_to_be_tried_again_in_another_contract_holds_nothing_up() -> None:
+    desk = Desk(positions=[position(2, ASK)])
+    desk.enter("other", quantity=2, target=Leg.OFF, instrument=MNQ)
+    desk.placed(desk.stop("other").order_id, Outcome.REFUSED, text="price band")
+    desk.close(1)
+    assert [close.terms.quantity for close in desk.closes()] == [1]
+
+
+def test_a_partial_close_leaves_room_for_a_target_that_is_to_be_tried_again() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    desk.enter("b", quantity=2, stop=Leg.OFF)
+    desk.placed(desk.target("b").order_id, Outcome.REFUSED, text="no")
+    desk.close(2)
+    assert desk.closes() == []
+    desk.cancelled(desk.stop("a").order_id)
+    assert [close.terms.quantity for close in desk.closes()] == [2]
+
+
+def test_a_partial_close_leaves_room_for_legs_that_are_about_to_grow() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    desk.submit("b", quantity=2)
+    desk.accept("b")
+    desk.fill("b", 1)
+    for role in (Role.STOP, Role.TARGET):
+        desk.accept(desk.legs("b", role)[0].order_id)
+    desk.fill("b", 1)
+    assert (desk.stop("b").leaves, desk.target("b").leaves) == (1, 1)
+    desk.close(1)
+    assert desk.closes() == [], "one for the stop of a, and two for the legs of b"
+
+
+@pytest.mark.parametrize("turned", [0, -2], ids=["flat", "turned"])
+def test_a_part_of_a_position_that_is_gone_is_not_closed_any_more(turned: int) -> None:
+    desk = Desk(WIDE)
+    desk.hold("a", quantity=3, stop=Leg.OFF, target=Exit(80))
+    target = desk.target("a").order_id
+    desk.submit("out", Side.SELL, 3 - turned, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    desk.close(1)
+    desk.fill("out", price=BID)
+    desk.cancelled(target)
+    desk.wait(2_000)
+    desk.read_back()
+    assert (desk.net(), desk.closes(), finished(desk)) == (turned, [], [True])
+
+
+def test_a_part_of_a_short_that_its_stop_has_closed_is_done() -> None:
+    desk = Desk()
+    desk.hold("a", Side.SELL, 2, BID, target=Leg.OFF)
+    desk.close(1)
+    desk.fill(desk.stop("a").order_id, 2, BID + 40)
+    desk.wait(2_000)
+    desk.read_back()
+    assert (desk.net(), desk.closes(), finished(desk)) == (0, [], [True])
+
+
+def test_a_partial_close_cancels_no_target() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=4, stop=Leg.OFF)
+    desk.accept("a")
+    desk.feed(order_row(77, Side.SELL, 3, limit_ticks=ASK + 40))
+    desk.fill("a")
+    desk.accept(desk.target("a").order_id)
+    desk.close(3)
+    assert desk.order("external/77").cancel_wanted
+    assert not desk.target("a").cancel_wanted
+
+
+def test_a_flatten_is_not_done_while_something_still_works() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    desk.wait(1)
+    desk.flatten()
+    desk.wait(500)
+    desk.read_back()
+    assert finished(desk) == []
+    assert desk.account.exits[MES.contract_id].round == 2
+
+
+def test_a_leg_that_is_placed_during_a_close_is_not_taken_for_its_order() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3, target=Leg.OFF)
+    desk.submit("b", target=Leg.OFF)
+    desk.accept("b")
+    desk.close(1)
+    desk.fill("b")
+    assert desk.stop("b").leaves == 1
+    assert desk.account.exits[MES.contract_id].order_id is None

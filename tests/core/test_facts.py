@@ -11,10 +11,11 @@ import pytest
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
-from ordergate.core.effects import ReadSnapshot
+from ordergate.core.effects import LookUp, ReadSnapshot
 from ordergate.core.limits import Limits
-from ordergate.core.order import Role, Side, Status
+from ordergate.core.order import Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import AccountReport, BrokerSnapshot, OrderState, Outcome, PositionReport, Unreadable
+from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row, position
 
 FIVE = Limits(position_quantity_max=5, daily_loss_usd_max=Decimal(10_000))
@@ -408,3 +409,253 @@ def test_reports_of_an_unknown_account_do_no_harm() -> None:
     snapshot = BrokerSnapshot(AccountReport(999, "OTHER", Decimal(1), can_trade=True), 0, 0, (), (), ())
     desk.feed(snapshot)
     assert desk.group.accounts[999].adopted
+
+
+def test_a_row_that_shows_what_we_know_records_nothing() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    desk.wait(1)
+    desk.forget()
+    desk.show("a")
+    desk.feed(desk.row("a", order_type=OrderType.STOP, limit_ticks=None, stop_ticks=ASK))
+    assert desk.events == [], "another type is no change of terms"
+
+
+def test_a_strange_order_that_ended_is_recorded_where_a_fill_of_it_is_held() -> None:
+    desk = Desk()
+    desk.feed(fill_row(1, 88, Side.BUY, 1, BID))
+    desk.feed(order_row(77, state=OrderState.CANCELLED))
+    assert desk.account.order("external/77") is None
+    desk.feed(order_row(88, state=OrderState.CANCELLED))
+    assert desk.account.order("external/88") is not None
+    assert desk.net() == 1
+
+
+@pytest.mark.parametrize(("before_ns", "ours"), [(60_000_000_000, True), (60_000_000_001, False)])
+def test_the_brokers_clock_may_be_a_minute_behind_ours(before_ns: int, *, ours: bool) -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.show("a", broker_order_id=77, created_ns=desk.now_ns - before_ns)
+    assert (desk.order("a").broker_order_id == 77) is ours
+
+
+def test_an_external_order_is_kept_as_the_broker_shows_it() -> None:
+    desk = Desk()
+    desk.wait(5)
+    desk.feed(order_row(77, Side.SELL, 3, order_tag="theirs", limit_ticks=ASK + 9, created_ns=desk.now_ns - 3))
+    terms = Terms(ACCOUNT, MES.contract_id, Side.SELL, 3, OrderType.LIMIT, ASK + 9, None)
+    assert desk.order("external/77") == Order(
+        order_id="external/77",
+        terms=terms,
+        role=Role.EXTERNAL,
+        status=Status.WORKING,
+        tag="theirs",
+        broker_order_id=77,
+        risk_ticks=MES.stress_ticks,
+        received_ns=desk.now_ns - 3,
+        decided_ns=desk.now_ns,
+        updated_ns=desk.now_ns,
+    )
+    assert desk.told(e.OrderModified) == []
+    desk.feed(order_row(78))
+    assert desk.order("external/78").tag == ""
+
+
+def test_a_change_that_the_fill_overtook_is_recorded_as_refused() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    assert desk.modify("a", quantity=3).ok
+    change = desk.order("a").change
+    assert change is not None
+    desk.show("a", OrderState.FILLED, filled_quantity=2)
+    assert desk.told(e.ModifyRefused) == [
+        e.ModifyRefused(ACCOUNT, "a", change.number, "the order filled first", desk.now_ns)
+    ]
+
+
+def test_terms_on_the_hub_that_may_be_old_are_looked_up_once_at_a_time() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    desk.modify("a", quantity=3)
+    desk.modified("a")
+    for _ in range(3):
+        desk.show("a", quantity=2)
+    assert [ask.order_tag for ask in desk.asked(LookUp)] == [desk.order("a").tag]
+    desk.wait(5_000)
+    desk.show("a", quantity=2)
+    assert len(desk.asked(LookUp)) == 2
+
+
+def test_terms_on_the_hub_are_not_looked_up_while_another_change_is_under_way() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    desk.modify("a", quantity=3)
+    desk.modified("a")
+    desk.modify("a", quantity=4)
+    desk.show("a", quantity=2)
+    assert desk.asked(LookUp) == []
+
+
+def test_a_rejection_that_only_the_hub_tells_has_no_code() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.accept("a")
+    desk.show("a", OrderState.REJECTED)
+    assert [(event.code, event.text) for event in desk.told(e.OrderRejected)] == [(0, "rejected at the broker")]
+
+
+def test_a_rejection_that_is_told_again_is_recorded_once() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.placed(stop, Outcome.REFUSED, text="price band")
+    desk.placed(stop, Outcome.REFUSED, text="price band")
+    assert [event.text for event in desk.told(e.OrderRejected)] == ["price band"]
+    assert [event.attempt for event in desk.told(e.ProtectionFailed)] == [1]
+
+
+def test_a_stop_that_the_hub_rejects_first_has_failed_once() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.show(stop, OrderState.REJECTED, broker_order_id=77)
+    desk.show(stop, OrderState.REJECTED, broker_order_id=77)
+    desk.placed(stop, Outcome.REFUSED, text="price band")
+    assert [event.text for event in desk.told(e.OrderRejected)] == ["rejected at the broker", "price band"]
+    assert [event.attempt for event in desk.told(e.ProtectionFailed)] == [1]
+
+
+def test_a_stop_that_has_filled_is_not_lost_when_its_placing_is_called_rejected() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.fill(stop, 2, ASK - 40)
+    desk.placed(stop, Outcome.REFUSED, text="what")
+    assert desk.told(e.ProtectionFailed) == []
+    assert desk.told(e.OrderRejected) == []
+
+
+def test_a_target_that_fills_leaves_the_rest_of_its_entry_working() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, limit=BID)
+    desk.accept("a")
+    desk.fill("a", 1, BID)
+    desk.accept(desk.stop("a").order_id)
+    desk.accept(desk.target("a").order_id)
+    desk.fill(desk.target("a").order_id, 1, BID + 80)
+    assert not desk.order("a").cancel_wanted
+
+
+def test_the_rest_of_an_entry_whose_stop_was_hit_is_cancelled_for_it() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, limit=BID, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1, BID)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill(desk.stop("a").order_id, 1, BID - 40)
+    assert (desk.order("a").cancel_wanted, desk.order("a").reason) == (True, "its stop was hit")
+
+
+def test_exits_that_go_through_flat_begin_an_exit_named_for_the_leg() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    stop, target = desk.stop("a").order_id, desk.target("a").order_id
+    desk.fill(stop, 2, ASK - 40)
+    desk.fill(target, 2, ASK + 80)
+    (started,) = desk.told(e.ExitStarted)
+    assert (started.exit_id, started.quantity, started.cause) == (f"{target}/over", None, "exits went through flat")
+
+
+def test_a_stop_that_was_cancelled_at_the_broker_is_not_lost_again_by_a_late_rejection() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.cancelled(stop)
+    desk.placed(stop, Outcome.REFUSED, text="late")
+    assert desk.told(e.ProtectionFailed) == []
+    assert desk.account.unexplained == f"{stop} is cancelled and the broker says rejected"
+
+
+def test_balances_before_the_first_reading_are_not_recorded_and_ask_for_it_once() -> None:
+    desk = Desk(adopted=False)
+    for balance in (50_000, 50_001, 50_002):
+        desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(balance), can_trade=True))
+    assert desk.told(e.AccountUpdated) == []
+    (reading,) = desk.asked(ReadSnapshot)
+    assert reading.since_ns == day_open_ns(desk.now_ns)
+
+
+def test_a_row_of_our_order_on_the_other_side_is_unexpected_and_no_other_order() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.accept("a")
+    desk.show("a", side=Side.SELL)
+    assert desk.account.unexplained == f"order {desk.order('a').broker_order_id} is not a as we sent it"
+    assert [order.order_id for order in desk.account.live_orders()] == ["a"]
+
+
+def test_a_row_of_another_type_with_our_tag_is_not_our_order() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.show("a", broker_order_id=77, order_type=OrderType.STOP)
+    assert desk.order("a").broker_order_id is None
+
+
+def test_an_order_that_the_hub_rejects_was_never_accepted() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", limit=BID)
+    desk.show("a", OrderState.REJECTED, broker_order_id=77)
+    assert desk.told(e.OrderAccepted) == []
+    assert desk.order("a").status is Status.REJECTED
+
+
+def test_the_same_row_is_recorded_once() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 3, limit=BID)
+    desk.accept("a")
+    for _ in range(2):
+        desk.show("a", filled_quantity=1)
+    assert len(desk.told(e.FillsMissing)) == 1
+    for _ in range(2):
+        desk.cancelled("a")
+    assert len(desk.told(e.OrderCancelled)) == 1
+
+
+def test_a_late_row_of_an_order_that_is_filled_changes_nothing() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    desk.fill("a", 2, BID)
+    desk.forget()
+    desk.show("a", limit_ticks=BID - 3)
+    assert desk.events == []
+
+
+def test_what_was_over_before_the_first_reading_is_not_recorded() -> None:
+    desk = Desk(orders=[order_row(77, state=OrderState.CANCELLED)], fills=[fill_row(7, 70, Side.BUY, 1, ASK)])
+    assert desk.account.order("external/77") is None
+    desk.forget()
+    desk.feed(fill_row(7, 70, Side.BUY, 1, ASK, voided=True))
+    assert desk.events == []
+
+
+def test_a_fill_that_is_held_is_held_once() -> None:
+    desk = Desk()
+    for _ in range(2):
+        desk.feed(fill_row(1, 88, Side.BUY, 1, BID))
+    assert len(desk.told(e.FillHeld)) == 1
+
+
+def test_a_stop_of_an_entry_that_holds_nothing_any_more_is_not_lost() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.submit("out", Side.SELL, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    desk.fill("out")
+    desk.placed(stop, Outcome.REFUSED, text="no position")
+    assert desk.told(e.ProtectionFailed) == []

@@ -70,6 +70,7 @@ def test_an_order_comes_back_from_those_that_are_done() -> None:
 
 def test_what_was_under_way_ends_and_the_rest_stays() -> None:
     account = timer(timer(timer(EMPTY, "cancel:a", 5), "fills:a", 6), "cancel:b", 7)
+    account = timer(timer(account, "order:a", 8), "change:a", 9)
     assert ended(account, order()).timers == {"fills:a": 6, "cancel:b": 7}
 
 
@@ -98,7 +99,7 @@ def test_a_leg_wakes_its_entry_while_that_can_act() -> None:
 def test_an_order_is_complete_when_nothing_of_its_largest_size_is_left(more: dict[str, Any], complete: bool) -> None:  # noqa: FBT001
     done = complete_if_filled(order(**more), 7)
     assert (done.status is Status.FILLED) is complete
-    assert not complete or done.change is None
+    assert not complete or (done.change, done.updated_ns) == (None, 7)
 
 
 def test_a_journaled_name_is_in_the_book() -> None:

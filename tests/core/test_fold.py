@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
-from ordergate.core.commands import ChangeLimits, LockOut
+from ordergate.core.commands import ChangeLimits, Leg, LockOut
 from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
@@ -137,3 +138,222 @@ def test_a_reading_that_does_not_agree_is_repeated_in_fifteen_seconds() -> None:
     assert group.accounts[ACCOUNT].timers["books"] == desk.now_ns + 15_000 * MS_NS
     group = evolve(group, e.Reconciled(ACCOUNT, desk.now_ns, agreed=True, at_ns=desk.now_ns))
     assert "books" not in group.accounts[ACCOUNT].timers
+
+
+def test_a_group_is_opened_with_its_installation_its_venue_and_its_login() -> None:
+    group = evolve(Group(), e.GroupOpened(0, "desk", "sim", "practice"))
+    assert (group.install_id, group.venue, group.login) == ("desk", "sim", "practice")
+
+
+def test_limits_that_no_longer_wait_wait_for_no_day() -> None:
+    group = evolve(Group(), e.LimitsDeferred(0, Limits(order_quantity_max=20), "2026-11-24"))
+    assert group.limits_from == "2026-11-24"
+    assert evolve(group, e.LimitsDeferred(0, group.limits, "2026-11-24")).limits_from == ""
+
+
+def test_repetition_that_has_ended_leaves_nothing_behind() -> None:
+    group = Desk().group
+    for event in (
+        e.ProtectionFailed(ACCOUNT, "a", 1, "no", 5),
+        e.RepeatedAction(ACCOUNT, 6, 5),
+        e.RepetitionEnded(ACCOUNT, 6),
+    ):
+        group = evolve(group, event)
+    assert (group.accounts[ACCOUNT].repeating, group.accounts[ACCOUNT].failures) == (0, ())
+
+
+def test_a_lockout_that_has_ended_leaves_nothing_behind() -> None:
+    group = evolve(Desk().group, e.LockedOut(ACCOUNT, 7, "why", 5))
+    assert group.accounts[ACCOUNT].timers["lockout"] == 7
+    account = evolve(group, e.LockoutEnded(ACCOUNT, 7)).accounts[ACCOUNT]
+    assert (account.locked_until_ns, account.locked_reason, "lockout" in account.timers) == (0, "", False)
+
+
+def test_a_reading_is_under_way_until_it_has_been_compared() -> None:
+    group = evolve(Desk().group, e.SnapshotRequested(ACCOUNT, "why", 0, 5))
+    assert group.accounts[ACCOUNT].snapshot_since_ns == 5
+    group = evolve(group, e.Reconciled(ACCOUNT, 5, agreed=True, at_ns=6))
+    assert group.accounts[ACCOUNT].snapshot_since_ns == 0
+
+
+def test_a_lost_link_says_nothing_of_an_account_that_was_never_read() -> None:
+    desk = Desk(adopted=False)
+    group = evolve(desk.group, e.SnapshotRequested(ACCOUNT, "why", 0, 5))
+    group = evolve(group, e.LinkChanged(0, up=False, reason="x", at_ns=6))
+    assert group.accounts[ACCOUNT].unexplained == ""
+
+
+def working(desk: Desk, **more: Any) -> None:
+    desk.submit("a", quantity=3, **({"limit": BID} | more))
+    desk.accept("a")
+    desk.wait(5)
+
+
+def test_every_word_of_the_broker_dates_its_order() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.wait(5)
+    desk.placed("a", Outcome.UNKNOWN)
+    assert desk.order("a").updated_ns == desk.now_ns
+    desk.wait(5)
+    desk.show("a", broker_order_id=77)
+    assert desk.order("a").updated_ns == desk.now_ns
+    desk.modify("a", quantity=2)
+    desk.wait(5)
+    desk.modified("a")
+    assert desk.order("a").updated_ns == desk.now_ns
+    desk.cancel("a")
+    desk.wait(5)
+    desk.cancel_outcome("a", Outcome.REFUSED)
+    assert desk.order("a").updated_ns == desk.now_ns
+    desk.wait(5)
+    desk.cancelled("a")
+    assert desk.order("a").updated_ns == desk.now_ns
+
+
+def test_cancels_are_counted_and_sent_again_in_two_seconds() -> None:
+    desk = Desk()
+    working(desk)
+    desk.cancel("a")
+    assert (desk.order("a").cancel_sent, desk.account.timers["cancel:a"]) == (1, desk.now_ns + 2 * SECOND_NS)
+    desk.wait(1_000)
+    desk.cancel_outcome("a", Outcome.REFUSED)
+    assert desk.account.timers["cancel:a"] == desk.now_ns + 2 * SECOND_NS
+    desk.wait(2_000)
+    assert desk.order("a").cancel_sent == 2
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.EXPIRED])
+def test_an_order_keeps_why_its_end_was_wanted(state: OrderState) -> None:
+    desk = Desk()
+    working(desk)
+    desk.modify("a", quantity=4)
+    desk.cancel("a")
+    desk.show("a", state)
+    assert (desk.order("a").reason, desk.order("a").change) == ("asked for", None)
+
+
+def test_the_next_change_of_an_order_begins_without_what_was_read_of_the_last() -> None:
+    desk = Desk()
+    working(desk)
+    desk.modify("a", quantity=4)
+    desk.modified("a", Outcome.UNKNOWN)
+    desk.looked_up("a", desk.row("a"))
+    assert (desk.order("a").change_unknown, desk.order("a").doubt_reads, desk.order("a").doubt_read_ns) == (
+        True,
+        1,
+        desk.now_ns,
+    )
+    desk.looked_up("a", desk.row("a", quantity=4))
+    desk.modify("a", quantity=5)
+    assert (desk.order("a").change_unknown, desk.order("a").doubt_reads, desk.order("a").doubt_read_ns) == (False, 0, 0)
+
+
+def test_a_look_up_is_repeated_at_the_pace_of_what_is_looked_up() -> None:
+    desk = Desk()
+    working(desk)
+    desk.modify("a", quantity=4)
+    desk.modified("a", Outcome.UNKNOWN)
+    assert desk.account.timers["change:a"] == desk.now_ns + 5 * SECOND_NS
+    desk.enter("b", target=Leg.OFF)
+    stop = desk.stop("b").order_id
+    desk.placed(stop, Outcome.UNKNOWN)
+    assert desk.account.timers[f"order:{stop}"] == desk.now_ns + SECOND_NS // 2
+    assert f"change:{stop}" not in desk.account.timers
+    desk.hold("c", target=Leg.OFF)
+    desk.modify(desk.stop("c").order_id, stop_ticks=ASK - 39)
+    leg = desk.stop("c").order_id
+    desk.modified(leg, Outcome.UNKNOWN)
+    assert desk.account.timers[f"change:{leg}"] == desk.now_ns + SECOND_NS
+
+
+@pytest.mark.parametrize("shown", [{"quantity": 1}, {"limit_ticks": BID - 7}])
+def test_what_somebody_else_changed_does_not_end_our_own_change(shown: dict[str, int]) -> None:
+    desk = Desk()
+    working(desk)
+    desk.modify("a", quantity=4, limit_ticks=BID - 1)
+    desk.feed(replace(desk.row("a", quantity=4, limit_ticks=BID - 1), **shown))
+    assert desk.order("a").change is not None
+
+
+def test_the_price_of_a_stop_that_somebody_else_moved_does_not_end_our_own_change() -> None:
+    desk = Desk()
+    working(desk, limit=None, trigger=ASK + 8)
+    desk.modify("a", quantity=4, stop_ticks=ASK + 9)
+    desk.show("a", quantity=4, stop_ticks=ASK + 7)
+    assert desk.order("a").change is not None
+
+
+def test_a_change_that_has_ended_is_not_waited_for_and_refusals_are_counted_in_a_row() -> None:
+    desk = Desk()
+    working(desk)
+    for refusals in (1, 2):
+        desk.modify("a", quantity=4)
+        assert "change:a" in desk.account.timers
+        desk.modified("a", Outcome.REFUSED, "no")
+        assert ("change:a" in desk.account.timers, desk.order("a").changes_refused) == (False, refusals)
+    desk.modify("a", quantity=4)
+    desk.modified("a")
+    assert ("change:a" in desk.account.timers, desk.order("a").changes_refused) == (False, 0)
+
+
+def test_only_a_target_that_was_refused_is_waited_for() -> None:
+    desk = Desk()
+    desk.submit("rejected")
+    desk.placed("rejected", Outcome.REFUSED, text="no")
+    desk.enter("a")
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text="no")
+    desk.wait(500)
+    desk.accept(desk.stop("a").order_id)
+    assert not [key for key in desk.account.timers if key.startswith("target:")]
+    desk.accept(desk.target("a").order_id)
+    desk.cancelled(desk.target("a").order_id)
+    assert not [key for key in desk.account.timers if key.startswith("target:")]
+    desk.wait(500)
+    desk.placed(desk.target("a").order_id, Outcome.REFUSED, text="no")
+    assert [key for key in desk.account.timers if key.startswith("target:")] == ["target:a"]
+
+
+def test_an_exit_dates_each_of_its_phases_and_ends_without_a_timer() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    desk.close()
+    running = desk.account.exits[MES.contract_id]
+    assert (running.since_ns, running.long) == (desk.now_ns, True)
+    desk.wait(5)
+    desk.cancelled(desk.stop("a").order_id)
+    assert desk.account.exits[MES.contract_id].since_ns == desk.now_ns
+    close = desk.closes()[0].order_id
+    desk.accept(close)
+    desk.fill(close)
+    desk.read_back()
+    assert f"exit:{MES.contract_id}" not in desk.account.timers
+
+
+def test_fills_that_a_reading_did_not_bring_are_asked_for_again_but_not_at_once() -> None:
+    desk = Desk()
+    working(desk)
+    desk.show("a", filled_quantity=1)
+    assert desk.account.timers["fills:a"] == desk.now_ns + SECOND_NS
+    desk.snapshot(orders=[desk.row("a", filled_quantity=1)])
+    assert desk.account.timers["fills:a"] == desk.now_ns + 15 * SECOND_NS
+
+
+def test_a_leg_that_is_lost_or_refused_has_its_bracket_looked_at_again_ever_later() -> None:
+    desk = Desk()
+    desk.hold("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    group = desk.group
+    waits_ns = []
+    for number in range(9):
+        group = evolve(group, e.ModifyRefused(ACCOUNT, stop, number, "no", 0))
+        waits_ns.append(group.accounts[ACCOUNT].bracket_timers["a"])
+    assert waits_ns == [250 * MS_NS << doubled for doubled in (0, 1, 2, 3, 4, 5, 6, 6, 6)]
+    group = evolve(group, e.OrderCancelled(ACCOUNT, stop, 5))
+    assert group.accounts[ACCOUNT].bracket_timers["a"] == 5 + 250 * MS_NS
+
+
+def test_what_is_unexplained_when_the_link_comes_up_is_explained_by_a_later_reading_only() -> None:
+    group = evolve(Desk().group, e.UnexpectedBrokerFact(ACCOUNT, "what", 5))
+    account = evolve(group, e.LinkChanged(0, up=True, reason="", at_ns=9)).accounts[ACCOUNT]
+    assert (account.unexplained, account.unexplained_ns) == ("what", 9)

@@ -16,8 +16,9 @@ from ordergate.core.inputs import Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits, OnMustBeFlat
 from ordergate.core.order import Exit, Side
-from ordergate.core.reports import InstrumentsReport, Outcome
-from tests.core.desk import ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row
+from ordergate.core.reports import AccountReport, InstrumentsReport, Outcome
+from ordergate.core.rules.hours import flat_groups, next_flat_ns
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
 
 OUTSIDE, BLACKOUT = ["OUTSIDE_TRADING_HOURS"], ["BLACKOUT"]
 FLAT = Limits(session_only=True, on_must_be_flat=OnMustBeFlat.FLATTEN)
@@ -85,6 +86,18 @@ def test_new_risk_waits_for_the_session_of_its_product(symbol: str, at: str, lim
 )
 def test_the_time_to_be_flat_is_a_setting(must_be_flat: time | None, at: str, codes: list[str]) -> None:
     assert [code for code, _, _ in denied("MES", at, session_only=True, must_be_flat=must_be_flat)] == codes
+
+
+def test_a_denial_for_the_time_to_be_flat_tells_the_time_it_is() -> None:
+    desk = Desk(KEEP, at_ns=instant("2026-11-24 15:08:07"))
+    (breach,) = desk.submit("a").breaches
+    assert (breach.limit, breach.actual) == ("before 15:08", "15:08:07")
+
+
+def test_the_time_to_be_flat_ends_with_the_session() -> None:
+    group, close = PRODUCT_BY_SYMBOL["MES"].group, instant("2026-11-24 16:00")
+    assert group in flat_groups(KEEP, close - 1)
+    assert group not in flat_groups(KEEP, close)
 
 
 def test_a_product_without_known_hours_is_closed() -> None:
@@ -187,6 +200,7 @@ def test_a_position_is_kept_by_default_and_only_what_would_open_is_cancelled() -
     desk = held_until(KEEP, "2026-11-24 15:09")
     assert desk.told(e.ExitStarted) == []
     assert desk.order("b").cancel_wanted
+    assert desk.order("b").reason == "must be flat"
     assert not desk.stop("a").cancel_wanted
     assert not desk.target("a").cancel_wanted
 
@@ -246,7 +260,7 @@ def test_an_exit_that_was_given_up_is_begun_again_but_not_at_once_and_not_after_
     given_up = [event.at_ns for event in desk.told(e.ExitFinished)]
     assert 5 < len(begun) == len(given_up)
     assert max(begun) < instant("2026-11-24 16:00")
-    assert min(again - before for before, again in zip(given_up, begun[1:], strict=False)) >= 5 * SECOND_NS
+    assert min(again - before for before, again in zip(given_up, begun[1:], strict=False)) == 5 * SECOND_NS
 
 
 def test_a_restart_after_the_time_to_be_flat_gets_flat() -> None:
@@ -272,3 +286,20 @@ def test_a_restart_after_the_time_to_be_flat_gets_flat() -> None:
 def test_the_gate_wakes_when_the_time_of_a_product_comes(at: str, due: str | None) -> None:
     desk = Desk(FLAT, adopted=False)
     assert next_wake_ns(desk.group, instant(at)) == (None if due is None else instant(due))
+
+
+def test_the_gate_does_not_wake_for_a_time_to_be_flat_where_the_market_never_closes() -> None:
+    at_ns = instant("2026-11-24 12:00")
+    assert next_flat_ns(KEEP, at_ns) is not None
+    assert next_flat_ns(Limits(), at_ns) is None
+
+
+def test_a_product_without_known_hours_is_not_got_out_of() -> None:
+    unknown = Instrument("CON.F.US.XYZ.Z26", "XYZ", "XYZZ6", MES.tick_size, MES.tick_value_usd, MES.fee_usd)
+    desk = Desk(FLAT, at_ns=instant("2026-11-24 15:00"), adopted=False)
+    desk.feed(InstrumentsReport((unknown,)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    desk.snapshot([position(1, ASK, unknown), position(1, ASK)])
+    desk.now_ns = instant("2026-11-24 15:09")
+    desk.feed(Wake())
+    assert [event.contract_id for event in desk.told(e.ExitStarted)] == [MES.contract_id]

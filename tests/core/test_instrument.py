@@ -84,3 +84,34 @@ def test_any_other_name_is_an_unknown_instrument(name: str) -> None:
 def test_a_symbol_without_an_active_month_is_unknown() -> None:
     with pytest.raises(InputRefused):
         symbol_instrument({OLD_MES.contract_id: OLD_MES}, "MES")
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ("NaN", "limitPrice must be a finite number"),
+        ("10000000.25", "limitPrice 10000000.25 is beyond 10000000"),
+        ("5000.10", "limitPrice 5000.10 is not a multiple of MES's tick 0.25"),
+    ],
+)
+def test_a_refused_price_is_told_with_what_is_wrong_about_it(price: str, words: str) -> None:
+    with pytest.raises(InputRefused, match=words):
+        MES.ticks(Decimal(price), "limitPrice")
+
+
+def test_a_distance_may_be_one_tick_and_is_refused_by_its_name() -> None:
+    assert MES.distance_ticks(Decimal("0.25"), "points") == 1
+    for points, words in (("0", "stopLoss.points must be above 0"), ("0.1", "stopLoss.points 0.1 is not")):
+        with pytest.raises(InputRefused, match=words) as refused:
+            MES.distance_ticks(Decimal(points), "stopLoss.points")
+        assert refused.value.field == "stopLoss.points"
+
+
+def test_an_unknown_name_is_repeated_at_most_in_part() -> None:
+    with pytest.raises(InputRefused) as refused:
+        symbol_instrument({}, "x" * 65, "symbol")
+    assert (refused.value.code, refused.value.field) == ("UNKNOWN_INSTRUMENT", "symbol")
+    assert str(refused.value).endswith(f"no contract is called '{'x' * 64}'")
+    with pytest.raises(InputRefused) as refused:
+        symbol_instrument({}, "x")
+    assert refused.value.field == "instrument"

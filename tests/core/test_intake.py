@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.commands import CancelAll, CancelOrder, Flatten, SubmitOrder
+from ordergate.core.commands import CancelAll, CancelOrder, Flatten, Leg, SubmitOrder
 from ordergate.core.effects import Place, RaiseEpoch
 from ordergate.core.limits import Limits, OnDailyLoss
-from ordergate.core.order import OrderType, Side, Status
+from ordergate.core.order import Exit, OrderType, Side, Status
 from ordergate.core.reports import AccountReport, BrokerSnapshot, LinkReport, Outcome
-from tests.core.desk import ACCOUNT, ASK, BID, MES, Desk, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, order_row, position
 
 
 def test_an_order_that_breaks_nothing_is_approved_and_placed_as_it_was_asked() -> None:
@@ -231,3 +231,79 @@ def test_an_order_in_doubt_keeps_its_id() -> None:
     desk.placed("a", Outcome.UNKNOWN)
     assert desk.submit("a").ok
     assert len(desk.asked(Place)) == 1
+
+
+def test_what_an_order_risks_is_counted_from_its_price_or_the_market_to_its_stop() -> None:
+    desk = Desk(WIDE, positions=[position(-1, ASK, MNQ)])
+    desk.submit("market", stop=Exit(40, ASK - 30))
+    desk.submit("limit", limit=BID - 10, stop=Exit(40, BID - 22))
+    desk.submit("distance", stop=Exit(33))
+    desk.submit("none", stop=Leg.OFF)
+    desk.submit("closing", instrument=MNQ, stop=Exit(40, ASK - 17))
+    assert [desk.order(name).risk_ticks for name in ("market", "limit", "distance", "none", "closing")] == [
+        30,
+        12,
+        33,
+        160,
+        17,
+    ]
+
+
+def test_an_order_that_a_cancel_overtook_is_kept_with_that_reason() -> None:
+    desk = Desk()
+    desk.cancel("a", queued_account=ACCOUNT)
+    desk.submit("a")
+    assert (desk.order("a").status, desk.order("a").reason) == (Status.CANCELLED, "cancelled before it was decided")
+
+
+def test_cancelling_a_stop_that_protects_nothing_any_more_leaves_the_promise_alone() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a")
+    stop = desk.stop("a").order_id
+    desk.submit("out", Side.SELL, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("out")
+    desk.fill("out")
+    desk.forget()
+    assert desk.cancel(stop).ok
+    assert desk.told(e.ProtectionChanged) == []
+
+
+def test_cancel_all_and_flatten_say_so_in_what_they_record() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 8)
+    desk.accept("a")
+    desk.cancel_all()
+    desk.flatten()
+    assert [(event.epoch, event.cause) for event in desk.told(e.EpochRaised)] == [(1, "cancel all"), (2, "flatten")]
+    assert desk.order("a").reason == "cancel all"
+
+
+def test_an_account_that_was_never_read_takes_no_command() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    assert desk.submit("a").code == "UNKNOWN_ACCOUNT"
+    assert desk.cancel_all().code == "UNKNOWN_ACCOUNT"
+    assert desk.flatten().code == "UNKNOWN_ACCOUNT"
+
+
+def test_a_part_of_what_is_being_closed_whole_is_done() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    assert desk.close().ok
+    assert desk.close(1).ok
+    assert len(desk.told(e.ExitStarted)) == 1
+
+
+def test_cancel_all_leaves_what_closes_a_position_alone() -> None:
+    desk = Desk()
+    desk.hold("a", stop=Leg.OFF, target=Leg.OFF)
+    desk.close()
+    (close,) = desk.closes()
+    desk.cancel_all()
+    assert not desk.order(close.order_id).cancel_wanted
+
+
+def test_a_flatten_ends_no_repetition_where_nothing_was_repeated() -> None:
+    desk = Desk()
+    desk.flatten()
+    assert desk.told(e.RepetitionEnded) == []

@@ -10,19 +10,22 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Group
+from ordergate.core.account import Account, Group
 from ordergate.core.commands import Answer, ChangeLimits, Leg
 from ordergate.core.fold import evolve
-from ordergate.core.inputs import Started
+from ordergate.core.inputs import Started, Wake
 from ordergate.core.limits import Blackout, Limits, OnDailyLoss, OnMustBeFlat
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
 from ordergate.journal.codec import decode, encode
-from tests.core.desk import ACCOUNT, ASK, BID, MS_NS, Desk, instant
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, Desk, instant
 
 NOON = instant("2026-11-23 12:00")
 OPEN = instant("2026-11-23 17:00")
 LOSS = Limits(daily_loss_usd_max=Decimal(1_000), risk_percent_max=Decimal(100), open_orders_max=50)
+
+
+LIMITS = (e.LimitsConfigured, e.LimitsChanged, e.LimitsDeferred)
 
 
 def trading(limits: Limits | None = None) -> Desk:
@@ -341,3 +344,117 @@ def test_a_loss_that_is_known_without_a_price_is_compared_too(balance: Decimal) 
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", balance, can_trade=True))
     change(desk, daily_loss_usd_max=Decimal(1_000))
     assert desk.account.trading_state is e.TradingState.REDUCING
+
+
+def test_changes_of_limits_are_events_of_the_groups_own_book() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=2, position_quantity_max=20)
+    start(desk, open_orders_max=2)
+    desk.wait(until_the_open(desk))
+    told = [event for event in [*Desk().events, *desk.events] if isinstance(event, LIMITS)]
+    assert {type(event) for event in told} == set(LIMITS)
+    assert {event.account_id for event in told} == {0}
+
+
+def test_the_settings_of_the_last_start_are_kept_whatever_a_person_changes() -> None:
+    desk = trading()
+    start(desk, order_quantity_max=8)
+    assert desk.group.limits_configured == replace(Limits(), order_quantity_max=8)
+    change(desk, order_quantity_max=2)
+    desk.forget()
+    start(desk, order_quantity_max=8)
+    assert [event for event in desk.events if isinstance(event, e.LimitsConfigured | e.LimitsChanged)] == []
+
+
+def test_the_smallest_order_may_be_the_largest_too() -> None:
+    desk = trading()
+    assert change(desk, order_quantity_min=10).ok
+    assert desk.group.limits.order_quantity_min == 10
+
+
+def test_a_refused_change_names_the_limit_and_the_figures() -> None:
+    desk = trading()
+    answer = desk.ask(ChangeLimits("r", Limits(), ("speed",)))
+    assert (answer.code, answer.field, answer.message) == ("UNKNOWN_LIMIT", "speed", "there is no limit speed")
+    answer = change(desk, order_quantity_min=3, order_quantity_max=2)
+    assert (answer.code, answer.field) == ("LIMITS_CONTRADICT", None)
+    assert "smallest order, 3, would be above the largest, 2" in answer.message
+
+
+@pytest.mark.parametrize(("at_ns", "begun"), [(OPEN, True), (OPEN - 1, False)])
+def test_an_order_at_the_instant_of_the_open_begins_the_day(*, at_ns: int, begun: bool) -> None:
+    desk = Desk(at_ns=NOON)
+    desk.now_ns = at_ns
+    desk.quote(MES, BID, ASK)
+    desk.submit("a", limit=BID)
+    desk.now_ns = OPEN + 1
+    desk.quote(MES, BID, ASK)
+    change(desk, order_quantity_max=20)
+    assert (desk.group.limits.order_quantity_max == 10) is begun
+
+
+def test_only_a_lower_loss_limit_spares_what_is_held() -> None:
+    desk = holding()
+    desk.quotes.clear()
+    change(desk, order_quantity_max=4)
+    assert desk.told(e.PositionsSpared) == []
+    before = desk.group.limits
+    change(desk, daily_loss_usd_max=Decimal(999))
+    assert desk.told(e.PositionsSpared) == [e.PositionsSpared(ACCOUNT, before)]
+
+
+@pytest.mark.parametrize(("limit", "spared"), [("101.43", True), ("101.44", True), ("101.45", False)])
+def test_what_stands_at_the_lower_limit_is_spared_too(limit: str, *, spared: bool) -> None:
+    desk = holding()
+    desk.mark(ASK - 20)  # 100 USD, and 1.44 to get out
+    change(desk, daily_loss_usd_max=Decimal(limit))
+    assert bool(desk.told(e.PositionsSpared)) is spared
+    assert not desk.account.exits
+
+
+def test_every_account_that_holds_something_is_spared() -> None:
+    desk = holding()
+    flat = replace(desk.account, account_id=7, positions={}, timers={})
+    desk.group = replace(desk.group, accounts={7: flat, **desk.group.accounts})
+    desk.mark(ASK - 20)
+    change(desk, daily_loss_usd_max=Decimal(100))
+    assert [event.account_id for event in desk.told(e.PositionsSpared)] == [ACCOUNT]
+
+
+def test_what_was_spared_is_closed_at_the_limit_before_to_the_cent() -> None:
+    desk = holding()
+    desk.mark(ASK - 20)
+    change(desk, daily_loss_usd_max=Decimal(100))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("898.55"), can_trade=True))
+    assert not desk.account.exits, "999.99 USD"
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - Decimal("898.56"), can_trade=True))
+    assert desk.account.exits
+
+
+def test_limits_wait_for_adopted_accounts_and_for_no_others() -> None:
+    desk = Desk(at_ns=NOON, adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+    waiting = evolve(desk.group, e.LimitsDeferred(0, Limits(order_quantity_max=20), "2026-11-24"))
+    desk.group = waiting
+    desk.feed(Wake())
+    assert desk.group.limits.order_quantity_max == 10, "nobody's day has opened"
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    desk.group = replace(desk.group, accounts=desk.group.accounts | {7: Account(7)})
+    desk.wait(until_the_open(desk))
+    assert desk.group.limits.order_quantity_max == 20
+
+
+def test_what_holds_at_once_is_not_recorded_as_waiting() -> None:
+    desk = trading()
+    change(desk, order_quantity_max=20)
+    change(desk, order_quantity_max=2)
+    assert [event.limits.order_quantity_max for event in desk.told(e.LimitsDeferred)] == [20]
+    assert desk.group.limits_waiting is None
+
+
+def test_an_account_that_holds_nothing_has_nothing_to_spare() -> None:
+    desk = trading(LOSS)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance - 500, can_trade=True))
+    change(desk, daily_loss_usd_max=Decimal(400))
+    assert desk.told(e.PositionsSpared) == []

@@ -118,7 +118,8 @@ def test_an_instant_that_is_no_end_is_refused(until_ns: int) -> None:
 
 
 def test_an_unknown_account_is_not_locked_out() -> None:
-    assert Desk().ask(LockOut("r", 7)).code == "UNKNOWN_ACCOUNT"
+    answer = Desk().ask(LockOut("r", 7))
+    assert (answer.code, answer.field, answer.message) == ("UNKNOWN_ACCOUNT", "accountId", "there is no account 7")
 
 
 def test_a_restart_with_any_settings_does_not_end_it() -> None:
@@ -158,3 +159,24 @@ def test_it_outlasts_a_trading_day_that_opens_before_its_end() -> None:
     desk.wait((OPEN - NOON) // MS_NS + 1)
     assert desk.account.day.name == "2026-11-24"
     assert desk.codes("a") == ["LOCKED_OUT"]
+
+
+def test_it_may_last_a_year_and_no_longer() -> None:
+    year_ns = 366 * 86_400 * SECOND_NS
+    desk = Desk(at_ns=NOON)
+    answer = lock(desk, NOON + year_ns + 1)
+    assert (answer.code, answer.field) == ("BAD_UNTIL", "until")
+    assert "at most 366 days" in answer.message
+    assert lock(desk, NOON + year_ns).ok
+
+
+def test_what_would_shorten_it_is_told_until_when_it_lasts() -> None:
+    answer = lock(locked(), OPEN - 1)
+    assert (answer.code, answer.field) == ("LOCKED_OUT", "until")
+    assert "until 2026-11-23 17:00:00 CT already" in answer.message
+
+
+def test_without_a_reason_only_its_end_is_told() -> None:
+    desk = Desk(at_ns=NOON)
+    lock(desk)
+    assert desk.submit("a").message == "locked out by the trader until 2026-11-23 17:00:00 CT"

@@ -11,7 +11,7 @@ from ordergate.core.commands import Leg
 from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side, Status
-from ordergate.core.reports import ModifyOutcome, OrderState, Outcome, PlaceOutcome
+from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, OrderState, Outcome, PlaceOutcome
 from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, BID, SECOND_NS, Desk, instant
 
@@ -330,3 +330,172 @@ def test_a_fill_that_crosses_its_cancel_counts() -> None:
     desk.cancel_outcome("a", Outcome.REFUSED)
     desk.cancelled("a")
     assert (desk.net(), desk.order("a").leaves, desk.stop("a").leaves) == (1, 0, 1)
+
+
+# What is recorded of them.
+@pytest.mark.parametrize(
+    ("outcome", "text", "reason"),
+    [
+        (Outcome.DONE, "", "accepted without an order id"),
+        (Outcome.UNKNOWN, "timed out", "timed out"),
+        (Outcome.UNKNOWN, "", "no answer from the broker"),
+    ],
+)
+def test_why_an_order_is_in_doubt_is_recorded(outcome: Outcome, text: str, reason: str) -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", outcome, None, text)
+    assert desk.told(e.OrderInDoubt) == [e.OrderInDoubt(ACCOUNT, "a", reason, desk.now_ns)]
+
+
+def test_a_stop_that_was_not_sent_is_recorded_as_lost_with_the_reason() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    desk.placed(desk.stop("a").order_id, Outcome.NOT_SENT, text="too late")
+    assert desk.told(e.ProtectionFailed) == [e.ProtectionFailed(ACCOUNT, "a", 1, "too late", desk.now_ns)]
+
+
+def test_a_stop_proven_absent_was_lost_when_that_was_found_first() -> None:
+    desk = Desk()
+    desk.enter("a", target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.placed(stop, Outcome.UNKNOWN, text="timed out")
+    since_ns = desk.now_ns
+    for _ in range(2):
+        desk.wait(500)
+        desk.looked_up(stop)
+    (failed,) = desk.told(e.ProtectionFailed)
+    assert failed.reason == "timed out; absent from open orders and history in 2 reads"
+    assert failed.at_ns == since_ns
+    assert desk.told(e.OrderNotSent)[0].reason == failed.reason
+
+
+def test_the_end_of_a_modify_that_nobody_waits_for_changes_nothing() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    before = desk.group
+    for tag in (desk.order("a").tag, "og-nobodys-1"):
+        desk.feed(ModifyOutcome(ACCOUNT, tag, 1, Outcome.DONE, 0, ""))
+        desk.feed(ModifyOutcome(ACCOUNT + 1, tag, 1, Outcome.REFUSED, 0, ""))
+    assert desk.group == before
+
+
+def test_an_unknown_modify_is_looked_up_by_its_orders_tag() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.UNKNOWN)
+    assert [ask.order_tag for ask in desk.asked(LookUp)] == [desk.order("a").tag]
+
+
+def test_a_modify_that_the_broker_does_not_show_is_recorded_as_refused_with_its_number() -> None:
+    desk = Desk()
+    changing(desk)
+    change = desk.order("a").change
+    assert change is not None
+    desk.modified("a", Outcome.UNKNOWN)
+    for _ in range(3):
+        desk.looked_up("a", desk.row("a"))
+        desk.wait(5_000)
+    (refused,) = desk.told(e.ModifyRefused)
+    assert (refused.number, refused.reason) == (change.number, "the broker shows the old terms in 3 reads")
+
+
+def test_the_end_of_a_cancel_that_has_nothing_to_cancel_changes_nothing() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.cancel("a")
+    broker_order_id = desk.order("a").broker_order_id or 0
+    desk.forget()
+    desk.feed(CancelOutcome(ACCOUNT + 1, broker_order_id, Outcome.REFUSED))
+    desk.feed(CancelOutcome(ACCOUNT, 4_711, Outcome.REFUSED))
+    desk.cancel_outcome("a", Outcome.DONE)
+    assert desk.events == []
+    desk.cancelled("a")
+    desk.forget()
+    for outcome in Outcome:
+        desk.cancel_outcome("a", outcome)
+    assert desk.events == []
+
+
+def test_a_look_up_that_failed_asks_for_no_reading_while_the_order_is_looked_up_anyway() -> None:
+    desk = Desk()
+    doubtful(desk)
+    desk.submit("b", quantity=2, limit=BID)
+    desk.accept("b")
+    assert desk.modify("b", quantity=3).ok
+    desk.modified("b", Outcome.UNKNOWN)
+    desk.forget()
+    for name in "ab":
+        desk.looked_up(name, outcome=Outcome.UNKNOWN)
+    assert desk.asked(ReadSnapshot) == []
+
+
+def test_reads_that_come_quicker_than_half_their_distance_are_one_read() -> None:
+    desk = Desk()
+    doubtful(desk)
+    desk.looked_up("a")
+    desk.wait(2_499)
+    desk.looked_up("a")
+    assert desk.order("a").doubt_reads == 1
+    desk.wait(1)
+    desk.looked_up("a")
+    assert desk.order("a").doubt_reads == 2
+
+
+def test_the_old_terms_of_an_order_are_no_evidence_before_its_change_is_looked_up() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.looked_up("a", desk.row("a"))
+    assert desk.order("a").doubt_reads == 0
+    desk.modified("a", Outcome.UNKNOWN)
+    desk.looked_up("a", desk.row("a"))
+    desk.wait(2_499)
+    desk.looked_up("a", desk.row("a"))
+    assert desk.order("a").doubt_reads == 1, "what is no leg is read like an order in doubt"
+
+
+def test_what_is_looked_up_after_its_change_has_ended_says_nothing_of_it() -> None:
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.UNKNOWN)
+    desk.looked_up("a", desk.row("a", quantity=3))
+    desk.forget()
+    desk.looked_up("a", desk.row("a"))
+    assert desk.told(e.LookupMissed) == []
+
+
+def test_an_order_is_accepted_once_and_a_late_unknown_records_nothing() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.forget()
+    desk.placed("a", Outcome.DONE, desk.order("a").broker_order_id)
+    desk.placed("a", Outcome.UNKNOWN)
+    desk.placed("a", Outcome.DONE, None)
+    assert desk.events == []
+
+
+def test_a_refusal_without_a_reason_says_so() -> None:
+    desk = Desk()
+    desk.submit("a")
+    desk.placed("a", Outcome.REFUSED)
+    assert desk.order("a").reason == "no reason given"
+    desk = Desk()
+    changing(desk)
+    desk.modified("a", Outcome.REFUSED)
+    assert desk.order("a").reason == "refused without a reason"
+
+
+def test_a_look_up_that_finds_nothing_says_nothing_of_an_order_that_works_or_is_unknown() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.forget()
+    for outcome in (Outcome.DONE, Outcome.UNKNOWN):
+        desk.feed(LookupOutcome(ACCOUNT, "og-nobodys-1", outcome, None))
+    for _ in range(3):
+        desk.looked_up("a")
+        desk.wait(5_000)
+    assert desk.events == []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core.order import Side
 from ordergate.core.pnl import Position, after_fill, mark_ticks, open_usd, usd
@@ -58,6 +59,19 @@ def test_a_position_remembers_when_it_was_opened_until_it_is_turned() -> None:
 )
 def test_money_of_a_ratio_is_rounded_once_to_a_ten_thousandth(ticks: str, money: str) -> None:
     assert usd(MES, Fraction(ticks)) == Decimal(money)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "money"),
+    [("1/25000", "0"), ("3/25000", "0.0002"), ("5/25000", "0.0002"), ("7/25000", "0.0004"), ("-1/25000", "0")],
+)
+def test_half_of_a_ten_thousandth_goes_to_the_even_one(ticks: str, money: str) -> None:
+    assert usd(MES, Fraction(ticks)) == Decimal(money)
+
+
+def test_a_whole_dollar_a_tick_is_rounded_to_the_nearest_ten_thousandth_too() -> None:
+    crude = replace(MES, tick_value_usd=Decimal(1))
+    assert [usd(crude, Fraction(thirds, 3)) for thirds in (1, 2)] == [Decimal("0.3333"), Decimal("0.6667")]
 
 
 def test_a_long_is_closed_at_the_bid_and_a_short_at_the_ask() -> None:

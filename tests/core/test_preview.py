@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import selftest
 from ordergate.core.commands import Leg, Nearest, SubmitOrder
@@ -15,7 +16,7 @@ from ordergate.core.judgement import judge
 from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.preview import MEASURES, Preview, preview
-from tests.core.desk import ACCOUNT, BID, MES, Desk
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, position
 from tests.core.test_selftest import ALL_ON
 
 # What more risk never reaches: a smallest order and a nearest stop leave no room to use up.
@@ -116,3 +117,39 @@ def test_every_limit_with_a_number_has_its_room_by_the_figures_of_its_rule(code:
     else:
         is_number = re.fullmatch(r"-?[0-9.]+", breach.limit) is not None
         assert code in NO_ROOM or not is_number, f"add a measure for {code} to preview.MEASURES"
+
+
+def test_of_limits_that_are_broken_or_nothing_the_broken_one_binds_first() -> None:
+    desk = Desk(Limits(position_quantity_max=2, order_value_usd_max=Decimal(0)))
+    assert seen(desk, quantity=3).binds_next == "MAX_POSITION_SIZE"
+
+
+def test_of_a_limit_of_one_that_nothing_uses_all_is_left() -> None:
+    desk = Desk(Limits(order_quantity_max=1, position_quantity_max=100, open_orders_max=100))
+    desk.hold("a")
+    assert seen(desk, Side.SELL).binds_next != "MAX_ORDER_SIZE"
+
+
+@pytest.mark.parametrize(("balance", "room"), [("0", None), ("0.50", Decimal("-4.99")), ("1", Decimal("-4.98"))])
+def test_the_room_of_a_trade_is_told_while_there_is_any_balance(balance: str, room: Decimal | None) -> None:
+    assert seen(Desk(balance=balance)).room["EXCESSIVE_RISK"] == room
+
+
+def test_without_a_price_neither_value_nor_room_to_the_floor_is_made_up() -> None:
+    limits = Limits(order_value_usd_max=Decimal(10**9), maximum_loss_usd=Decimal(2_000))
+    desk = Desk(limits, positions=[position(1, ASK, MNQ)])
+    assert seen(desk).room["MAXIMUM_LOSS_LIMIT"] is not None
+    desk.quote(MNQ, None, None)
+    assert seen(desk).room["MAXIMUM_LOSS_LIMIT"] is None, "what is held has no price"
+    desk.quotes.clear()
+    found = seen(desk, stop=Exit(8, BID - 8))
+    assert (found.room["MAX_ORDER_VALUE"], found.room["MAXIMUM_LOSS_LIMIT"]) == (None, None)
+    desk = Desk(limits)
+    desk.quotes.clear()
+    assert seen(desk, stop=Exit(8, BID - 8)).room["MAXIMUM_LOSS_LIMIT"] is None, "the risk of the order is missing"
+
+
+def test_a_floor_that_only_the_firm_knows_leaves_a_room_that_is_not_known() -> None:
+    desk = Desk(Limits(maximum_loss_usd=Decimal(2_000)))
+    desk.group = replace(desk.group, venue="topstepx")
+    assert seen(desk).room["MAXIMUM_LOSS_LIMIT"] is None

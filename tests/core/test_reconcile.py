@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import ReadSnapshot
+from ordergate.core.fold import evolve
 from ordergate.core.limits import Limits
 from ordergate.core.order import Role, Side, Status
-from ordergate.core.reports import AccountReport, LinkReport, OrderState, PositionReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, Desk, fill_row, instant, order_row, position
+from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, PositionReport, Unreadable
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, Desk, fill_row, instant, order_row, position
 
 UNKNOWN = "CON.F.US.XYZ.Z26"
 
@@ -350,3 +352,194 @@ def test_positions_of_nothing_and_of_no_contracts_are_the_same(net: int) -> None
     rows = [PositionReport(ACCOUNT, MES.contract_id, net, net * ASK)]
     desk.snapshot(rows)
     assert (desk.net(), desk.account.unexplained) == (net, "")
+
+
+def test_a_known_position_at_first_sight_is_nothing_unexpected() -> None:
+    desk = Desk(adopted=False)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_000), can_trade=True))
+    desk.snapshot([position(2, ASK)])
+    assert desk.told(e.UnexpectedBrokerFact) == []
+    assert desk.told(e.Reconciled) == [e.Reconciled(ACCOUNT, desk.now_ns, agreed=True, at_ns=desk.now_ns)]
+    (adopted,) = desk.told(e.AccountAdopted)
+    assert isinstance(adopted.realized_usd, Decimal)
+
+
+def test_an_order_on_an_unknown_contract_at_first_sight_is_left_alone() -> None:
+    desk = Desk(orders=[order_row(77, contract_id=UNKNOWN)])
+    assert desk.account.order("external/77") is None
+
+
+def test_a_fill_at_the_instant_of_the_open_is_todays_at_first_sight_too() -> None:
+    opened = Desk().account.day.opened_ns
+    for at_ns, realized in ((opened, Decimal(5)), (opened - 1, Decimal(0))):
+        fill = fill_row(1, 70, Side.BUY, 1, ASK, pnl_usd=Decimal(5), at_ns=at_ns)
+        assert Desk(fills=[fill]).account.day.realized_usd == realized
+
+
+def test_an_order_adopted_with_fills_of_which_some_were_not_read_has_no_average() -> None:
+    fills = [fill_row(1, 77, Side.BUY, 1, 100), fill_row(2, 77, Side.BUY, 1, 104)]
+    row = order_row(77, Side.BUY, 5, filled_quantity=2)
+    whole = Desk(positions=[position(2, 102)], orders=[row], fills=fills).order("external/77")
+    assert (whole.filled_quantity, whole.fill_ticks) == (2, 204)
+    part = Desk(positions=[position(2, 102)], orders=[row], fills=fills[:1]).order("external/77")
+    assert (part.filled_quantity, part.fill_ticks) == (2, 0)
+
+
+def test_a_position_that_the_broker_does_not_show_is_doubted_as_none() -> None:
+    desk = Desk(positions=[position(1, ASK)])
+    desk.forget()
+    desk.wait(1)
+    desk.snapshot()
+    assert desk.told(e.PositionDoubted) == [e.PositionDoubted(ACCOUNT, MES.contract_id, 0, 0, desk.now_ns)]
+
+
+def test_every_position_is_compared_after_one_that_agrees() -> None:
+    desk = Desk(positions=[position(1, ASK), position(2, ASK, MNQ)])
+    desk.forget()
+    desk.snapshot([position(1, ASK), position(3, ASK, MNQ)])
+    assert [event.contract_id for event in desk.told(e.PositionDoubted)] == [MNQ.contract_id]
+
+
+def test_two_positions_are_corrected_in_one_reading() -> None:
+    desk = Desk(positions=[position(1, ASK), position(2, ASK, MNQ)])
+    shown = [position(2, ASK), position(3, ASK, MNQ)]
+    for _ in range(2):
+        desk.snapshot(shown)
+    assert [event.contract_id for event in desk.told(e.PositionCorrected)] == [MES.contract_id, MNQ.contract_id]
+
+
+def agreed(desk: Desk) -> bool:
+    return desk.told(e.Reconciled)[-1].agreed
+
+
+def test_what_blocked_new_risk_blocks_it_as_long_as_the_readings_show_it() -> None:
+    missing = Desk()
+    missing.submit("a", limit=BID)
+    missing.accept("a")
+    unknown = Desk()
+    for _ in range(3):
+        for desk in (missing, unknown):
+            desk.wait(20_000)
+        missing.snapshot()
+        unknown.snapshot([PositionReport(ACCOUNT, UNKNOWN, 1, 100)])
+        assert agreed(missing) is agreed(unknown) is False
+        assert missing.account.unexplained == "a is not among the broker's orders"
+        assert unknown.account.unexplained == f"a position is on unknown {UNKNOWN}"
+
+
+def test_an_order_that_ends_here_and_is_open_there_again_and_again_blocks_new_risk_each_time() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    for _ in range(4):
+        desk.feed(replace(row, state=OrderState.CANCELLED))
+        desk.wait(1)
+        desk.snapshot(orders=[row])
+        assert not agreed(desk)
+
+
+def test_an_order_that_we_heard_of_as_the_reading_began_need_not_be_shown() -> None:
+    desk = Desk()
+    desk.wait(1)
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    desk.snapshot()
+    assert agreed(desk)
+    desk.wait(1)
+    desk.snapshot()
+    assert not agreed(desk)
+
+
+def test_every_row_is_looked_at_after_one_that_is_in_order() -> None:
+    desk = Desk()
+    for name in "ab":
+        desk.submit(name, limit=BID)
+        desk.accept(name)
+    rows = [desk.row(name) for name in "ab"]
+    desk.cancelled("b")
+    desk.wait(1)
+    desk.snapshot(orders=rows)
+    assert not agreed(desk)
+    assert desk.account.unexplained == "b is cancelled, and open at the broker"
+
+
+def test_a_doubt_that_is_seen_again_too_early_keeps_its_beginning() -> None:
+    desk = Desk(positions=[position(1, ASK)])
+    shown = [position(2, ASK)]
+    desk.snapshot(shown)
+    since_ns = desk.now_ns
+    desk.wait(1_000)
+    desk.snapshot(shown, started_ns=since_ns - 1)
+    assert desk.net() == 1
+    assert desk.account.doubted[MES.contract_id].since_ns == since_ns
+    desk.snapshot(shown, started_ns=since_ns + 1)
+    assert desk.net() == 2
+
+
+def test_a_reading_begun_before_a_doubt_or_a_strange_fact_explains_neither() -> None:
+    desk = Desk()
+    desk.wait(1_000)
+    desk.feed(Unreadable(ACCOUNT, "what"))
+    desk.snapshot(started_ns=desk.now_ns - 1)
+    assert desk.account.unexplained == "what"
+    desk.snapshot(started_ns=desk.now_ns)
+    assert (desk.account.unexplained, desk.account.unexplained_ns) == ("", 0)
+    desk.snapshot([position(2, ASK)])
+    assert desk.account.unexplained_ns == desk.now_ns
+
+
+def test_terms_read_at_the_instant_of_our_own_change_do_not_take_it_back() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.modify("a", quantity=3)
+    desk.wait(5)
+    desk.modified("a")
+    desk.snapshot(orders=[row])
+    assert desk.order("a").terms.quantity == 3
+
+
+def test_a_reading_brings_the_balance_too() -> None:
+    desk = Desk()
+    desk.snapshot(balance="50010")
+    assert desk.account.balance_usd == Decimal(50_010)
+
+
+def test_an_order_in_doubt_need_not_be_shown() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.placed("a", Outcome.UNKNOWN)
+    desk.wait(1)
+    desk.snapshot()
+    assert agreed(desk)
+
+
+def test_an_order_that_is_open_at_the_broker_after_all_counts_again() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.cancelled("a")
+    desk.wait(1)
+    desk.snapshot(orders=[row])
+    assert [order.role for order in desk.account.live_orders()] == [Role.EXTERNAL]
+
+
+def test_a_link_that_comes_up_leaves_what_is_explained_explained() -> None:
+    desk = Desk()
+    group = evolve(desk.group, e.LinkChanged(0, up=True, reason="again", at_ns=desk.now_ns))
+    assert group.accounts[ACCOUNT].unexplained == ""
+
+
+def test_a_row_from_before_the_last_fill_does_not_open_a_filled_order_again() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("a")
+    row = desk.row("a")
+    desk.fill("a", price=BID)
+    desk.wait(1)
+    desk.snapshot([position(1, BID)], [row])
+    assert agreed(desk)
+    assert desk.order("a").status is Status.FILLED

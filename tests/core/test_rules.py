@@ -118,6 +118,50 @@ def test_each_rule_is_asked_and_denies_alone(rule: Rule) -> None:
     assert found[0].message
 
 
+# What each of them says in the case above: code, limit, observed value, and what its sentence must not leave out.
+EVIDENCE: dict[Rule, tuple[str, str, str, list[str]]] = {
+    rules.trading_state: ("ACCOUNT_NOT_TRADABLE", "canTrade", "false", ["broker"]),
+    rules.visibility: ("BROKER_LINK_DOWN", "connected", "down", ["cannot be seen"]),
+    rules.superseded: ("SUPERSEDED", "newest", "older", ["flatten or cancel-all"]),
+    rules.instrument_allowed: ("INSTRUMENT_NOT_ALLOWED", "MNQ", "MES", ["MES", "MNQ"]),
+    rules.order_size_min: ("MIN_ORDER_SIZE", "2", "1", ["1 contract ", "smallest order", "2"]),
+    rules.order_size_max: ("MAX_ORDER_SIZE", "0", "1", ["1 contracts", "largest order", "0"]),
+    rules.position_size: ("MAX_POSITION_SIZE", "0", "1", ["1 contracts of MES", "above 0"]),
+    rules.account_position: ("MAX_ACCOUNT_POSITION", "0", "1", ["1 micros", "above 0"]),
+    rules.open_order_count: ("MAX_OPEN_ORDERS", "0", "1", ["1 orders", "open", "above 0"]),
+    rules.order_value: ("MAX_ORDER_VALUE", "1.00", "25000.00", ["25,000.00 USD of MES", "above 1.00 USD"]),
+    rules.risk_per_trade: (
+        "EXCESSIVE_RISK",
+        "5.00",
+        "50.00",
+        ["50.00 USD at the stop", "0.01 % of 50,000.00 USD, which is 5.00 USD"],
+    ),
+    rules.daily_loss: ("DAILY_LOSS_LIMIT", "1.00", "50.72", ["50.72 USD", "every stop", "reaching 1.00 USD"]),
+    rules.daily_profit: ("DAILY_PROFIT_LIMIT", "0.00", "0.00", ["0.00 USD were made today", "0.00 USD"]),
+    rules.maximum_loss: ("MAXIMUM_LOSS_LIMIT", "49999.00", "49949.28", ["49,949.28 USD", "floor 49,999.00 USD"]),
+    rules.price_collar: ("PRICE_COLLAR", "0", "1", ["1 ticks from 4999.75", "above 0"]),
+    rules.stop_distance: ("STOP_TOO_CLOSE", "4", "3", ["3 ticks from entry to stop", "below 4"]),
+    rules.reference_price: ("NO_REFERENCE_PRICE", "5.000 s", "none", ["MES", "younger than 5.000 s", "within 1 %"]),
+    rules.duplicate: ("DUPLICATE_ORDER", "1000 ms", "1 ms", ["before, 1 ms ago", "wait 1000 ms"]),
+    rules.order_rate: ("ORDER_RATE", "1", "2", ["2 orders in a minute", "above 1"]),
+    rules.repeated_action: ("REPEATED_ACTION", "5", "6", ["6 failures", "limit 5"]),
+    rules.trading_hours: ("OUTSIDE_TRADING_HOURS", "open", "closed", ["MES is closed", "Sunday, 2026-11-29 at 17:00"]),
+    rules.blackout: ("BLACKOUT", "outside 08:00-07:59", "09:00:00", ["window 08:00-07:59"]),
+    rules.opposite_position: ("OPPOSITE_POSITION", "long", "short", ["account 102", "short", "MES"]),
+    rules.too_old: ("TOO_OLD", "5000", "5001", ["5001 ms", "arrived", "above 5000"]),
+    rules.clock_skew: ("CLOCK_SKEW", "2000", "2001", ["2001 ms", "sent", "above 2000"]),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_breach_is_evidence_code_limit_and_observed_value_with_the_figures_in_its_sentence(rule: Rule) -> None:
+    breach = rule(ALONE[rule](proposal(Desk())))
+    assert breach is not None
+    code, limit, actual, words = EVIDENCE[rule]
+    assert (breach.code, breach.limit, breach.actual) == (code, limit, actual)
+    assert [word for word in words if word not in breach.message] == [], breach.message
+
+
 def test_all_breaches_are_collected_in_the_order_of_the_rules() -> None:
     broken = proposal(Desk())
     # Without a quote nothing in dollars can be measured, so each price rule would hide what the other says.
@@ -142,17 +186,17 @@ def test_a_denial_names_the_first_breach_and_holds_them_all() -> None:
 
 # trading_state
 @pytest.mark.parametrize(
-    ("state", "code"),
+    ("state", "told"),
     [
         (e.TradingState.ACTIVE, []),
-        (e.TradingState.REDUCING, ["REDUCE_ONLY"]),
-        (e.TradingState.HALTED, ["TRADING_HALTED"]),
+        (e.TradingState.REDUCING, [("REDUCE_ONLY", "active", "reducing", "why")]),
+        (e.TradingState.HALTED, [("TRADING_HALTED", "active", "halted", "why")]),
     ],
 )
-def test_new_risk_needs_an_active_account(state: e.TradingState, code: list[str]) -> None:
+def test_new_risk_needs_an_active_account(state: e.TradingState, told: list[tuple[str, ...]]) -> None:
     p = proposal(Desk())
     found = breaches(replace(p, account=replace(p.account, trading_state=state, state_message="why")))
-    assert [breach.code for breach in found] == code
+    assert [(breach.code, breach.limit, breach.actual, breach.message) for breach in found] == told
 
 
 def test_new_risk_needs_an_account_that_the_broker_lets_trade() -> None:
@@ -163,11 +207,19 @@ def test_new_risk_needs_an_account_that_the_broker_lets_trade() -> None:
     assert desk.codes("b") == []
 
 
+@pytest.mark.parametrize(("until_ns", "told"), [(1, [("LOCKED_OUT", "not locked out", "locked out")]), (0, [])])
+def test_a_lockout_holds_until_its_end_is_recorded(until_ns: int, told: list[tuple[str, ...]]) -> None:
+    p = proposal(Desk())
+    found = breaches(replace(p, account=replace(p.account, locked_until_ns=until_ns)))
+    assert [(breach.code, breach.limit, breach.actual) for breach in found] == told
+
+
 def test_new_risk_waits_while_its_contract_is_being_closed() -> None:
     desk = Desk()
     desk.hold("a")
     desk.close()
-    assert desk.codes("b") == ["EXIT_IN_PROGRESS"]
+    (breach,) = desk.submit("b").breaches
+    assert (breach.code, breach.limit, breach.actual) == ("EXIT_IN_PROGRESS", "no exit", "running")
     assert desk.codes("c", instrument=MNQ) == []
 
 
@@ -184,7 +236,7 @@ def test_nothing_new_is_sent_while_something_is_unexplained() -> None:
     desk = Desk()
     desk.feed(Unreadable(ACCOUNT, "order 7 has status 99"))
     (breach,) = desk.submit("a").breaches
-    assert breach.code == "UNEXPLAINED"
+    assert (breach.code, breach.limit, breach.actual) == ("UNEXPLAINED", "explained", "open")
     assert "status 99" in breach.message
     desk.read_back()
     assert desk.codes("b") == []
@@ -230,6 +282,14 @@ def test_new_risk_only_in_the_active_month_of_listed_products(instrument: Any, c
     desk = Desk()
     desk.quote(instrument, BID, ASK)
     assert desk.codes("a", instrument=instrument) == codes
+
+
+def test_a_denial_for_its_contract_names_what_is_allowed() -> None:
+    p = proposal(Desk())
+    (breach,) = breaches(limited(p, allowed_symbols=("MNQ", "M2K")))
+    assert (breach.limit, breach.actual) == ("MNQ, M2K", "MES")
+    (breach,) = breaches(replace(p, instrument=replace(p.instrument, active=False)))
+    assert (breach.limit, breach.actual) == ("active", "MESZ6")
 
 
 def test_a_position_of_the_old_month_may_still_be_closed_by_an_order() -> None:
@@ -407,6 +467,14 @@ def test_a_short_stop_stands_above_the_entry() -> None:
     assert Desk().codes("a", Side.SELL, stop=Exit(40, BID - 40)) == ["STOP_TOO_CLOSE"]
 
 
+@pytest.mark.parametrize(("away", "actual"), [(3, "3"), (-40, "-40")], ids=["too near", "on the wrong side"])
+@pytest.mark.parametrize("side", Side)
+def test_the_distance_of_a_stop_price_is_told_in_whole_ticks(side: Side, away: int, actual: str) -> None:
+    entry = ASK if side is Side.BUY else BID
+    (breach,) = Desk().submit("a", side, stop=Exit(40, entry - away * side.sign)).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("STOP_TOO_CLOSE", "4", actual)
+
+
 # risk_per_trade
 @pytest.mark.parametrize(
     ("quantity", "ticks", "codes"),
@@ -437,7 +505,12 @@ def test_the_account_size_is_the_base_where_it_is_set() -> None:
 @pytest.mark.parametrize("balance", ["0", "-250.50"])
 def test_without_a_positive_balance_there_is_no_risk_base(balance: str) -> None:
     (breach,) = Desk(balance=balance).submit("a").breaches
-    assert breach.code == "NO_RISK_BASE"
+    assert (breach.code, breach.actual) == ("NO_RISK_BASE", f"{balance} USD")
+
+
+def test_a_balance_of_a_dollar_is_a_risk_base() -> None:
+    (breach,) = Desk(balance="1").submit("a", stop=Exit(4)).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("EXCESSIVE_RISK", "0.02", "5.00")
 
 
 def test_the_base_is_the_balance_at_the_days_open_not_the_one_now() -> None:

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
-from ordergate.core.floor import floor_usd
+from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.limits import Limits, OnDailyLoss, Trailing
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import AccountReport
-from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk, position
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, position
 
 HOURS_MS = 60 * 60 * 1_000
 
@@ -45,6 +45,18 @@ def test_an_account_that_begins_at_nothing_is_measured_by_the_room_to_its_floor(
     limits = Limits(maximum_loss_usd=Decimal(2_000))
     assert Desk(limits, balance="0").codes("a", stop=Exit(32)) == []  # 40 USD, 2 % of 2,000
     assert Desk(limits, balance="0").codes("a", stop=Exit(33)) == ["EXCESSIVE_RISK"]
+
+
+@pytest.mark.parametrize(("balance", "base"), [("1", "1"), ("0.01", "0.01"), ("0", "2000"), ("-100", "2000")])
+def test_the_risk_base_is_the_balance_while_there_is_any(balance: str, base: str) -> None:
+    desk = Desk(Limits(maximum_loss_usd=Decimal(2_000)), balance=balance)
+    assert risk_base_usd(desk.group, desk.account) == Decimal(base)
+
+
+def test_equity_is_the_balance_of_the_open_with_what_was_carried_and_the_day_so_far() -> None:
+    account = Desk().account
+    account = replace(account, day=replace(account.day, carried_usd=Decimal(-200)))
+    assert equity_usd(account, Decimal(10)) == Decimal(49_810)
 
 
 # daily_profit
@@ -81,7 +93,7 @@ def test_a_profit_that_cannot_be_told_denies() -> None:
     desk.quotes.clear()
     found = desk.submit("b").breaches
     assert [breach.code for breach in found] == ["DAILY_PROFIT_LIMIT", "NO_REFERENCE_PRICE"]
-    assert found[0].actual == "unknown"
+    assert (found[0].limit, found[0].actual) == ("300.00", "unknown")
 
 
 def test_the_profit_to_stop_at_is_off_unless_set() -> None:
@@ -154,6 +166,15 @@ def test_an_order_is_denied_when_its_stop_would_touch_the_floor(left: str, codes
     assert desk.codes("a", stop=Exit(40)) == codes  # 50 USD and 0.72 of fees
 
 
+def test_what_is_left_above_the_floor_is_not_told_without_a_price_for_everything() -> None:
+    desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_999)), positions=[position(1, ASK, MNQ)])
+    desk.quote(MNQ, None, None)
+    assert desk.codes("a", stop=Exit(40)) == ["NO_REFERENCE_PRICE"], "the open P&L of MNQ is missing"
+    desk.quote(MNQ, BID, ASK)
+    desk.quote(MES, None, None)
+    assert desk.codes("b", stop=Exit(40, ASK - 40)) == ["NO_REFERENCE_PRICE"], "the risk of the order is missing"
+
+
 def test_equity_that_touches_the_floor_flattens_and_stops_the_account() -> None:
     desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_900)), positions=[position(1, ASK)])
     desk.mark(ASK - 79)
@@ -167,7 +188,8 @@ def test_a_floor_that_only_the_firm_knows_has_to_be_told() -> None:
     desk = Desk(MLL)
     desk.group = replace(desk.group, venue="topstepx")
     (breach,) = desk.submit("a").breaches
-    assert (breach.code, breach.actual) == ("MAXIMUM_LOSS_LIMIT", "unknown")
+    assert (breach.code, breach.limit, breach.actual) == ("MAXIMUM_LOSS_LIMIT", "a known floor", "unknown")
+    assert "maximum_loss_floor" in breach.message
     desk.group = replace(desk.group, limits=replace(MLL, maximum_loss_floor_usd=Decimal(48_000)))
     assert desk.codes("b") == []
 
@@ -187,3 +209,15 @@ def test_an_account_below_its_floor_does_not_trade_on_the_next_day_either() -> N
     assert desk.account.day.name == "2026-11-24"
     assert desk.account.state_code == "MAXIMUM_LOSS_LIMIT"
     assert "REDUCE_ONLY" in desk.codes("a")
+
+
+@pytest.mark.parametrize(
+    ("high", "expected"),
+    [("50500", "49000"), ("51000", "49000"), ("51500", "49500"), ("52500", "50000"), ("60000", "50000")],
+    ids=["below what it tells", "at it", "above it", "at its lock", "locked"],
+)
+def test_a_floor_that_was_told_rises_with_the_balance_and_locks(high: str, expected: str) -> None:
+    desk = Desk(replace(MLL, maximum_loss_floor_usd=Decimal(49_000)))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(high), can_trade=True))
+    desk.wait(24 * HOURS_MS)
+    assert floor(desk) == Decimal(expected)

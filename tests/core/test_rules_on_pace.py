@@ -11,10 +11,12 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg, ModifyOrder, SubmitOrder
 from ordergate.core.decide import decide
 from ordergate.core.inputs import Stamped
-from ordergate.core.order import Exit, OrderType, Role, Side
-from ordergate.core.pace import KEPT_MAX, paced
+from ordergate.core.limits import InstrumentLimits
+from ordergate.core.order import Exit, OrderType, Protection, Role, Side, Terms
+from ordergate.core.pace import KEPT_MAX, MINUTE_NS, failures, paced
 from ordergate.core.preview import preview
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
+from ordergate.core.rules import breaches, propose
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
 
 OTHER = ACCOUNT + 1
@@ -88,7 +90,9 @@ def test_orders_of_an_account_are_counted_by_the_minute() -> None:
 def test_orders_of_one_contract_are_counted_by_themselves() -> None:
     desk = Desk(replace(WIDE, instrument_orders_per_minute_max=1))
     assert desk.codes("a", limit=BID - 10) == []
-    assert desk.codes("b", limit=BID - 11) == ["ORDER_RATE"]
+    (breach,) = desk.submit("b", limit=BID - 11).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("ORDER_RATE", "1", "2")
+    assert "2 orders of MES in a minute" in breach.message
     assert desk.codes("c", limit=BID - 10, instrument=MNQ) == []
 
 
@@ -274,6 +278,22 @@ def test_two_accounts_never_hold_both_sides(net: int, instrument: Any, side: Sid
         assert desk.codes("a", side) == ([] if allowed else codes)
 
 
+@pytest.mark.parametrize(
+    ("net", "side", "wanted", "held"), [(-2, Side.BUY, "long", "short"), (2, Side.SELL, "short", "long")]
+)
+def test_a_denial_for_the_other_side_names_both_sides_and_the_account(
+    net: int, side: Side, wanted: str, held: str
+) -> None:
+    desk = Desk(replace(WIDE, opposite_positions=False))
+    account = AccountReport(OTHER, "PRACTICE-2", desk.balance, can_trade=True)
+    for _ in range(2):
+        there = replace(position(net, ASK), account_id=OTHER)
+        desk.feed(BrokerSnapshot(account, 0, desk.now_ns, (there,), (), ()))
+    (breach,) = desk.submit("a", side).breaches
+    assert (breach.limit, breach.actual) == (wanted, held)
+    assert f"account {OTHER} is or may become {held} of what MES" in breach.message
+
+
 def test_an_accounts_own_position_is_not_another_side_of_it() -> None:
     desk = Desk(replace(WIDE, opposite_positions=False), positions=[position(2, ASK)])
     assert desk.codes("a", Side.SELL, 5) == []
@@ -288,3 +308,63 @@ def test_an_order_that_works_in_another_account_counts_as_filled() -> None:
     assert desk.ask(command).ok
     assert desk.codes("a") == ["OPPOSITE_POSITION"]
     assert desk.codes("b", Side.SELL) == []
+
+
+# what the rules on pace look back at
+def test_an_order_equal_to_what_another_was_changed_to_is_a_duplicate() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    for name, given in (("limit", {"limit": BID - 10}), ("stop", {"trigger": ASK + 10})):
+        desk.submit(name, **given)  # type: ignore[arg-type]
+        desk.accept(name)
+    assert desk.modify("limit", quantity=2, limit_ticks=BID - 9).ok
+    assert desk.modify("stop", quantity=2, stop_ticks=ASK + 9).ok
+    assert desk.codes("b", quantity=2, limit=BID - 9) == ["DUPLICATE_ORDER"]
+    assert desk.codes("c", quantity=2, trigger=ASK + 9) == ["DUPLICATE_ORDER"]
+
+
+def test_an_order_is_no_duplicate_of_what_it_was_changed_to_before() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    desk.submit("a", limit=BID - 10)
+    desk.accept("a")
+    for price in (BID - 9, BID - 8, BID - 9):
+        assert desk.modify("a", limit_ticks=price).ok
+        desk.modified("a")
+
+
+def test_a_duplicate_is_found_among_the_orders_of_the_whole_window() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=60_000))
+    assert desk.codes("a", limit=BID - 10) == []
+    desk.wait(30_000)
+    assert desk.codes("b", limit=BID - 11) == []
+    assert desk.codes("c", limit=BID - 10) == ["DUPLICATE_ORDER"]
+
+
+def test_what_was_kept_goes_when_no_rule_looks_at_it_any_more() -> None:
+    desk = Desk(replace(WIDE, duplicate_window_ms=1_000))
+    assert desk.codes("a", limit=BID - 10) == []
+    assert [asked.order_id for asked in desk.account.asked] == ["a"]
+    desk.group = replace(desk.group, limits=WIDE)
+    assert desk.codes("b", limit=BID - 10) == []
+    assert desk.account.asked == ()
+    assert desk.account.orders.get("b") is not None
+
+
+def test_a_product_with_other_limits_of_its_own_makes_no_rule_look_back() -> None:
+    desk = Desk(replace(WIDE, instruments=(InstrumentLimits("MES", order_quantity_max=900),)))
+    assert desk.codes("a", limit=BID - 10) == []
+    assert desk.account.asked == ()
+
+
+def test_a_failure_counts_for_less_than_a_minute() -> None:
+    account = replace(Desk(WIDE).account, failures=(0, 1))
+    assert failures(account, MINUTE_NS) == 1
+    failed = paced(WIDE, account, e.ProtectionFailed(ACCOUNT, "a", 1, "no", MINUTE_NS))
+    assert failed.failures == (1, MINUTE_NS)
+
+
+def test_where_nobody_told_when_an_order_arrived_no_clock_is_compared() -> None:
+    desk = Desk()
+    terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
+    for sent_ns in (None, desk.now_ns + 10**12):
+        p = propose(desk.group, desk.account, terms, 1, Protection(), market=desk.market, sent_ns=sent_ns)
+        assert breaches(p) == ()

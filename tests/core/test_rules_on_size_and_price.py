@@ -67,6 +67,18 @@ def test_the_account_position_is_off_unless_set() -> None:
     assert Desk(replace(WIDE, allowed_symbols=THREE)).codes("a", quantity=900) == []
 
 
+def test_a_change_of_an_order_counts_that_order_once() -> None:
+    desk = Desk(replace(WIDE, account_position_micros_max=4, position_quantity_max=4, open_orders_max=1))
+    assert desk.codes("a", quantity=3, limit=BID - 8) == []
+    desk.accept("a")
+    found = desk.modify("a", quantity=5).breaches
+    assert [(breach.code, breach.limit, breach.actual) for breach in found] == [
+        ("MAX_POSITION_SIZE", "4", "5"),
+        ("MAX_ACCOUNT_POSITION", "4", "5"),
+    ]
+    assert desk.modify("a", quantity=4).ok
+
+
 # order_value: a point of MES is 5 USD, so one contract at 5,000.00 is 25,000 USD
 @pytest.mark.parametrize(
     ("limit", "codes"), [("50000", []), ("49999.99", ["MAX_ORDER_VALUE"]), (None, [])], ids=["at", "over", "off"]
@@ -128,6 +140,19 @@ def test_a_stop_order_stands_beyond_the_market_and_within_the_collar(
     side: Side, trigger: int, codes: list[str]
 ) -> None:
     assert Desk(WIDE).codes("a", side, trigger=trigger) == codes
+
+
+@pytest.mark.parametrize(
+    ("side", "trigger", "limit", "actual"),
+    [(Side.BUY, ASK - 2, "above 5000.00", "4999.50"), (Side.SELL, BID + 2, "below 4999.75", "5000.25")],
+)
+def test_a_stop_order_at_the_market_is_told_the_side_and_the_price_it_has_to_stand_beyond(
+    side: Side, trigger: int, limit: str, actual: str
+) -> None:
+    (breach,) = Desk(WIDE).submit("a", side, trigger=trigger).breaches
+    assert (breach.limit, breach.actual) == (limit, actual)
+    assert f"{side.value} stop at {actual}" in breach.message
+    assert breach.message.endswith(limit)
 
 
 @pytest.mark.parametrize(("ask", "codes"), [(BID + 40, []), (BID + 41, ["PRICE_COLLAR"])])
@@ -202,6 +227,20 @@ def test_a_quote_that_jumped_from_the_last_trade_is_no_reference(
     desk.quotes[MES.contract_id] = replace(desk.quotes[MES.contract_id], last_ticks=last)
     assert desk.codes("a") == codes
     assert desk.codes("b", limit=bid) == codes
+
+
+def test_the_want_of_a_reference_is_told_with_what_would_be_one() -> None:
+    desk = Desk(replace(WIDE, quote_age_ms_max=1_500), positions=[position(1, ASK, MNQ)])
+    desk.quote(MNQ, None, ASK)
+    (breach,) = desk.submit("a").breaches
+    assert (breach.code, breach.limit, breach.actual) == ("NO_REFERENCE_PRICE", "1.500 s", "none")
+    assert "position without a stop" in breach.message
+    desk.quote(MES, None, ASK)
+    (breach,) = desk.submit("b").breaches
+    assert "MES younger than 1.500 s with both sides within 1 % of the last trade" in breach.message
+    desk.group = replace(desk.group, limits=replace(desk.group.limits, quote_jump_percent_max=None))
+    (breach,) = desk.submit("c").breaches
+    assert breach.message.endswith("with both sides")
 
 
 def test_one_bad_print_closes_nothing_and_a_trade_that_confirms_it_does() -> None:

@@ -91,3 +91,8 @@ def test_what_is_no_limit_holds_at_once(field: str) -> None:
     assert at_once(Limits(), wanted) == wanted
     assert at_once(wanted, Limits()) == Limits()
     assert differing(Limits(), wanted) == (field,)
+
+
+def test_no_windows_and_no_windows_are_none() -> None:
+    assert tighter.in_either(None, None) is None
+    assert tighter.in_either((), None) is None

@@ -90,3 +90,45 @@ def test_one_denied_stop_leaves_all_of_them_where_they_are() -> None:
     before = [desk.order(name).protection for name in ("a", "b")]
     assert not desk.protect(stop=ASK - 100).ok
     assert [desk.order(name).protection for name in ("a", "b")] == before
+
+
+def locked_out() -> Desk:
+    """Long 1 of MES with its stop 40 ticks below, in an account that may only reduce."""
+    desk = Desk(replace(DLL, on_daily_loss=OnDailyLoss.KEEP))
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49000), can_trade=True))
+    return desk
+
+
+def test_a_stop_that_stays_is_not_judged_and_one_tick_away_from_the_market_is() -> None:
+    desk = locked_out()
+    assert desk.protect(stop=ASK - 40).ok
+    assert desk.protect(stop=ASK - 40, target=ASK + 80).ok
+    assert desk.protect(stop=ASK - 41).code == "REDUCE_ONLY"
+
+
+def test_a_target_is_moved_without_judgement_where_there_is_no_stop() -> None:
+    desk = Desk(replace(DLL, on_daily_loss=OnDailyLoss.KEEP))
+    desk.hold("a", stop=Leg.OFF, target=Exit(80))
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(49000), can_trade=True))
+    assert desk.protect(target=ASK + 90).ok
+
+
+@pytest.mark.parametrize("moved", [-30, 30])
+def test_the_whole_distance_is_measured_from_the_entry_wherever_the_market_is(moved: int) -> None:
+    desk = Desk(Limits(risk_percent_max=Decimal("0.4"), daily_loss_usd_max=Decimal(5_000)))  # 200 USD: 80 ticks of 2
+    desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    desk.mark(BID + moved)
+    assert desk.protect(stop=ASK - 80).ok
+    (breach,) = desk.protect(stop=ASK - 81).breaches
+    assert (breach.code, breach.limit, breach.actual) == ("EXCESSIVE_RISK", "200.00", "202.50")
+
+
+def test_a_stop_that_still_locks_in_a_profit_risks_nothing_of_the_trade() -> None:
+    desk = Desk(DLL)
+    desk.hold("a", stop=Exit(40), target=Leg.OFF)
+    desk.group = replace(desk.group, limits=replace(DLL, risk_usd_max=Decimal(1)))
+    desk.mark(ASK + 30)
+    assert desk.protect(stop=ASK + 10).ok
+    assert desk.protect(stop=ASK).ok
+    assert desk.protect(stop=ASK - 1).code == "EXCESSIVE_RISK"
