@@ -11,7 +11,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Modify, Place
 from ordergate.core.limits import InstrumentLimits, Limits
-from ordergate.core.order import Exit, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row
 
@@ -604,3 +604,35 @@ def test_a_target_that_was_never_refused_is_placed_though_others_failed_again_an
     desk.fill("a")
     desk.accept(desk.stop("a").order_id)
     assert desk.target("a").leaves == 1
+
+
+def unprotected() -> tuple[Desk, Order]:
+    """Two entries, "a" with its stop and target resting; the stop of "b" was refused for good: the close of it."""
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.enter("b", quantity=3)
+    for _ in range(3):
+        desk.placed(desk.stop("b").order_id, Outcome.REFUSED, text="price band")
+        desk.wait(500)
+    (close,) = desk.closes()
+    return desk, close
+
+
+def test_a_stop_that_is_refused_for_good_closes_its_own_entry_and_no_other() -> None:
+    desk, close = unprotected()
+    assert [leg.cancel_wanted for leg in desk.account.legs("a")] == [False, False]
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, 3)
+    assert (desk.order("a").open_quantity, desk.order("b").open_quantity) == (2, 0)
+    assert [leg.leaves for leg in desk.account.legs("a")] == [2, 2]
+    desk.wait(2_000)
+    desk.snapshot()
+    assert (desk.net(), len(desk.closes()), desk.account.exits) == (2, 1, {})
+
+
+def test_what_closed_one_entry_and_is_busted_is_that_entrys_again() -> None:
+    desk, close = unprotected()
+    desk.accept(close.order_id)
+    fill = desk.fill(close.order_id, 3)
+    desk.feed(replace(fill, voided=True))
+    assert (desk.order("a").open_quantity, desk.order("b").open_quantity) == (2, 3)

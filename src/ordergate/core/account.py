@@ -43,7 +43,8 @@ class RunningExit(msgspec.Struct, frozen=True):
     """A close or a flatten under way on one contract.
 
     ``quantity`` None = all; else what was still to be closed (>= 0) when its phase began. ``order_id`` is its market
-    order while one is out; ``long``: it began on a long position.
+    order while one is out; ``long``: it began on a long position. ``entry_id`` names the entry that is closed,
+    None = the oldest ones go first.
     """
 
     exit_id: str
@@ -55,6 +56,7 @@ class RunningExit(msgspec.Struct, frozen=True):
     since_ns: int = 0
     order_id: str | None = None
     long: bool = True
+    entry_id: str | None = None
 
     def still_closing(self, order: Order | None) -> int | None:
         """Contracts that are still to be closed (>= 0) now that ``order``, its own, has filled that far; None = all."""

@@ -70,10 +70,13 @@ class Bracket(msgspec.Struct, frozen=True):
 
 
 def brackets(account: Account, contract_id: str) -> list[Bracket]:
-    """Every bracket in a contract that holds contracts or has legs, the oldest entry first."""
+    """Every bracket in a contract that holds contracts or has legs: one that is closed first, then the oldest."""
     book, done = account.orders.book(contract_id), account.done
     entries = [order for name, order in book.orders.items() if name in book.holding or name in book.legs]
     entries += [done[entry_id] for entry_id in book.legs if entry_id in done]
+    running = account.exits.get(contract_id)
+    if running is not None and running.entry_id is not None:
+        entries.sort(key=lambda entry: entry.order_id != running.entry_id)
     found, given_up = [], 0
     for entry in entries:
         own = book.legs_of(entry.order_id)
@@ -97,7 +100,7 @@ def still_to_cover(account: Account, contract_id: str) -> int:
 
 
 def _given_up(account: Account, entry: Order, so_far: int) -> int:
-    """How much of ``entry`` a running exit is about to close: all, or ``so_far`` of older entries' contracts first."""
+    """How much of ``entry`` a running exit is about to close: all, or what ``so_far`` of those before it leaves."""
     running: RunningExit | None = account.exits.get(entry.terms.contract_id)
     if running is None:
         return 0
@@ -158,7 +161,7 @@ def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
     elif contract_id not in account.exits and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
         cause = "the market is through the stop" if through else "the stop was refused"
         exit_id = f"{entry.order_id}/unprotected"
-        draft.add(e.ExitStarted(account.account_id, contract_id, exit_id, held, cause, draft.at_ns))
+        draft.add(e.ExitStarted(account.account_id, contract_id, exit_id, held, cause, draft.at_ns, entry.order_id))
 
 
 def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int, *, due: bool) -> None:

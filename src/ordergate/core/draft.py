@@ -77,14 +77,15 @@ class Draft:
         )
         self.approve(leg, e.ApprovalKind.LEG)
 
-    def approve_close(self, exit_id: str, terms: Terms) -> None:
-        """Approve the market order of an exit."""
+    def approve_close(self, exit_id: str, terms: Terms, entry_id: str | None = None) -> None:
+        """Approve the market order of an exit, of the position or of one entry."""
         number = self.account(terms.account_id).number + 1
         order = Order(
             order_id=f"{exit_id}/close/{number}",
             terms=terms,
             role=Role.CLOSE,
             status=Status.APPROVED,
+            parent_id=entry_id,
             received_ns=self.at_ns,
         )
         self.approve(order, e.ApprovalKind.REDUCING)

@@ -417,7 +417,7 @@ class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
 
 
 class ExitStarted(msgspec.Struct, frozen=True, tag="exit-started"):
-    """``quantity`` None = all of the position."""
+    """``quantity`` None = all of the position; ``entry_id`` names the one entry that is closed, if it is one."""
 
     account_id: int
     contract_id: str
@@ -425,6 +425,7 @@ class ExitStarted(msgspec.Struct, frozen=True, tag="exit-started"):
     quantity: int | None
     cause: str
     at_ns: int
+    entry_id: str | None = None
 
 
 class ExitAdvanced(msgspec.Struct, frozen=True, tag="exit-advanced"):

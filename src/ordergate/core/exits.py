@@ -58,7 +58,7 @@ def _clear(draft: Draft, account_id: int, running: RunningExit) -> None:
     if size > 0:
         side = Side.SELL if net > 0 else Side.BUY
         terms = Terms(account_id, running.contract_id, side, size, OrderType.MARKET)
-        draft.approve_close(running.exit_id, terms)
+        draft.approve_close(running.exit_id, terms, running.entry_id)
         _advance(draft, account_id, running, e.Phase.CLOSING)
     elif due or net == 0:
         # Nothing can be closed surely: the reading tells what became of the cancels, and ends this round.

@@ -45,7 +45,7 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
     if not order.unseen:
         account = timer(account, f"fills:{order.order_id}", None)
     account = put(ended(account, order) if complete else account, order)
-    if order.is_leg and order.parent_id is not None:
+    if order.parent_id is not None:
         account = _exited(account, order.parent_id, closing)
     realized_usd = usd(group.instruments[event.contract_id], realized)
     fill = AppliedFill(

@@ -268,6 +268,7 @@ def _exit(account: Account, event: e.ExitStarted | e.ExitAdvanced | e.ExitFinish
                 event.cause,
                 since_ns=event.at_ns,
                 long=account.position(event.contract_id).net > 0,
+                entry_id=event.entry_id,
             )
         case e.ExitAdvanced():
             before = account.exits[event.contract_id]

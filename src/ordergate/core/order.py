@@ -42,7 +42,7 @@ class OrderType(enum.Enum):
 
 
 class Role(enum.Enum):
-    """What an order is for. Stops and targets are the legs of the entry named by ``parent_id``."""
+    """What an order is for. Stops, targets and the close of one entry name that entry: ``parent_id``."""
 
     ENTRY = "entry"
     STOP = "stop"
