@@ -34,12 +34,10 @@ def ask_about(draft: Draft, order: Order) -> None:
     if order.status is Status.APPROVED and due:
         reason = "no answer from the connection manager"
         draft.add(e.OrderInDoubt(order.terms.account_id, order.order_id, reason, draft.at_ns))
-        due = True
         order = draft.account(order.terms.account_id).orders[order.order_id]
     change_due = order.change is not None and timers.get(f"change:{order.order_id}", 0) <= draft.at_ns
     if (order.status is Status.IN_DOUBT and due) or change_due:
         draft.add(e.LookupSent(order.terms.account_id, order.order_id, order.tag, draft.at_ns))
-    if order.status is Status.WORKING and order.cancel_wanted and order.broker_order_id is not None:
-        again = timers.get(f"cancel:{order.order_id}", 0) <= draft.at_ns
-        if order.cancel_sent == 0 or again:
-            draft.add(e.CancelSent(order.terms.account_id, order.order_id, order.broker_order_id, draft.at_ns))
+    cancel_due = order.cancel_wanted and timers.get(f"cancel:{order.order_id}", 0) <= draft.at_ns
+    if order.status is Status.WORKING and cancel_due and order.broker_order_id is not None:
+        draft.add(e.CancelSent(order.terms.account_id, order.order_id, order.broker_order_id, draft.at_ns))

@@ -84,7 +84,7 @@ def is_ours(order: Order, report: OrderReport) -> bool:
     if order.broker_order_id is not None:
         return same and order.broker_order_id == report.broker_order_id
     # The broker's clock may be a little behind ours; an order from long before is another one.
-    after_send = order.decided_ns == 0 or report.created_ns >= order.decided_ns - 60_000_000_000
+    after_send = report.created_ns >= order.decided_ns - 60_000_000_000
     # Somebody at the broker may have made it smaller before we heard of it; what is larger is not what we approved.
     return same and terms.order_type is report.order_type and report.quantity <= terms.quantity and after_send
 

@@ -172,7 +172,6 @@ def day_opened(account: Account, event: e.TradingDayOpened) -> Account:
 def corrected(account: Account, event: e.PositionCorrected) -> Account:
     """The broker's position wins."""
     report = PositionReport(account.account_id, event.contract_id, event.net_quantity, event.cost_ticks)
-    account = replace(account, doubted=without(account.doubted, event.contract_id))
     return _fit(_positioned(account, report), event.contract_id)
 
 

@@ -24,12 +24,11 @@ def floor_usd(group: Group, account: Account) -> Decimal | None:
     if limits.maximum_loss_usd is None or (limits.maximum_loss_floor_usd is None and group.venue != SIMULATED):
         return None
     start = account.start_usd if limits.maximum_loss_lock_usd is None else limits.maximum_loss_lock_usd
-    high = max(account.high_usd, start)
     given = limits.maximum_loss_floor_usd
     if given is None:
-        return min(start, high - limits.maximum_loss_usd)
+        return min(start, max(account.high_usd, start) - limits.maximum_loss_usd)
     # The floor that the firm shows tells how high the account has been before we knew it.
-    return max(given, min(start, max(account.high_usd, given + limits.maximum_loss_usd) - limits.maximum_loss_usd))
+    return max(given, min(start, account.high_usd - limits.maximum_loss_usd))
 
 
 def equity_usd(account: Account, day_pnl_usd: Decimal) -> Decimal:

@@ -117,7 +117,7 @@ class Preview(msgspec.Struct, frozen=True):
     worst_position: int
     loss_at_stop_usd: Decimal | None
     room: dict[str, Decimal | None]
-    binds_next: str | None
+    binds_next: str
     nearest: Nearest | None
 
 
@@ -133,7 +133,7 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
         worst_position=proposal.worst_net,
         loss_at_stop_usd=proposal.risk_usd,
         room={code: None if found is None else found.limit - found.actual for code, found in measures.items()},
-        binds_next=min(known, key=lambda code: _share_left(known[code]), default=None),
+        binds_next=min(known, key=lambda code: _share_left(known[code])),
         nearest=nearest(group, account, command, stamp) if judged.breaches else None,
     )
 

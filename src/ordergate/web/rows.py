@@ -47,7 +47,7 @@ class PreviewRow(msgspec.Struct, frozen=True, rename="camel"):
     worst_position: int
     loss_at_stop: Decimal | None
     room: dict[str, Decimal | None]
-    binds_next: str | None
+    binds_next: str
     nearest: NearestRow | None
     as_of: int
 
