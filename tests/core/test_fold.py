@@ -27,6 +27,9 @@ def long_day() -> Desk:
         maximum_loss_usd=Decimal(10_000), maximum_loss_trailing=Trailing.INTRADAY, repeats_per_minute_max=0
     )
     desk = Desk(intraday)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_100), can_trade=True))
+    for _ in range(2):
+        desk.snapshot(balance="50100")
     desk.hold("a", quantity=3)
     desk.mark(ASK + 20)
     desk.quote(MES, BID, ASK)

@@ -19,6 +19,7 @@ from ordergate.core.limits import Limits
 from ordergate.core.order import Exit, Side
 from ordergate.core.reports import (
     AccountReport,
+    BrokerSnapshot,
     FillReport,
     LookupOutcome,
     ModifyOutcome,
@@ -74,6 +75,8 @@ class Reference:
         self.quotes: dict[str, Quote] = {}
         self.balance = balance
         self.balance_open = balance
+        self.gap, self.gap_fills = Fraction(0), 0  # of the last reading that found no movement
+        self.gap_doubted: Fraction | None = None
         self.carried = Fraction(0)
         self.opened_ns = trading_day_open(at_ns)
         self.orders_ns: list[int] = []
@@ -121,6 +124,8 @@ class Reference:
                 self._filled(given)
             case AccountReport():
                 self.balance = Fraction(given.balance_usd)
+            case BrokerSnapshot():
+                self._compared(Fraction(given.account.balance_usd))
             case ChangeLimits():
                 self._change(given)
             case LockOut() if given.until_ns is not None:
@@ -173,9 +178,24 @@ class Reference:
             else:
                 self.limits[name] = wanted
 
+    def _compared(self, balance: Fraction) -> None:
+        """Two readings in a row with the same gap, and no fill since the one before: what is above the fees moved."""
+        self.balance = balance
+        gap = balance - self.balance_open - self.realized()
+        fees = sum((fill["fee"] for fill in self.fills if fill["at_ns"] >= self.opened_ns), Fraction(0))
+        filled = len(self.fills) != self.gap_fills
+        if not filled and gap == self.gap_doubted:
+            self.balance_open += gap - self.gap
+            self.gap_doubted = None
+        elif not filled and abs(gap - self.gap) > fees:
+            self.gap_doubted = gap
+        else:
+            self.gap, self.gap_fills, self.gap_doubted = gap, len(self.fills), None
+
     def _open_day(self) -> None:
         self.opened_ns = trading_day_open(self.now_ns)
         self.balance_open, self.tripped = self.balance, False
+        self.gap, self.gap_fills, self.gap_doubted = Fraction(0), len(self.fills), None
         self.carried = sum((self.open_pnl(name) for name in self.contracts), Fraction(0))
         self.limits |= self.waiting
         self.waiting = {}

@@ -87,6 +87,18 @@ class Doubt(msgspec.Struct, frozen=True):
         return same and started_ns >= self.since_ns
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """What the broker's balance was above what the day's fills make of it, when the books last agreed.
+
+    ``fills`` were counted by then. ``doubted_usd``: it was another one in the last comparison, though nothing had
+    filled; seen again it is a movement.
+    """
+
+    usd: Decimal = Decimal(0)
+    fills: int = 0
+    doubted_usd: Decimal | None = None
+
+
 class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
@@ -153,8 +165,14 @@ class Account(msgspec.Struct, frozen=True):
     unexplained_ns: int = 0
     snapshot_since_ns: int = 0
     reconciled_ns: int = 0
+    gap: Gap = Gap()
     timers: dict[str, int] = {}
     bracket_timers: dict[str, int] = {}
+
+    @property
+    def gap_usd(self) -> Decimal:
+        """What the balance is above what the day's fills make of it (signed)."""
+        return self.balance_usd - self.day.balance_usd - self.day.realized_usd
 
     def order(self, order_id: str | None) -> Order | None:
         """The order of that id, whether it can still act or not."""

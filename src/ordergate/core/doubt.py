@@ -21,6 +21,8 @@ def react(draft: Draft, account_id: int) -> None:
     account = draft.account(account_id)
     if any(key.startswith(("fills:", "held:")) for key in overdue):
         draft.request_snapshot(account, "fills are missing")
+    elif "balance" in overdue:
+        draft.request_snapshot(account, "the balance has moved without a trade")
     elif "books" in overdue:
         draft.request_snapshot(account, "the books do not agree")
     elif "snapshot" in overdue:

@@ -105,6 +105,7 @@ class AccountUpdated(msgspec.Struct, frozen=True, tag="account-updated"):
     account_id: int
     balance_usd: Decimal
     can_trade: bool
+    at_ns: int = 0
 
 
 class TradingDayOpened(msgspec.Struct, frozen=True, tag="trading-day-opened"):
@@ -408,11 +409,23 @@ class PositionCorrected(msgspec.Struct, frozen=True, tag="position-corrected"):
 
 
 class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
-    """A snapshot was compared; ``agreed`` when nothing is left to explain."""
+    """A snapshot was compared; ``agreed`` when nothing is left to explain.
+
+    ``gap_usd`` is what its balance is above what the day's fills make of it, None where they were not compared.
+    """
 
     account_id: int
     started_ns: int
     agreed: bool
+    at_ns: int
+    gap_usd: Decimal | None = None
+
+
+class BalanceMoved(msgspec.Struct, frozen=True, tag="balance-moved"):
+    """The balance has moved by ``amount_usd`` (signed) without a trade, as by a payout or reset: no P&L of the day."""
+
+    account_id: int
+    amount_usd: Decimal
     at_ns: int
 
 
@@ -510,6 +523,7 @@ Event = (
     | PositionDoubted
     | PositionCorrected
     | Reconciled
+    | BalanceMoved
     | ExitStarted
     | ExitAdvanced
     | ExitFinished

@@ -38,7 +38,7 @@ def apply_account(draft: Draft, report: AccountReport) -> None:
     if account is None or not account.adopted:
         draft.request_snapshot(account or Account(report.account_id), "first sight")
     elif (account.balance_usd, account.can_trade) != (report.balance_usd, report.can_trade):
-        draft.add(e.AccountUpdated(report.account_id, report.balance_usd, report.can_trade))
+        draft.add(e.AccountUpdated(report.account_id, report.balance_usd, report.can_trade, draft.at_ns))
 
 
 def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -> None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, AppliedFill, Day, Group
+from ordergate.core.account import Account, AppliedFill, Day, Gap, Group
 from ordergate.core.filing import complete_if_filled, ended, known, put, step, timer, without
 from ordergate.core.order import Order, Role, Trigger
 from ordergate.core.persistent import Map
@@ -66,7 +66,7 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
         held=without(account.held, event.fill_id),
         positions=_stored(account.positions, position),
     )
-    account = timer(account, f"held:{event.fill_id}", None)
+    account = timer(timer(account, f"held:{event.fill_id}", None), "balance", None)
     return _fit(account, event.contract_id)
 
 
@@ -143,6 +143,7 @@ def adopted(account: Account, event: e.AccountAdopted) -> Account:
         high_usd=event.balance_open_usd,
         fills=account.fills.update({fill_id: AppliedFill(fill_id) for fill_id in event.fill_ids}),
     )
+    account = replace(account, gap=Gap(fills=len(account.fills)))
     for position in event.positions:
         account = _positioned(account, position)
     return timer(account, "day", next_day_open_ns(event.at_ns))
@@ -159,6 +160,7 @@ def day_opened(account: Account, event: e.TradingDayOpened) -> Account:
     account = replace(
         account,
         spared_by=None,
+        gap=Gap(fills=len(account.fills)),
         day=Day(event.day, opened_ns, event.balance_usd, event.carried_usd, account.day.early_usd),
         high_usd=max(account.high_usd, event.balance_usd),
         done=Map({order.order_id: order for order in kept}),

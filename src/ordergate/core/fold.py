@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Doubt, Group, RunningExit
+from ordergate.core.balance import compared, is_movement
 from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
 from ordergate.core.pace import paced
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
+    BALANCE_WAIT_NS,
     CANCEL_RETRY_NS,
     CHANGE_READ_NS,
     CLEARING_NS,
@@ -71,7 +73,12 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
-            return replace(account, balance_usd=event.balance_usd, can_trade=event.can_trade)
+            account = replace(account, balance_usd=event.balance_usd, can_trade=event.can_trade)
+            moved = account.adopted and is_movement(account, account.gap_usd - account.gap.usd)
+            return timer(account, "balance", event.at_ns + BALANCE_WAIT_NS if moved else None)
+        case e.BalanceMoved():
+            day = replace(account.day, balance_usd=account.day.balance_usd + event.amount_usd)
+            return replace(account, day=day)
         case e.TradingDayOpened():
             return day_opened(account, event)
         case e.TradingStateChanged():
@@ -293,10 +300,12 @@ def _reconciled(account: Account, event: e.Reconciled) -> Account:
     timers = {
         key: again_ns if key.startswith(("fills:", "held:")) else due_ns
         for key, due_ns in account.timers.items()
-        if key not in ("snapshot", "books")
+        if key not in ("snapshot", "books", "balance")
     }
     account = replace(account, snapshot_since_ns=0, reconciled_ns=event.started_ns, timers=timers)
     account = replace(account, doubted=account.doubting, doubting={})
+    if event.gap_usd is not None:
+        account = compared(account, event.gap_usd)
     if event.agreed and event.started_ns >= account.unexplained_ns:
         return replace(account, unexplained="", unexplained_ns=0)
     return timer(account, "books", again_ns)

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from ordergate.core import events as e
 from ordergate.core.account import Account
+from ordergate.core.balance import moved_usd
 from ordergate.core.draft import Draft
 from ordergate.core.facts import adopt_order, apply_account, apply_fill, apply_order, unexpected
 from ordergate.core.order import Status
@@ -36,9 +37,26 @@ def reconcile(draft: Draft, snapshot: BrokerSnapshot) -> None:
         apply_fill(draft, fill)
     agreed = _positions_agree(draft, account_id, snapshot) and _orders_agree(draft, account_id, snapshot)
     explained = not any(isinstance(event, e.UnexpectedBrokerFact) for event in draft.events[before:])
-    draft.add(e.Reconciled(account_id, snapshot.started_ns, agreed and explained, draft.at_ns))
-    if draft.account(account_id).doubted:
-        draft.request_snapshot(draft.account(account_id), "a position differs")
+    settled = agreed and explained and not _is_filling(draft.account(account_id))
+    gap_usd = _compared_balance(draft, account_id) if settled else None
+    draft.add(e.Reconciled(account_id, snapshot.started_ns, agreed and explained, draft.at_ns, gap_usd))
+    account = draft.account(account_id)
+    if account.doubted:
+        draft.request_snapshot(account, "a position differs")
+    elif account.gap.doubted_usd is not None:
+        draft.request_snapshot(account, "the balance has moved without a trade")
+
+
+def _compared_balance(draft: Draft, account_id: int) -> Decimal:
+    moved = moved_usd(draft.account(account_id))
+    if moved is not None:
+        draft.add(e.BalanceMoved(account_id, moved, draft.at_ns))
+    return draft.account(account_id).gap_usd
+
+
+def _is_filling(account: Account) -> bool:
+    """Whether fills are on their way that the balance may have in it."""
+    return bool(account.held) or any(order.unseen for order in account.orders.values())
 
 
 def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:

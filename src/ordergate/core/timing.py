@@ -6,6 +6,8 @@ _MS = 1_000_000
 
 # A place or modify without any outcome: longer than the client's own deadline (10 s), so its answer comes first.
 ANSWER_WAIT_NS = 15_000 * _MS
+# A balance that moved before its trade was told: longer than the two events of one fill are apart.
+BALANCE_WAIT_NS = 5_000 * _MS
 # In doubt (design, section 7): new risk needs three absent reads over 10 s, a protective stop two, 500 ms apart; and so
 # does a leg that stands in the way of an exit, which could not close while the leg may fill.
 DOUBT_READ_NS = 5_000 * _MS

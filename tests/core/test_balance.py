@@ -1,0 +1,99 @@
+"""A balance that moves without a trade is no P&L of the day."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ordergate.core import events as e
+from ordergate.core.commands import Leg
+from ordergate.core.order import Exit
+from ordergate.core.reports import AccountReport
+from tests.core.desk import ACCOUNT, ASK, Desk
+
+
+def paid(desk: Desk, amount_usd: int) -> None:
+    """The broker moves the balance, and tells it."""
+    desk.balance += amount_usd
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True))
+
+
+def moved(desk: Desk) -> list[Decimal]:
+    return [event.amount_usd for event in desk.told(e.BalanceMoved)]
+
+
+@pytest.mark.parametrize("amount_usd", [-900, 900])
+def test_a_movement_that_two_comparisons_show_moves_the_opening_balance(amount_usd: int) -> None:
+    desk = Desk()
+    paid(desk, amount_usd)
+    assert desk.figures().day_pnl == min(amount_usd, 0), "until then the worse figure governs"
+    desk.wait(5_000)
+    desk.snapshot()
+    assert moved(desk) == []
+    desk.snapshot()
+    assert moved(desk) == [amount_usd]
+    assert desk.figures().day_pnl == 0
+    assert desk.account.day.balance_usd == 50_000 + amount_usd
+    desk.snapshot()
+    assert moved(desk) == [amount_usd], "once"
+
+
+def test_it_is_asked_for_soon_and_again_at_once() -> None:
+    desk = Desk()
+    paid(desk, -900)
+    assert reads(desk) == []
+    desk.wait(5_000)
+    assert reads(desk) == ["the balance has moved without a trade"]
+    desk.snapshot()
+    assert reads(desk) == ["the balance has moved without a trade"] * 2
+
+
+def reads(desk: Desk) -> list[str]:
+    return [event.reason for event in desk.told(e.SnapshotRequested) if "balance" in event.reason]
+
+
+def test_a_balance_that_is_told_before_its_trade_is_no_movement() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    stop = desk.stop("a")
+    paid(desk, -50)
+    desk.wait(4_000)
+    desk.fill(stop.order_id, price=ASK - 40)
+    desk.wait(60_000)
+    assert reads(desk) == []
+    desk.snapshot()
+    desk.snapshot()
+    assert moved(desk) == []
+    assert desk.figures().day_pnl == -50
+
+
+def test_what_the_fees_of_the_day_may_explain_stays_a_loss() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", fee_usd=Decimal(2))
+    desk.accept(desk.stop("a").order_id)
+    fill = desk.fill(desk.stop("a").order_id, price=ASK, fee_usd=Decimal(2))
+    assert fill.quantity == 2
+    paid(desk, -4)
+    desk.snapshot()
+    paid(desk, -4)
+    for _ in range(3):
+        desk.wait(6_000)
+        desk.snapshot()
+    assert moved(desk) == []
+    paid(desk, -5)
+    for _ in range(3):
+        desk.wait(6_000)
+        desk.snapshot()
+    assert moved(desk) == [-5]
+
+
+def test_a_movement_with_a_fill_between_its_comparisons_is_looked_at_anew() -> None:
+    desk = Desk()
+    paid(desk, -900)
+    desk.snapshot()
+    desk.hold("a", quantity=1)
+    desk.read_back()
+    assert moved(desk) == []
