@@ -10,7 +10,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
-from tests.core.desk import ACCOUNT, ASK, Desk
+from tests.core.desk import ACCOUNT, ASK, Desk, instant
 
 
 def paid(desk: Desk, amount_usd: int) -> None:
@@ -96,4 +96,39 @@ def test_a_movement_with_a_fill_between_its_comparisons_is_looked_at_anew() -> N
     desk.snapshot()
     desk.hold("a", quantity=1)
     desk.read_back()
+    assert moved(desk) == []
+
+
+def test_a_balance_that_follows_its_trade_asks_for_nothing() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    desk.fill(desk.stop("a").order_id, price=ASK - 40)
+    paid(desk, -50)
+    desk.wait(60_000)
+    assert reads(desk) == []
+
+
+def test_while_a_fill_is_on_its_way_nothing_is_compared() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    desk.show(desk.stop("a").order_id, filled_quantity=1)
+    paid(desk, -50)
+    for _ in range(3):
+        desk.read_back()
+    assert moved(desk) == []
+
+
+def test_a_gap_of_yesterday_is_no_movement_of_today() -> None:
+    desk = Desk(at_ns=instant("2026-11-23 16:59"))
+    desk.submit("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", fee_usd=Decimal(2))
+    desk.accept(desk.stop("a").order_id)
+    desk.fill(desk.stop("a").order_id, price=ASK, fee_usd=Decimal(2))
+    paid(desk, -8)  # with as much again in fees that come late
+    desk.snapshot()
+    desk.wait(120_000)
+    for _ in range(3):
+        desk.snapshot()
+    assert desk.account.day.name == "2026-11-24"
     assert moved(desk) == []
