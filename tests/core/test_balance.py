@@ -10,7 +10,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.order import Exit
 from ordergate.core.reports import AccountReport
-from tests.core.desk import ACCOUNT, ASK, Desk, instant
+from tests.core.desk import ACCOUNT, ASK, Desk, instant, position
 
 
 def paid(desk: Desk, amount_usd: int) -> None:
@@ -111,10 +111,11 @@ def test_a_balance_that_follows_its_trade_asks_for_nothing() -> None:
 def test_while_a_fill_is_on_its_way_nothing_is_compared() -> None:
     desk = Desk()
     desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
-    desk.show(desk.stop("a").order_id, filled_quantity=1)
+    stop = desk.stop("a").order_id
+    desk.show(stop, filled_quantity=1)
     paid(desk, -50)
     for _ in range(3):
-        desk.read_back()
+        desk.snapshot([position(1, ASK)], [desk.row(stop, filled_quantity=1)])
     assert moved(desk) == []
 
 
