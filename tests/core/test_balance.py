@@ -111,6 +111,7 @@ def test_a_balance_that_follows_its_trade_asks_for_nothing() -> None:
 def test_while_a_fill_is_on_its_way_nothing_is_compared() -> None:
     desk = Desk()
     desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    desk.read_back()
     stop = desk.stop("a").order_id
     desk.show(stop, filled_quantity=1)
     paid(desk, -50)
