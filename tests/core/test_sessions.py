@@ -130,7 +130,9 @@ def test_utc_text_has_milliseconds() -> None:
         ("grain", "2026-11-26 09:00", False),
         ("equity", "2026-11-26 16:59:59", False),
         ("equity", "2026-11-26 17:00", True),
-        ("grain", "2026-11-26 20:00", False),
+        ("grain", "2026-11-26 20:00", False),  # no evening before the day after
+        ("grain", "2026-11-27 07:00", False),
+        ("grain", "2026-11-27 08:30", True),
         ("equity", "2026-11-27 12:14:59", True),
         ("equity", "2026-11-27 12:15", False),
         ("energy", "2026-11-27 13:44:59", True),
@@ -250,7 +252,9 @@ def test_what_the_schedule_does_not_know_is_closed(group: str, at: str) -> None:
     [
         ("2026-11-24 09:00", None),
         ("2028-10-30 09:00", None),
+        ("2028-11-01 09:00", None),  # sixty days before its end
         ("2028-11-02 09:00", "ends on 2028-12-31"),
+        ("2028-12-29 09:00", "ends on 2028-12-31"),
         ("2029-01-02 09:00", "knows 2023-12-01 to 2028-12-31 and not 2029-01-02: new risk is denied"),
         ("2023-11-30 09:00", "and not 2023-11-30"),
     ],
