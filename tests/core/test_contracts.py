@@ -142,7 +142,7 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
         "CON.F.US.MES.Z2",
         "CON.F.US.MES.Z²6",
         "CON.F.US.MES.Z-6",
-        "CON.F.US.MES.Z 6",
+        "CON.F.US.MES.Zx6",
         "F.US.CON.F.US.MES.Z26",
         "MES.Z26",
         "CON.F.US.MES.Z26 ",

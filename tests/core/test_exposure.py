@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from ordergate.core.commands import Leg
 from ordergate.core.account import Account
+from ordergate.core.commands import Leg
 from ordergate.core.exposure import closable, leaves, opposed, worst_position
 from ordergate.core.figures import figures, order_risk_usd
 from ordergate.core.market import Market
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, WIDE, Desk, fill_row, order_row, position
@@ -54,6 +55,15 @@ def test_fills_that_no_order_explains_count_on_their_side() -> None:
     assert [leaves(account, MES.contract_id, side).plain for side in Side] == [4, 2]
     assert [leaves(account, MNQ.contract_id, side).plain for side in Side] == [0, 0]
     assert closable(account, MES.contract_id, Side.SELL) == 3
+
+
+@pytest.mark.parametrize(("net", "may_be"), [(0, -2), (1, 0), (2, 2), (3, 3), (-1, -3)])
+def test_legs_count_as_far_as_they_reach_beyond_the_position(net: int, may_be: int) -> None:
+    terms = Terms(ACCOUNT, MES.contract_id, Side.SELL, 2, OrderType.STOP, stop_ticks=BID - 40)
+    leg = Order("e/stop", terms, Role.STOP, Status.WORKING, parent_id="e")
+    held = {MES.contract_id: Position(MES.contract_id, net, ASK)} if net else {}
+    account = Account(ACCOUNT, orders=Orders().put(leg), positions=held)
+    assert worst_position(account, MES.contract_id, Side.SELL, 0) == may_be
 
 
 def test_only_an_unnamed_order_of_the_contract_and_the_side_explains_a_fill() -> None:

@@ -114,6 +114,6 @@ def test_a_wanted_cancel_is_known_until_it_is_sent_or_the_order_goes() -> None:
 def test_brackets_at_rest_stay_so_until_an_order_of_one_changes(changed: Order, *, at_rest: bool) -> None:
     orders = Orders().put(order("plain")).put(order("holds", opened_quantity=2)).put(order("has legs"))
     orders = orders.put(order("s", Role.STOP, parent_id="has legs"))
-    assert not orders.book(MES).brackets_rest
+    assert not Orders(dict(orders.items())).book(MES).brackets_rest, "nobody has looked at them yet"
     orders.book(MES).brackets_rest = True
     assert orders.put(changed).book(MES).brackets_rest is at_rest
