@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,18 @@ def test_utc_text_has_milliseconds() -> None:
 
 def test_the_last_nanosecond_of_a_second_is_of_that_second() -> None:
     assert chicago(instant("2026-11-23 16:59:59") + 999_999_999).second == 59
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no way to set a zone for a process")
+def test_the_zone_of_the_machine_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monday = instant("2026-11-23 16:59:59")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert (trading_day(monday), utc_text(monday)) == ("2026-11-23", "2026-11-23T22:59:59.000Z")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_days_around_a_weekend() -> None:
