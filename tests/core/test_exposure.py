@@ -77,6 +77,9 @@ def test_only_an_unnamed_order_of_the_contract_and_the_side_explains_a_fill() ->
     plain(desk, "d", Side.BUY, 1)
     account = replace(desk.account, held=account.held)
     assert leaves(account, MES.contract_id, Side.BUY).plain == 3 + 1 + 3, "one of the four can be of the unnamed one"
+    plain(desk, "e", Side.BUY, 9)
+    account = replace(desk.account, held=account.held)
+    assert leaves(account, MES.contract_id, Side.BUY).plain == 3 + 1 + 9, "all four can be of unnamed ones"
 
 
 def test_an_account_is_never_against_itself_whatever_was_taken_out_of_it() -> None:

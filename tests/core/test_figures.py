@@ -159,7 +159,7 @@ def test_what_a_stop_has_filled_covers_no_more() -> None:
     rest = stop("rest", Side.SELL, 3, ASK - 10, filled_quantity=1)
     # 2 at 10 ticks, 1 at 161
     assert ask(book(held(3), orders=(rest,))).day_pnl_at_stops == Decimal("-226.25") - Decimal("1.08")
-    shrinking = replace(rest, change=Change(1, 1, None, ASK - 10))
+    shrinking = replace(rest, filled_quantity=2, change=Change(1, 1, None, ASK - 10))
     assert ask(book(held(1), orders=(shrinking,))).day_pnl_at_stops == Decimal("-201.25") - Decimal("0.36")
 
 

@@ -117,3 +117,26 @@ def test_brackets_at_rest_stay_so_until_an_order_of_one_changes(changed: Order, 
     assert not Orders(dict(orders.items())).book(MES).brackets_rest, "nobody has looked at them yet"
     orders.book(MES).brackets_rest = True
     assert orders.put(changed).book(MES).brackets_rest is at_rest
+
+
+def test_a_book_that_was_not_at_rest_does_not_come_to_rest_by_itself() -> None:
+    orders = Orders().put(order("plain"))
+    assert not orders.put(order("new")).book(MES).brackets_rest
+
+
+def test_a_changed_leg_keeps_its_place_in_its_bracket() -> None:
+    orders = Orders().put(order("s", Role.STOP, parent_id="a")).put(order("t", Role.TARGET, parent_id="a"))
+    again = orders.put(order("s", Role.STOP, 1, parent_id="a"))
+    assert [leg.order_id for leg in again.book(MES).legs_of("a")] == ["s", "t"]
+
+
+def test_read_back_they_know_which_are_legs_which_are_held_and_which_are_stops() -> None:
+    told = (order("a"), order("s", Role.STOP, parent_id="a"), order("h", opened_quantity=1))
+    gone = replace(order("g", Role.STOP, parent_id="h"), status=Status.CANCELLED, reported_filled=1)
+    orders = Orders({each.order_id: each for each in (*told, gone)})
+    book = orders.book(MES)
+    assert (len(orders), book.legs) == (4, {"a": ("s",), "h": ("g",)})
+    assert ([each.order_id for each in book.entries()], [each.order_id for each in book.stop_orders()]) == (
+        ["h"],
+        ["s"],
+    )
