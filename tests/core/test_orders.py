@@ -31,6 +31,10 @@ def test_a_changed_order_keeps_its_place_and_those_picked_are_told_oldest_first(
     assert [found.order_id for found in orders.pick({"a", "b", "unknown"})] == ["b", "a"]
     assert [found.order_id for found in orders.pick({"c"})] == ["c"]
     assert orders.pick({"unknown"}) == []
+    names = [f"o{number}" for number in range(20)]
+    for name in names:
+        orders = orders.put(order(name))
+    assert [found.order_id for found in orders.pick(frozenset(names))] == names
 
 
 def test_of_a_bracket_the_larger_leg_counts_and_a_leg_that_ends_counts_no_more() -> None:
