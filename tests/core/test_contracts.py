@@ -97,6 +97,8 @@ def test_a_fee_that_was_seen_is_in_the_table_and_one_that_was_not_says_so(symbol
         ("ES", "2023-12-25", "ESH4"),
         ("MES", "2026-12-09", "MESZ6"),
         ("MES", "2026-12-10", "MESH7"),
+        ("MES", "2025-03-12", "MESH5"),  # the first of March is a Saturday, the third Friday the 21st
+        ("MES", "2025-03-13", "MESM5"),
         ("MCL", "2026-11-17", "MCLZ6"),
         ("MCL", "2026-11-18", "MCLF7"),
         ("QG", "2025-07-20", "QGQ5"),
@@ -139,6 +141,10 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
         "CON.F.US.NQ.U26",
         "CON.F.US.MES.Z2",
         "CON.F.US.MES.Z²6",
+        "CON.F.US.MES.Z-6",
+        "CON.F.US.MES.Zx6",
+        "F.US.CON.F.US.MES.Z26",
+        "MES.Z26",
         "CON.F.US.MES.Z26 ",
     ],
 )

@@ -9,9 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
+from ordergate.core.closing import closes
 from ordergate.core.commands import ChangeLimits, Leg, LockOut
 from ordergate.core.inputs import Mark, Started, Wake
-from ordergate.core.limits import Limits, OnDailyLoss, Trailing
+from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.market import Market
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import AccountReport
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, instant, order_row, position
@@ -348,3 +350,22 @@ def test_what_was_spared_by_the_daily_limit_is_closed_at_the_maximum_loss() -> N
     assert not desk.account.exits
     desk.mark(ASK - 80)  # 401.44 USD
     assert [event.cause for event in desk.told(e.ExitStarted)] == ["maximum loss limit"]
+
+
+def test_a_day_does_not_open_while_a_contract_that_is_held_has_no_quote_at_all() -> None:
+    desk = Desk(at_ns=instant("2026-11-23 16:59:58"), positions=[position(1, ASK)])
+    quote = desk.quotes.pop(MES.contract_id)
+    desk.wait(3_000)
+    assert desk.account.day.name == "2026-11-23"
+    desk.quotes[MES.contract_id] = quote
+    desk.wait(1_000)
+    assert desk.account.day.name == "2026-11-24"
+
+
+@pytest.mark.parametrize("way", OnMustBeFlat)
+def test_past_the_time_to_be_flat_something_is_closed_only_where_that_is_asked_for(way: OnMustBeFlat) -> None:
+    limits = Limits(session_only=True, on_must_be_flat=way)
+    desk = Desk(limits, at_ns=instant("2026-11-23 15:07:59"), positions=[position(1, ASK)])
+    assert not closes(desk.group, desk.account, desk.market, unknown=False)
+    late = Market(desk.quotes, instant("2026-11-23 15:08"))
+    assert closes(desk.group, desk.account, late, unknown=False) is (way is OnMustBeFlat.FLATTEN)

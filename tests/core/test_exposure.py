@@ -5,14 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from ordergate.core.account import Account
 from ordergate.core.commands import Leg
-from ordergate.core.exposure import closable, leaves, worst_position
+from ordergate.core.exposure import closable, leaves, opposed, worst_position
 from ordergate.core.figures import figures, order_risk_usd
 from ordergate.core.market import Market
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.orders import Orders
+from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, OrderState, Outcome
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row, position
+from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, WIDE, Desk, fill_row, order_row, position
 
 
 def plain(desk: Desk, order_id: str, side: Side, quantity: int) -> None:
@@ -36,6 +40,61 @@ def test_both_sides_count_what_could_fill_on_them() -> None:
     assert (worst(desk, Side.BUY), worst(desk, Side.SELL)) == (6, -5)
     assert (worst(desk, Side.BUY, 2), worst(desk, Side.SELL, 2)) == (8, -7)
     assert (can_close(desk, Side.BUY), can_close(desk, Side.SELL)) == (0, 0)
+
+
+def test_buys_that_wait_take_from_what_closes_a_short() -> None:
+    desk = Desk(WIDE, positions=[position(-5, BID)])
+    plain(desk, "b", Side.BUY, 2)
+    assert (can_close(desk, Side.BUY), can_close(desk, Side.SELL)) == (3, 0)
+
+
+def test_fills_that_no_order_explains_count_on_their_side() -> None:
+    desk = Desk(WIDE, positions=[position(5, ASK)])
+    held = {1: fill_row(1, 77, Side.SELL, 2, ASK), 2: fill_row(2, 78, Side.BUY, 4, ASK)}
+    account = replace(desk.account, held=held)
+    assert [leaves(account, MES.contract_id, side).plain for side in Side] == [4, 2]
+    assert [leaves(account, MNQ.contract_id, side).plain for side in Side] == [0, 0]
+    assert closable(account, MES.contract_id, Side.SELL) == 3
+
+
+@pytest.mark.parametrize(("net", "may_be"), [(0, -2), (1, 0), (2, 2), (3, 3), (-1, -3)])
+def test_legs_count_as_far_as_they_reach_beyond_the_position(net: int, may_be: int) -> None:
+    terms = Terms(ACCOUNT, MES.contract_id, Side.SELL, 2, OrderType.STOP, stop_ticks=BID - 40)
+    leg = Order("e/stop", terms, Role.STOP, Status.WORKING, parent_id="e")
+    held = {MES.contract_id: Position(MES.contract_id, net, ASK)} if net else {}
+    account = Account(ACCOUNT, orders=Orders().put(leg), positions=held)
+    assert worst_position(account, MES.contract_id, Side.SELL, 0) == may_be
+
+
+def test_only_an_unnamed_order_of_the_contract_and_the_side_explains_a_fill() -> None:
+    desk = Desk(WIDE)
+    plain(desk, "a", Side.SELL, 5)
+    desk.submit("b", Side.BUY, 5, limit=BID - 100, stop=Leg.OFF, target=Leg.OFF, instrument=MNQ)
+    plain(desk, "c", Side.BUY, 3)
+    desk.accept("c")
+    account = replace(desk.account, held={1: fill_row(1, 77, Side.BUY, 4, ASK)})
+    assert leaves(account, MES.contract_id, Side.BUY).plain == 3 + 4
+    plain(desk, "d", Side.BUY, 1)
+    account = replace(desk.account, held=account.held)
+    assert leaves(account, MES.contract_id, Side.BUY).plain == 3 + 1 + 3, "one of the four can be of the unnamed one"
+    plain(desk, "e", Side.BUY, 9)
+    account = replace(desk.account, held=account.held)
+    assert leaves(account, MES.contract_id, Side.BUY).plain == 3 + 1 + 9, "all four can be of unnamed ones"
+
+
+def test_an_account_is_never_against_itself_whatever_was_taken_out_of_it() -> None:
+    desk = Desk(WIDE, positions=[position(-1, BID)])
+    assert opposed(desk.group, replace(desk.account, positions={}), "MES", Side.BUY) is None
+
+
+def test_another_account_is_found_by_any_of_its_contracts() -> None:
+    desk = Desk(WIDE)
+    short = {each.contract_id: Position(each.contract_id, -1, BID) for each in (MNQ, ES)}
+    other = Account(ACCOUNT + 1, positions=short)
+    group = replace(desk.group, accounts={**desk.group.accounts, other.account_id: other})
+    assert opposed(group, desk.account, "MES", Side.BUY) is other
+    assert opposed(group, desk.account, "MES", Side.SELL) is None
+    assert opposed(group, desk.account, "GC", Side.BUY) is None
 
 
 def test_other_contracts_do_not_count() -> None:

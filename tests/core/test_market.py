@@ -63,6 +63,11 @@ def test_fresh_alone_does_not_ask_for_the_last_trade() -> None:
     old = replace(PLAIN, contract_id=MNQ.contract_id, at_ns=NOW - 5_001 * MS_NS)
     assert market(far).fresh(MES.contract_id, 5_000) == far
     assert fresh(replace(far, ask_ticks=19_999), 5_000, NOW) is None
+    assert fresh(replace(far, ask_ticks=20_000), 5_000, NOW) is not None, "locked"
+    assert fresh(replace(far, bid_ticks=None), 5_000, NOW) is None
+    assert fresh(replace(far, ask_ticks=None), 5_000, NOW) is None
+    assert fresh(far, 5_000, NOW + 5_000 * MS_NS) == far
+    assert fresh(far, 5_000, NOW + 5_000 * MS_NS + 1) is None
     assert fresh_quotes({"a": far, "b": old}, 5_000, NOW) == {"a": far}
 
 

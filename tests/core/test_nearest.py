@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +13,12 @@ from msgspec.structs import replace
 from ordergate.core import selftest
 from ordergate.core.commands import Leg, Nearest, SubmitOrder
 from ordergate.core.inputs import Stamped
-from ordergate.core.limits import Limits
+from ordergate.core.judgement import Judgement
+from ordergate.core.limits import Breach, Limits
 from ordergate.core.market import Market
-from ordergate.core.nearest import MENDABLE, nearest
-from ordergate.core.order import Exit, OrderType, Side
-from ordergate.core.reports import LinkReport
+from ordergate.core.nearest import MENDABLE, nearest, search
+from ordergate.core.order import Exit, OrderType, Protection, Side
+from ordergate.core.reports import LinkReport, Quote
 from tests.core.desk import ACCOUNT, ASK, BID, MES, WIDE, Desk
 from tests.core.test_selftest import ALL_ON
 
@@ -220,3 +222,29 @@ def test_what_neither_quantity_nor_price_can_mend_is_not_searched(code: str) -> 
 
 def test_what_can_be_mended_are_codes_of_rules() -> None:
     assert [code for code in MENDABLE if code not in selftest.CASES] == []
+
+
+def found(passes: Callable[[int], bool], asked: Nearest, quote: Quote | None = None) -> int | None:
+    """The quantity that ``search`` finds where the quantities that ``passes`` names pass at any price."""
+
+    def ask(candidate: Nearest) -> Judgement:
+        breaches = () if passes(candidate.quantity) else (Breach("MAX_ORDER_SIZE", "", "", ""),)
+        return Judgement(Protection(), 0, 0, None, breaches)
+
+    offered = search(ask, asked, Side.BUY, quote)
+    return None if offered is None else offered.quantity
+
+
+def test_the_largest_that_passes_is_found_wherever_the_limit_is() -> None:
+    for limit in range(1, 60):
+        assert found(range(1, limit + 1).__contains__, Nearest(60)) == limit
+
+
+def test_nothing_larger_than_what_was_asked_is_offered() -> None:
+    assert found({1, 6}.__contains__, Nearest(5)) == 1
+    assert found({6}.__contains__, Nearest(5)) is None
+
+
+def test_a_stop_has_no_other_price_where_the_far_side_of_the_market_is_not_known() -> None:
+    quote = Quote(MES.contract_id, BID, None, BID, 0, 0)
+    assert found(set[int]().__contains__, Nearest(1, None, ASK + 50), quote) is None

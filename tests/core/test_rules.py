@@ -645,3 +645,13 @@ def test_a_reducing_order_whose_position_is_gone_is_new_risk() -> None:
     desk.fill(desk.stop("a").order_id, price=ASK - 4)
     assert desk.net() == 0
     assert desk.codes("c", quantity=2, stop=Exit(40)) == ["DAILY_LOSS_LIMIT"]  # 402.88 + 20 + 101.44
+
+
+@pytest.mark.parametrize(
+    ("stop", "entry", "ticks"),
+    [(Exit(40, ASK - 30), ASK, 30), (Exit(40, ASK - 30), None, 160), (Exit(40), None, 40), (None, ASK, 160)],
+)
+def test_an_order_counts_with_the_way_to_its_stop_or_with_the_stress_move(
+    stop: Exit | None, entry: int | None, ticks: int
+) -> None:
+    assert rules.counted_risk_ticks(MES, Protection(stop), entry) == ticks

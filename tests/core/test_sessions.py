@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from ordergate.core.sessions import (
     chicago,
     day_open_ns,
     ending_notice,
+    following,
     is_open,
     next_day_open_ns,
     next_open_ns,
     trading_day,
+    trading_day_start_ns,
     utc_text,
     window,
+    windows_around,
 )
 from tests.core.desk import SECOND_NS, instant
 
@@ -115,6 +119,40 @@ def test_the_exchange_is_in_session_from_five_to_four_and_not_on_a_weekend(*, at
 
 def test_utc_text_has_milliseconds() -> None:
     assert utc_text(instant("2026-11-23 09:00") + 7_000_000) == "2026-11-23T15:00:00.007Z"
+    assert utc_text(instant("2026-11-23 09:00") + 999_999_999) == "2026-11-23T15:00:00.999Z"
+
+
+def test_the_last_nanosecond_of_a_second_is_of_that_second() -> None:
+    assert chicago(instant("2026-11-23 16:59:59") + 999_999_999).second == 59
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no way to set a zone for a process")
+def test_the_zone_of_the_machine_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monday = instant("2026-11-23 16:59:59")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert (trading_day(monday), utc_text(monday)) == ("2026-11-23", "2026-11-23T22:59:59.000Z")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_days_around_a_weekend() -> None:
+    saturday = datetime.date(2026, 11, 28)
+    assert trading_day_start_ns(saturday) == instant("2026-11-27 17:00")
+    assert trading_day_start_ns(datetime.date(2027, 1, 1)) == instant("2026-12-31 17:00")
+    assert (following("2026-11-26"), following("2026-11-27")) == ("2026-11-27", "2026-11-30")
+    assert following("2026-12-31") == "2027-01-04"
+
+
+def test_the_windows_around_an_instant_are_those_of_its_day_in_utc() -> None:
+    noon, night = (list(windows_around(instant(f"2026-11-24 {at}"))) for at in ("06:00", "17:59:59"))
+    assert noon == night
+    assert [span.opens_ns for group, span in noon if group == "equity"] == [
+        instant("2026-11-23 17:00"),
+        instant("2026-11-24 17:00"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +168,9 @@ def test_utc_text_has_milliseconds() -> None:
         ("grain", "2026-11-26 09:00", False),
         ("equity", "2026-11-26 16:59:59", False),
         ("equity", "2026-11-26 17:00", True),
-        ("grain", "2026-11-26 20:00", False),
+        ("grain", "2026-11-26 20:00", False),  # no evening before the day after
+        ("grain", "2026-11-27 07:00", False),
+        ("grain", "2026-11-27 08:30", True),
         ("equity", "2026-11-27 12:14:59", True),
         ("equity", "2026-11-27 12:15", False),
         ("energy", "2026-11-27 13:44:59", True),
@@ -217,6 +257,7 @@ def test_the_trade_dates_of_five_years_are_what_the_library_says() -> None:
     [
         ("equity", "2026-11-24 09:00", "2026-11-24 17:00"),
         ("equity", "2026-11-24 16:30", "2026-11-24 17:00"),
+        ("equity", "2026-11-24 17:00", "2026-11-25 17:00"),
         ("equity", "2026-11-27 12:15", "2026-11-29 17:00"),
         ("equity", "2026-12-24 12:15", "2026-12-27 17:00"),
         ("grain", "2026-11-24 07:45", "2026-11-24 08:30"),
@@ -250,8 +291,11 @@ def test_what_the_schedule_does_not_know_is_closed(group: str, at: str) -> None:
     [
         ("2026-11-24 09:00", None),
         ("2028-10-30 09:00", None),
+        ("2028-11-01 09:00", None),  # sixty days before its end
         ("2028-11-02 09:00", "ends on 2028-12-31"),
+        ("2028-12-29 09:00", "ends on 2028-12-31"),
         ("2029-01-02 09:00", "knows 2023-12-01 to 2028-12-31 and not 2029-01-02: new risk is denied"),
+        ("2023-12-01 09:00", None),
         ("2023-11-30 09:00", "and not 2023-11-30"),
     ],
 )

@@ -24,7 +24,7 @@ def words(
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "told"), [(7_200.0, "2:00:00 (h:mm:ss) ahead of"), (-90.0, "0:01:30 (h:mm:ss) behind")]
+    ("ahead_s", "told"), [(7_200.0, "2:00:00 (h:mm:ss) ahead of"), (-90.5, "is 0:01:30 (h:mm:ss) behind")]
 )
 def test_a_wrong_clock_is_told_once_and_so_is_its_being_right_again(ahead_s: float, told: str) -> None:
     watch = ClockWatch()
@@ -50,3 +50,21 @@ def test_a_clock_that_is_set_while_it_listens_is_listened_to_anew() -> None:
     watch = ClockWatch()
     assert words(watch, 0, 20, 0.0) == []
     assert [" ahead of" in word for word in words(watch, 20, 40, 3_600.0)] == [True]
+
+
+def at(watch: ClockWatch, seconds: float, ahead_s: float) -> str | None:
+    """A quote that arrives ``seconds`` after noon by our clock, which is ``ahead_s`` or seems so."""
+    at_ns = NOON + round(seconds * SECOND_NS)
+    return watch.heard(Quote("MES", 1, 2, 1, at_ns, at_ns - round(ahead_s * SECOND_NS)))
+
+
+def test_of_quotes_that_come_together_first_the_quickest_counts() -> None:
+    watch = ClockWatch()
+    assert [at(watch, *quote) for quote in ((0, 0.5), (0, 9), (20, 9), (40, 9))] == [None] * 4
+
+
+@pytest.mark.parametrize(("pause_s", "is_told"), [(29.999, False), (30, True), (60, True), (60.001, False)])
+def test_it_listens_for_half_a_minute_and_not_over_a_long_silence(pause_s: float, *, is_told: bool) -> None:
+    watch = ClockWatch()
+    assert at(watch, 0, 7_200) is None
+    assert (at(watch, pause_s, 7_200) is not None) is is_told

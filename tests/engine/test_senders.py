@@ -110,6 +110,22 @@ def test_a_faster_message_between_them_starts_the_count_anew() -> None:
     assert delayed_ms == 60_000
 
 
+def test_a_message_as_fast_as_the_fastest_starts_the_count_anew_too() -> None:
+    arrivals = Arrivals()
+    seen = []
+    for pause_ms, lead_ms in ((0, -200), (10, -200), (10, 0), (10, -200), (15, -200), (15, -200)):
+        arrivals.now_ms += pause_ms * S_MS
+        seen.append(arrivals.leading(lead_ms))
+    assert seen == [200, 200, 0, 200, 200, 0]
+
+
+def test_what_is_ahead_is_told_in_whole_milliseconds() -> None:
+    senders = Senders()
+    lead_ns = (AHEAD_MS + 1) * MS_NS - 1
+    assert senders.delayed_ns("page", START_NS + lead_ns, START_NS, AHEAD_MS) == 0
+    assert senders.delayed_ns("page", START_NS, START_NS, AHEAD_MS) == lead_ns
+
+
 def test_a_message_sent_again_and_again_with_its_first_time_never_teaches() -> None:
     arrivals = Arrivals()
     for waited_ms in range(0, 600_000, 5_000):
