@@ -11,7 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -199,9 +199,6 @@ class Orders:
 
     def items(self) -> ItemsView[str, Order]:
         return self.contents.items()
-
-    def keys(self) -> KeysView[str]:
-        return self.contents.keys()
 
     def values(self) -> ValuesView[Order]:
         return self.contents.values()

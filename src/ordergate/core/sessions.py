@@ -134,11 +134,6 @@ def next_open_ns(group: str, at_ns: int) -> int | None:
     return None
 
 
-def is_known(at_ns: int) -> bool:
-    """Whether the schedule reaches ``at_ns``."""
-    return FIRST <= trade_date(at_ns) <= LAST
-
-
 def ending_notice(at_ns: int) -> str | None:
     """What a trader must know of the schedule's end, None while it is far away."""
     day = trade_date(at_ns)
