@@ -153,5 +153,21 @@ def test_an_order_that_comes_as_the_day_opens_is_judged_by_the_new_day() -> None
     assert codes(desk) == []
 
 
+def test_limits_that_waited_for_the_day_hold_for_the_order_that_opens_it() -> None:
+    desk = Desk(at_ns=NOON)
+    desk.submit("a")
+    loosen(desk)
+    desk.now_ns = OPEN
+    desk.quote(MES, 20_000, 20_001)
+    assert "MAX_ORDER_SIZE" not in desk.codes("b", quantity=15)
+
+
+def test_a_lockout_until_tomorrow_is_until_the_venues_tomorrow() -> None:
+    desk = Desk(at_ns=NOON)
+    set_clock(desk, -72 * HOUR_S)
+    desk.ask(LockOut("r", ACCOUNT))
+    assert desk.account.locked_until_ns == OPEN
+
+
 def loosen(desk: Desk) -> None:
     assert desk.ask(ChangeLimits("r", Limits(order_quantity_max=20), ("order_quantity_max",))).ok

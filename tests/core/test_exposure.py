@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from ordergate.core.account import Account
 from ordergate.core.commands import Leg
 from ordergate.core.exposure import closable, leaves, opposed, worst_position
-from ordergate.core.figures import figures, order_risk_usd
+from ordergate.core.figures import figures
 from ordergate.core.market import Market
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, OrderState, Outcome
+from ordergate.core.worst import order_risk_usd
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, WIDE, Desk, fill_row, order_row, position
 
 

@@ -11,15 +11,16 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ordergate.core.account import Account, Group
+from ordergate.core.commands import Leg
 from ordergate.core.figures import Figures, figures, micros_with, product_worst
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import InstrumentLimits, Limits
 from ordergate.core.market import Market
-from ordergate.core.order import Change, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Change, Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
-from ordergate.core.reports import FillReport, Quote
-from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MS_NS, OLD_MES, SECOND_NS, fill_row
+from ordergate.core.reports import FillReport, InstrumentsReport, Quote
+from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MS_NS, OLD_MES, SECOND_NS, WIDE, Desk, fill_row
 
 NOW = 1_000_000 * SECOND_NS
 LIMITS = Limits(quote_age_ms_max=5_000)
@@ -279,3 +280,26 @@ def test_fills_that_no_order_explains_count_while_they_are_held_and_no_longer() 
     assert [ask(each).micros for each in (account, waiting, account)] == [2, 6, 2]
     again = book(held(1), orders=tuple(account.orders.values()))
     assert [ask(each).micros for each in (replace(again, held={1: fill}), again)] == [6, 2]
+
+
+def test_what_a_position_is_worth_follows_its_contracts_description() -> None:
+    """The broker corrects a fee or a tick value: nothing worked out before holds, though no price has moved."""
+    desk = Desk(WIDE)
+    desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    before = desk.figures()
+    assert before.day_pnl is not None
+    assert before.day_pnl_at_stops is not None
+    desk.feed(InstrumentsReport((replace(MES, fee_usd=MES.fee_usd + 1),)))
+    after = desk.figures()
+    assert (after.day_pnl, after.day_pnl_at_stops) == (before.day_pnl - 2, before.day_pnl_at_stops - 2)
+
+
+def test_sums_are_not_carried_on_from_what_a_book_was_worked_out_for_at_another_position() -> None:
+    desk = Desk(WIDE)
+    desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    account = desk.account
+    found = desk.figures()
+    again = replace(account, orders=account.orders.put(desk.order("a")))
+    elsewhere = replace(account, positions={MES.contract_id: replace(account.position(MES.contract_id), net=1)})
+    figures(desk.group, elsewhere, desk.market)
+    assert figures(desk.group, again, desk.market) == found

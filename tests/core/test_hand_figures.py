@@ -12,12 +12,12 @@ import pytest
 
 from ordergate.core.commands import Leg
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month, contract_id, contract_name
-from ordergate.core.figures import order_risk_usd
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Role, Side
 from ordergate.core.preview import MEASURES
 from ordergate.core.reports import AccountReport, InstrumentsReport
+from ordergate.core.worst import order_risk_usd
 from tests.core.desk import ACCOUNT, Desk
 from tests.core.examples import Wanted, proposed_at
 from tests.core.hand_figures import (

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from ordergate.core.exposure import worst_position
-from ordergate.core.figures import order_risk_usd
 from ordergate.core.order import Side
 from ordergate.core.reports import AccountReport
+from ordergate.core.worst import order_risk_usd
 from ordergate.web.replies import declined, nearest_row
 from tests.core.desk import ACCOUNT, MES, Desk
 from tests.web.page import exact

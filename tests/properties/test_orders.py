@@ -12,11 +12,12 @@ from ordergate.core.account import Account, Group
 from ordergate.core.decide import REACTIONS
 from ordergate.core.doubt import ask_about
 from ordergate.core.draft import Draft
-from ordergate.core.figures import figures, new_risk_usd
+from ordergate.core.figures import figures
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
 from ordergate.core.order import Order, Role, Side, Status
 from ordergate.core.orders import Orders
+from ordergate.core.worst import new_risk_usd
 from tests.core.desk import ACCOUNT, MES
 from tests.properties.world import Choices, World, often, runs
 

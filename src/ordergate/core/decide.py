@@ -94,7 +94,8 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | ChangeLimits()
             | LockOut()
         ):
-            _settle_days(draft)
+            if _is_day_over(draft):
+                _settle(draft, None)  # what a new day brings comes before what is asked for in it
             answer = take(draft, command, stamped)
         case Mark() | Wake():
             pass
@@ -168,11 +169,9 @@ def _link(draft: Draft, report: LinkReport) -> None:
             draft.request_snapshot(account, "the link is up", anew=True)
 
 
-def _settle_days(draft: Draft) -> None:
-    """What a new day brings comes before what is asked for in it."""
-    for account in list(draft.group.accounts.values()):
-        if account.timers.get("day", draft.at_ns + 1) <= draft.at_ns:
-            day.react(draft, account.account_id)
+def _is_day_over(draft: Draft) -> bool:
+    accounts = draft.group.accounts.values()
+    return any(account.timers.get("day", draft.at_ns + 1) <= draft.at_ns for account in accounts)
 
 
 def _settle(draft: Draft, account_id: int | None) -> None:

@@ -25,7 +25,7 @@ def lock(draft: Draft, command: LockOut, accounts: list[Account]) -> Answer:
     """Lock ``accounts`` until ``command.until_ns``, None = until their next trading day opens."""
     if not accounts:
         return answers.unknown_account(command, command.account_id)
-    until_ns = next_day_open_ns(draft.at_ns) if command.until_ns is None else command.until_ns
+    until_ns = next_day_open_ns(max(draft.market.instants)) if command.until_ns is None else command.until_ns
     if not draft.at_ns < until_ns <= draft.at_ns + _DAYS_MAX * _DAY_NS:
         message = f"a lockout ends later than now, and at most {_DAYS_MAX} days from now"
         return answers.refused(command, answers.BAD_UNTIL, message, field="until")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.reports import Quote
+
+if TYPE_CHECKING:
+    from ordergate.core.figures import Opened
 
 MS_NS = 1_000_000
 # A word on the time goes stale with our own clock, which must tell how long ago it was.
@@ -25,15 +28,15 @@ _venue_ns = attrgetter("venue_ns")
 class Market:
     """The latest ``quotes`` by contract, looked at in the instant ``at_ns``.
 
-    ``valued`` is what ``figures`` has worked out at these prices.
+    ``opened`` is what ``figures`` has worked out at these prices.
     """
 
-    __slots__ = ("_instants", "at_ns", "quotes", "valued")
+    __slots__ = ("_instants", "at_ns", "opened", "quotes")
 
     def __init__(self, quotes: dict[str, Quote], at_ns: int) -> None:
         self.quotes = quotes
         self.at_ns = at_ns
-        self.valued: Any = None
+        self.opened: Opened | None = None
         self._instants: tuple[int, ...] = ()
 
     def of(self, instrument: Instrument, limits: Limits) -> Quote | None:

@@ -14,11 +14,15 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from ordergate.core.order import Order, Role, Side, Status
+
+if TYPE_CHECKING:
+    from ordergate.core.figures import Sums, Valued
+    from ordergate.core.worst import Stopped, Worst
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -60,8 +64,8 @@ class Book:
 
     ``legs`` are the names of the stops and targets of each entry, oldest first, ``stops`` those of live orders with a
     stop price, ``holding`` those of entries whose contracts are still held. ``brackets_rest`` is set by whoever has
-    found that the brackets here need nothing, whatever the time and the price; ``worst``, ``valued`` and, from
-    the stops alone, ``stopped`` are what ``figures`` has worked out from this book.
+    found that the brackets here need nothing, whatever the time and the price; ``worst`` and, from the stops alone,
+    ``stopped`` are what ``worst`` has worked out from this book, ``valued`` is what ``figures`` has.
     """
 
     __slots__ = ("brackets_rest", "buys", "holding", "legs", "orders", "sells", "stopped", "stops", "valued", "worst")
@@ -82,9 +86,9 @@ class Book:
         self.buys = buys
         self.sells = sells
         self.brackets_rest = False
-        self.stopped: Any = None
-        self.valued: Any = None
-        self.worst: Any = None
+        self.stopped: Stopped | None = None
+        self.valued: Valued | None = None
+        self.worst: Worst | None = None
 
     def leaves(self, side: Side) -> Leaves:
         return self.buys if side is Side.BUY else self.sells
@@ -151,8 +155,8 @@ class Orders:
             by_contract.setdefault(order.terms.contract_id, {})[name] = order
         self.books = {contract_id: _indexed(orders) for contract_id, orders in by_contract.items()}
         self.cancelling = frozenset(name for name, order in self.contents.items() if _is_cancelling(order))
-        self.sums: Any = None
-        self.sums_before: tuple[Any, dict[str, Book]] = (None, {})
+        self.sums: Sums | None = None
+        self.sums_before: tuple[Sums | None, dict[str, Book]] = (None, {})
 
     def put(self, order: Order) -> Orders:
         """With ``order``, new or changed; its contract, side, role and entry never change."""

@@ -12,12 +12,13 @@ import msgspec
 
 from ordergate.core.account import Account, Group
 from ordergate.core.exposure import worst_position
-from ordergate.core.figures import Figures, figures, order_risk_usd
+from ordergate.core.figures import Figures, figures
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach, Limits
 from ordergate.core.market import Market
 from ordergate.core.order import Protection, Side, Terms
 from ordergate.core.reports import Quote
+from ordergate.core.worst import order_risk_usd
 
 
 class Proposal(msgspec.Struct, frozen=True):
