@@ -12,15 +12,14 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, Doubt, Group, RunningExit
-from ordergate.core.balance import compared, is_movement
+from ordergate.core.account import Account, Group, RunningExit
 from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
 from ordergate.core.pace import paced
+from ordergate.core.readings import doubted, link_changed, reconciled, updated
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
-    BALANCE_WAIT_NS,
     CANCEL_RETRY_NS,
     CHANGE_READ_NS,
     CLEARING_NS,
@@ -61,7 +60,7 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.LimitsConfigured():
             return replace(group, limits_configured=event.limits)
         case e.LinkChanged():
-            return _link_changed(group, event)
+            return link_changed(group, event)
         case _:
             raise AssertionError(f"{type(event).__name__} names no account")
 
@@ -73,9 +72,7 @@ def _account(group: Group, account: Account, event: Any) -> Account:
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
-            account = replace(account, balance_usd=event.balance_usd, can_trade=event.can_trade)
-            moved = account.adopted and is_movement(account, account.gap_usd - account.gap.usd)
-            return timer(account, "balance", event.at_ns + BALANCE_WAIT_NS if moved else None)
+            return updated(account, event)
         case e.BalanceMoved():
             day = replace(account.day, balance_usd=account.day.balance_usd + event.amount_usd)
             return replace(account, day=day)
@@ -103,11 +100,11 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             account = replace(account, snapshot_since_ns=event.at_ns)
             return timer(account, "snapshot", event.at_ns + SNAPSHOT_WAIT_NS)
         case e.PositionDoubted():
-            return _doubted(account, event)
+            return doubted(account, event)
         case e.PositionCorrected():
             return corrected(account, event)
         case e.Reconciled():
-            return _reconciled(account, event)
+            return reconciled(account, event)
         case e.ExitStarted() | e.ExitAdvanced() | e.ExitFinished():
             return _exit(account, event)
         case e.FillHeld():
@@ -292,47 +289,3 @@ def _exit(account: Account, event: e.ExitStarted | e.ExitAdvanced | e.ExitFinish
             return timer(account, key, None if event.flat else event.at_ns + EXIT_RETRY_NS)
     account = replace(account, exits=account.exits | {event.contract_id: running})
     return timer(account, key, event.at_ns + CLEARING_NS)
-
-
-def _reconciled(account: Account, event: e.Reconciled) -> Account:
-    """What is still missing, or does not agree, after a snapshot is asked for again, but not at once."""
-    again_ns = event.at_ns + SNAPSHOT_WAIT_NS
-    timers = {
-        key: again_ns if key.startswith(("fills:", "held:")) else due_ns
-        for key, due_ns in account.timers.items()
-        if key not in ("snapshot", "books", "balance")
-    }
-    account = replace(account, snapshot_since_ns=0, reconciled_ns=event.started_ns, timers=timers)
-    account = replace(account, doubted=account.doubting, doubting={})
-    if event.gap_usd is not None:
-        account = compared(account, event.gap_usd)
-    if event.agreed and event.started_ns >= account.unexplained_ns:
-        return replace(account, unexplained="", unexplained_ns=0)
-    return timer(account, "books", again_ns)
-
-
-def _doubted(account: Account, event: e.PositionDoubted) -> Account:
-    """The same doubt as in the reading before keeps its beginning."""
-    fills = len(account.fills)
-    doubt = Doubt(event.net_quantity, event.cost_ticks, fills, event.at_ns)
-    before = account.doubted.get(event.contract_id)
-    if before is not None and before.is_seen_again(event.net_quantity, event.cost_ticks, fills, before.since_ns):
-        doubt = before
-    return replace(
-        account,
-        doubting=account.doubting | {event.contract_id: doubt},
-        unexplained=f"position of {event.contract_id} differs from the broker's",
-        unexplained_ns=event.at_ns,
-    )
-
-
-def _link_changed(group: Group, event: e.LinkChanged) -> Group:
-    """What happened while we could not see is unexplained until the books have been compared."""
-    group = replace(group, link_up=event.up, link_reason=event.reason)
-    what = f"not compared since the link was lost: {event.reason}"
-    accounts = dict(group.accounts)
-    for account_id, account in group.accounts.items():
-        if account.adopted and (account.unexplained or not event.up):
-            unexplained = account.unexplained or what
-            accounts[account_id] = replace(account, unexplained=unexplained, unexplained_ns=event.at_ns)
-    return replace(group, accounts=accounts)
