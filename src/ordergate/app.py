@@ -29,7 +29,7 @@ from ordergate.core.sessions import chicago, ending_notice
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
 from ordergate.engine.writer import EmergencyNotes
-from ordergate.errors import JournalDamaged, StartRefused
+from ordergate.errors import JournalDamaged, JournalError, StartRefused
 from ordergate.exchange import replay
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.server import Exchange
@@ -186,7 +186,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         )
         try:
             await gate.open()
-        except JournalDamaged as error:
+        except JournalError as error:
             what_to_do = "nothing is sent; restore the state directory from a backup, or move it away to start empty"
             raise StartRefused(f"the journal cannot be trusted: {error}; {what_to_do}") from error
 

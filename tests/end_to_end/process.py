@@ -78,13 +78,16 @@ class Desk:
 
         def look() -> bool:
             assert self.process.poll() is None, f"the desk ended with {self.process.returncode}:\n{self.log()}"
-            return self.ready_file.exists() and json.loads(self.ready_file.read_text())["pid"] == self.process.pid
+            try:
+                self.at = json.loads(self.ready_file.read_text())
+            except FileNotFoundError:
+                return False  # not yet, or taken away just now: a start removes what the last one left
+            return bool(self.at["pid"] == self.process.pid)
 
         try:
             until(look, READY_S)
         except AssertionError as error:
             raise AssertionError(f"not ready:\n{self.log()}") from error
-        self.at = json.loads(self.ready_file.read_text())
         return self
 
     @property

@@ -85,7 +85,7 @@ def test_killed_at_a_step_the_order_is_there_once_and_protected(
     after = outcomes[step, count].result()
     assert after["died"] == -9
     (status, answer), second = after["answers"]
-    assert (status, answer["success"]) == (200, True)
+    assert (status, answer["success"]) == (200, True), answer
     assert second == (status, answer)
     entries = [row for row in after["orders"] if row["type"] == MARKET and row["side"] == BUY]
     assert len(entries) <= 1

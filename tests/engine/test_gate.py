@@ -107,6 +107,17 @@ async def test_a_restart_recovers_the_same_state_and_puts_what_was_unanswered_in
         assert desk.sent[Topic.COMMANDS] == []
 
 
+async def test_nothing_is_seen_of_a_recovered_state_before_its_link_is_known_to_be_down() -> None:
+    journal = MemoryJournal()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        assert desk.gate.group.link_up
+    async with bench(journal.reopened()) as desk:
+        # Seen at once, before a turn of the loop could have decided anything.
+        assert not desk.gate.group.link_up
+        assert not desk.gate.ready
+
+
 async def test_with_the_journal_gone_new_risk_is_refused_and_getting_out_goes_on() -> None:
     journal, notes = FullDisk(), Notes()
     async with bench(journal, notes) as desk:

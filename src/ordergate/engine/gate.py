@@ -94,9 +94,12 @@ class Gate:
         return group.link_up and bool(compared) and all(compared) and all(listed)
 
     async def open(self) -> None:
-        """Recover, and begin: what left before and was not answered is in doubt. Raises ``JournalDamaged``."""
+        """Recover, and begin: what left before and was not answered is in doubt. Raises ``JournalError``.
+
+        Durable before anything can be seen of it: the recovered state still believes in the link of its last life.
+        """
         group, seqs = await recover(self._journal)
-        self._writer = Writer(
+        writer = Writer(
             group,
             seqs,
             inbox=self._inbox,
@@ -107,7 +110,8 @@ class Gate:
             emergency=self._emergency,
             step=self._step,
         )
-        await self._inbox.put_fact(self._started, self._clock.now_ns())
+        await writer.begin(self._started)
+        self._writer = writer
         if self._link is not None:
             # A writer that crashed lost the batch it was in: with the link told anew, the broker is read again.
             await self._inbox.put_fact(self._link, self._clock.now_ns())
@@ -146,20 +150,24 @@ class Gate:
 
     async def _supervise(self) -> None:
         while True:
-            assert self._writer is not None, "open() comes first"
-            writer = asyncio.create_task(self._writer.run(), name="spine")
+            spine = asyncio.create_task(self._spine(), name="spine")
             try:
-                await asyncio.wait({writer})
+                await asyncio.wait({spine})
             finally:
-                writer.cancel()
-            error = writer.exception()
+                spine.cancel()
+            error = spine.exception()
             # A second writer owns the books now, or the same crash would come again: no more decisions are made here.
             self.halted = self._crashed or isinstance(error, SequenceConflict)
             self._crashed = True
             _log.critical("the writer stopped", halted=self.halted, exc_info=error)
             if self.halted:
                 return
+
+    async def _spine(self) -> None:
+        if self._crashed:
             await self.open()
+        assert self._writer is not None, "open() comes first"
+        await self._writer.run()
 
     async def _read_orders(self) -> None:
         async for message in self._orders:

@@ -32,7 +32,7 @@ from ordergate.core.commands import (
 )
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.events import Event
-from ordergate.core.inputs import Stamped, Wake
+from ordergate.core.inputs import Stamped, Started, Wake
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.engine.effects import Outlet
@@ -90,6 +90,10 @@ class Writer:
         self._step = step
         self._last_ns = 0
         self._woken_ns = 0
+
+    async def begin(self, started: Started) -> None:
+        """The first decision of a life, before any other input. Raises ``SequenceConflict``."""
+        await self.turn([Pending(0, 0, started, self._clock.now_ns())])
 
     async def run(self) -> None:
         """Turn inputs into history, until cancelled. Raises ``SequenceConflict``: another writer owns the books."""
