@@ -18,7 +18,7 @@ from ordergate import telemetry
 from ordergate.clock import SystemClock
 
 MEASURES: dict[str, Callable[[Path], Awaitable[None] | None]] = {
-    "decide": lambda _folder: decisions.measure(),
+    "decide": decisions.measure,
     "disk": disk.measure,
     "bus": bus.measure,
     "orders": orders.measure,

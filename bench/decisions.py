@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
-from bench.figures import NS_PER_US, Told, percentiles, tell
+from bench.disk import sync
+from bench.figures import NS_PER_MS, NS_PER_US, Told, percentiles, tell, timed
 from ordergate.core.account import Group
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month, contract_id, contract_name
@@ -67,7 +70,8 @@ EVERY_RULE = Limits(
 )
 _COUNT = 2_000
 _WORKING = (0, 50, 2_000)
-_GOAL_US, _GOAL_GROWTH = 20, 3
+# Of a write and a bare fsync, which every decision waits for; docs/decisions/0009.
+_GOAL_SHARE, _GOAL_GROWTH = 1 / 3, 3
 _ORDERS_A_MOVE = 100
 _SECOND_NS = 10**9
 
@@ -171,22 +175,44 @@ def order(order_id: str, one: Instrument, order_type: OrderType = OrderType.LIMI
     )
 
 
-def measure() -> None:
+def measure(folder: Path) -> None:
     """Tell one figure for each number of working orders."""
     bare = Bare(EVERY_RULE, SYMBOLS)
     for one in bare.instruments:
         bare.hold(one)
-    worked, goal = 0, None
+    sync_us = sync(folder)["p50"] * NS_PER_MS / NS_PER_US
+    goal, worked = {"p50": round(_GOAL_SHARE * sync_us, 3)}, 0
     for working in _WORKING:
         for number in range(worked, working):
             bare.work(f"working-order-{number:06}", bare.instruments[number % len(SYMBOLS)])
         worked = working
         told = percentiles(list(_taken(bare, _COUNT)), NS_PER_US)
-        tell(
-            "decide, every rule", "us", told, goal or {"p50": _GOAL_US}, positions=len(SYMBOLS), working_orders=working
-        )
+        raw = _empty_calls(bare) | {"fsync_p50": sync_us}
+        tell("decide, every rule", "us", told, goal, raw, positions=len(SYMBOLS), working_orders=working)
         if working == _WORKING[1]:
             goal = {"p50": _grown(told)}
+
+
+def _empty_calls(bare: Bare) -> Told:
+    """As many calls as one decision makes, of a function that does nothing: what the interpreter alone takes."""
+    stamped, calls = bare.stamped(order("counted", bare.instruments[0])), 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    decide(bare.group, stamped)
+    sys.setprofile(None)
+
+    def nothing(_argument: object) -> None:
+        pass
+
+    def call_all() -> None:
+        for _ in range(calls):
+            nothing(bare)
+
+    return {"what": f"{calls} empty calls"} | percentiles(timed(call_all, _COUNT), NS_PER_US)
 
 
 def _grown(told: Told) -> float:
