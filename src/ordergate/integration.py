@@ -190,8 +190,9 @@ class Interception:
 
 
 def sltp_levels(instrument: Instrument, order: Order, fill: e.FillApplied) -> messages.Levels:
-    """The documented ``sltpLevels`` of a fill: the levels of the bracket as the fills so far put them, in points."""
-    stop, target = order.protection.stop, order.protection.target
+    """The documented ``sltpLevels`` of a fill: where the fills so far put stop and first target, in points."""
+    stop, targets = order.protection.stop, order.protection.targets
+    target = targets[0].at if targets else None
     opened = order.opened_quantity > 0
     stop_ticks = stop_level(order, stop) if stop and opened else None
     target_ticks = target_level(order, target) if target and opened else None

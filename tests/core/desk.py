@@ -33,7 +33,7 @@ from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
-from ordergate.core.order import Exit, Order, OrderType, Role, Side
+from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Target, Trail
 from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
@@ -229,10 +229,13 @@ class Desk:
         trigger: int | None = None,
         stop: Exit | Leg = Leg.DEFAULT,
         target: Exit | Leg = Leg.DEFAULT,
+        targets: tuple[Target, ...] | None = None,
+        breakeven: Breakeven | None = None,
+        trail: Trail | None = None,
         instrument: Instrument = MES,
         superseded: bool = False,
     ) -> Answer:
-        """An order: LIMIT with ``limit``, STOP with ``trigger``, else MARKET."""
+        """An order: LIMIT with ``limit``, STOP with ``trigger``, else MARKET; ``target`` is the only one."""
         kind = OrderType.LIMIT if limit is not None else OrderType.STOP if trigger is not None else OrderType.MARKET
         command = SubmitOrder(
             request_id=self.request_id(),
@@ -245,8 +248,10 @@ class Desk:
             limit_ticks=limit,
             stop_ticks=trigger,
             stop=stop,
-            target=target,
-            fingerprint=f"{side} {quantity} {limit} {trigger} {stop} {target} {instrument.contract_id}",
+            targets=(Target(target),) if isinstance(target, Exit) else target if targets is None else targets,
+            breakeven=breakeven,
+            trail=trail,
+            fingerprint=f"{side} {quantity} {limit} {trigger} {stop} {target} {targets} {instrument.contract_id}",
         )
         return self.ask(command, superseded=superseded)
 

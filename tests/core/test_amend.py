@@ -10,7 +10,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg, ModifyOrder, Nearest
 from ordergate.core.effects import Modify
 from ordergate.core.limits import Limits
-from ordergate.core.order import Exit, Role, Side
+from ordergate.core.order import Exit, Role, Side, Target
 from ordergate.core.reports import AccountReport, LinkReport
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, position
 
@@ -222,7 +222,7 @@ def test_moving_a_leg_moves_the_promise() -> None:
     assert desk.modify(stop, stop_ticks=ASK - 20).ok
     assert desk.modify(target, limit_ticks=ASK + 30).ok
     assert desk.order("a").protection.stop == Exit(20, ASK - 20)
-    assert desk.order("a").protection.target == Exit(30, ASK + 30)
+    assert desk.order("a").protection.targets == (Target(Exit(30, ASK + 30)),)
     assert {change.terms.stop_ticks or change.terms.limit_ticks for change in desk.asked(Modify)} == {
         ASK - 20,
         ASK + 30,
@@ -265,7 +265,10 @@ def test_protection_moves_every_entry_of_the_position_and_leaves_null_as_it_is()
     desk.hold("a")
     desk.hold("b", price=ASK + 4)
     assert desk.protect(target=ASK + 30).ok
-    assert [desk.order(name).protection.target for name in "ab"] == [Exit(30, ASK + 30), Exit(26, ASK + 30)]
+    assert [desk.order(name).protection.targets for name in "ab"] == [
+        (Target(Exit(30, ASK + 30)),),
+        (Target(Exit(26, ASK + 30)),),
+    ]
     assert [desk.order(name).protection.stop for name in "ab"] == [Exit(40), Exit(40)]
 
 
@@ -344,7 +347,7 @@ def test_a_moved_promise_is_measured_from_the_average_of_all_fills() -> None:
         desk.fill("a", 1, price)
     assert desk.protect(stop=ASK - 30, target=ASK + 60).ok
     protection = desk.order("a").protection
-    assert (protection.stop, protection.target) == (Exit(31, ASK - 30), Exit(59, ASK + 60))
+    assert (protection.stop, protection.targets) == (Exit(31, ASK - 30), (Target(Exit(59, ASK + 60)),))
 
 
 def test_a_change_of_an_order_that_only_closes_is_judged_by_no_rule() -> None:

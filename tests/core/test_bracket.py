@@ -11,7 +11,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Modify, Place
 from ordergate.core.limits import InstrumentLimits, Limits
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row
 
@@ -58,7 +58,7 @@ def test_a_default_stop_is_drawn_in_to_the_risk_limit_but_not_below_the_minimum(
 def test_the_default_target_never_falls_below_the_ratio() -> None:
     desk = Desk(Limits(risk_reward_ratio=Decimal("1.51")))
     desk.submit("a", stop=Exit(7))
-    assert desk.order("a").protection.target == Exit(11)  # 10.57
+    assert desk.order("a").protection.targets == (Target(Exit(11)),)  # 10.57
 
 
 def test_legs_switched_off_are_not_placed() -> None:

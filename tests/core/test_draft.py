@@ -49,9 +49,9 @@ def test_a_promise_that_stays_as_it_is_is_no_event() -> None:
     desk = Desk()
     desk.hold("a")
     begun = draft(desk)
-    begun.set_protection(desk.order("a"), desk.order("a").protection)
+    begun.set_protection(desk.order("a"), desk.order("a").protection, "test")
     assert begun.events == []
-    begun.set_protection(desk.order("a"), Protection())
+    begun.set_protection(desk.order("a"), Protection(), "test")
     assert len(begun.events) == 1
 
 

@@ -166,7 +166,7 @@ def test_of_an_order_that_was_sent_before_not_even_what_would_only_close_is_offe
 
 
 class Counted(UserDict[str, Any]):
-    """Quotes, with how often they were asked for: once a judgement where nothing is held."""
+    """Quotes, and how often they were asked for: once a judgement with nothing held, twice for a stop at a price."""
 
     asked = 0
 
@@ -180,10 +180,10 @@ class Counted(UserDict[str, Any]):
     [
         (Limits(), 11, None, 20),
         (Limits(), 2**31 - 1, None, 20),
-        (Limits(), 40, BID - 20, 30),
+        (Limits(), 40, BID - 20, 60),
         (WIDE, 2**31 - 1, None, 35),
-        (WIDE, 9, -(10**7), 40),
-        (HUGE, 2**31 - 1, -(10**7), 80),
+        (WIDE, 9, -(10**7), 80),
+        (HUGE, 2**31 - 1, -(10**7), 160),
     ],
 )
 def test_the_work_is_bounded_however_large_the_order_and_however_far_its_price(

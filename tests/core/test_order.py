@@ -17,6 +17,7 @@ from ordergate.core.fold import evolve
 from ordergate.core.order import (
     LIVE,
     TRANSITIONS,
+    Breakeven,
     Change,
     Exit,
     Order,
@@ -25,7 +26,9 @@ from ordergate.core.order import (
     Role,
     Side,
     Status,
+    Target,
     Terms,
+    Trail,
     Trigger,
     next_status,
 )
@@ -327,7 +330,10 @@ def test_a_side_has_a_sign_and_an_opposite() -> None:
 
 
 def test_an_order_survives_json() -> None:
-    whole = order(protection=Protection(Exit(40), Exit(80, -5)), change=Change(3, 4, None, 7))
+    whole = order(
+        protection=Protection(Exit(40), (Target(Exit(80, -5), 1),), Breakeven(20), Trail(10)),
+        change=Change(3, 4, None, 7),
+    )
     assert msgspec.json.decode(msgspec.json.encode(whole), type=Order) == whole
 
 

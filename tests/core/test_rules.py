@@ -17,7 +17,7 @@ from ordergate.core.commands import Leg
 from ordergate.core.inputs import Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Blackout, Limits
-from ordergate.core.order import Exit, OrderType, Protection, Side, Terms
+from ordergate.core.order import Exit, OrderType, Protection, Side, Target, Terms
 from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
@@ -44,7 +44,7 @@ FAR = Exit(40)  # 50 USD per contract of MES
 def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
     """A plain market buy of MES that every rule lets pass, then ``changed``."""
     terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, quantity, OrderType.MARKET)
-    plain = propose(desk.group, desk.account, terms, quantity, Protection(FAR, Exit(80)), market=desk.market)
+    plain = propose(desk.group, desk.account, terms, quantity, Protection(FAR, (Target(Exit(80)),)), market=desk.market)
     assert breaches(plain) == ()
     return replace(plain, **changed)
 

@@ -57,6 +57,11 @@ def may_fill(order: Order) -> int:
     if order.status in (Status.APPROVED, Status.WORKING, Status.IN_DOUBT):
         sizes = [order.terms.quantity] + ([order.change.quantity] if order.change is not None else [])
         return max(0, max(sizes) - order.filled_quantity)
+    return unseen(order)
+
+
+def unseen(order: Order) -> int:
+    """Contracts that are shown as filled, and whose fills have not come: sure, whatever else happens."""
     return max(0, order.reported_filled - order.filled_quantity)
 
 
@@ -76,11 +81,11 @@ def test_the_worst_position_is_the_worst_of_all_subsets(account: Account, side: 
     orders = [o for o in account.orders.values() if o.terms.contract_id == MES.contract_id and o.terms.side is side]
     plain = [order for order in orders if not order.is_leg]
     legs = [order for order in orders if order.is_leg]
-    closes = max(0, -net * side.sign)
+    closes, sure = max(0, -net * side.sign), sum(unseen(leg) for leg in legs)
     worst = max(
-        net * side.sign + quantity + opened + max(0, closed - closes)
+        net * side.sign + quantity + opened + max(0, sure + closed - closes)
         for opened in outcomes(plain, [may_fill(order) for order in plain])
-        for closed in outcomes(legs, [may_fill(order) for order in legs])
+        for closed in outcomes(legs, [max(0, may_fill(order) - unseen(order)) for order in legs])
     )
     assert worst_position(account, MES.contract_id, side, quantity) == worst * side.sign
 
@@ -92,13 +97,11 @@ def test_what_can_be_closed_is_the_least_that_any_subset_leaves(account: Account
     orders = [o for o in account.orders.values() if o.terms.contract_id == MES.contract_id and o.terms.side is side]
     plain = [order for order in orders if not order.is_leg]
     legs = [order for order in orders if order.is_leg]
-    # A leg that works gives way to whoever closes; one in doubt, or shown as filled, may be gone already.
-    gone = [
-        may_fill(leg) if leg.status is Status.IN_DOUBT else max(0, leg.reported_filled - leg.filled_quantity)
-        for leg in legs
-    ]
+    # A leg that works gives way to whoever closes; one in doubt may be gone already, and what is shown as filled is.
+    gone = [max(0, may_fill(leg) - unseen(leg)) if leg.status is Status.IN_DOUBT else 0 for leg in legs]
+    sure = sum(unseen(leg) for leg in legs)
     least = min(
-        max(0, -net * side.sign - closed - lost)
+        max(0, -net * side.sign - closed - sure - lost)
         for closed in outcomes(plain, [may_fill(order) for order in plain])
         for lost in outcomes(legs, gone)
     )

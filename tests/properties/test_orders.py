@@ -69,7 +69,7 @@ def check(group: Group, account: Account) -> None:
     ]
     assert book.stop_orders() == [order for order in orders if order.live and order.terms.stop_ticks is not None]
     for entry in orders:
-        assert book.legs_of(entry.order_id) == [leg for leg in orders if leg.parent_id == entry.order_id]
+        assert book.legs_of(entry.order_id) == [leg for leg in orders if leg.is_leg and leg.parent_id == entry.order_id]
     again = Orders(named(orders)).book(MES.contract_id)
     assert (again.buys, again.sells, again.legs) == (book.buys, book.sells, book.legs)
     assert new_risk_usd(book, MES, account.position(MES.contract_id).net) == slow_risk_usd(account)
@@ -82,14 +82,14 @@ def unremembered(group: Group) -> Group:
 
 
 def once(orders: list[Order], *, doubtful: bool) -> int:
-    """The larger of a bracket's stops and its targets, over the brackets."""
-    total = 0
+    """What has filled unseen, and the larger of a bracket's stops and its targets, over the brackets."""
+    total = sum(order.unseen for order in orders if order.is_leg)
     for entry_id in {order.parent_id for order in orders if order.is_leg}:
         sizes = {Role.STOP: 0, Role.TARGET: 0}
         for leg in orders:
             if leg.is_leg and leg.parent_id == entry_id:
                 counts = not doubtful or leg.status is Status.IN_DOUBT
-                sizes[leg.role] += leg.leaves if counts else leg.unseen
+                sizes[leg.role] += max(0, leg.leaves - leg.unseen) if counts else 0
         total += max(sizes.values())
     return total
 

@@ -109,7 +109,7 @@ class History:
             limit_ticks=BID - away if kind is OrderType.LIMIT else None,
             stop_ticks=ASK + away if kind is OrderType.STOP else None,
             stop=self.random.choice((Exit(80), Exit(120), Exit(200), Leg.OFF)),
-            target=Leg.OFF,
+            targets=Leg.OFF,
         )
         expected = self.model.judge(order)
         answer = self.desk.ask(order)

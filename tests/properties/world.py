@@ -20,9 +20,9 @@ from ordergate.core.account import Group
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
 from ordergate.core.fold import evolve
-from ordergate.core.inputs import Input, Started
+from ordergate.core.inputs import Input, Mark, Started
 from ordergate.core.limits import Limits
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
 from ordergate.core.reports import (
     BrokerSnapshot,
     FillReport,
@@ -38,6 +38,16 @@ from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk
 from tests.properties.broker import Broker
 
 APPROVAL_NS = 5 * SECOND_NS
+
+# No target, one for all, a scale-out with a runner, one that asks for more than most orders have.
+TARGETS = (
+    (),
+    (Target(Exit(80)),),
+    (Target(Exit(16)),),
+    (Target(Exit(16), 1), Target(Exit(30), 1)),
+    (Target(Exit(16), 2), Target(Exit(80))),
+    (Target(Exit(12), 3), Target(Exit(40), 3)),
+)
 
 # Interleavings are many: these properties try more examples than the profile says.
 often = settings(max_examples=5 * settings().max_examples)
@@ -246,6 +256,7 @@ class World:
             self.submit: 7,
             self.ask: 7,
             self.pass_time: 3,
+            self.move: 3 if self.legs else 0,
             self.meddle: 3 if self.strangers else 0,
             self.flap: 1 if self.faults else 0,
             self.crash: 1 if self.faults else 0,
@@ -273,12 +284,31 @@ class World:
         quantity = 1 + self.choices.below(6)
         limit = (None, BID - 8 if side is Side.BUY else ASK + 8)[self.choices.below(2)]
         stop: Exit | Leg = Leg.OFF
-        target: Exit | Leg = Leg.OFF
+        targets: tuple[Target, ...] = ()
+        breakeven, trail = None, None
         if self.legs:
             stop = (Exit(40), Exit(8), Exit(40), Leg.OFF)[self.choices.below(4)]
-            target = (Exit(80), Leg.OFF, Exit(16))[self.choices.below(3)]
-        self.desk.submit(f"o{self.names}", side, quantity, limit=limit, stop=stop, target=target)
+            targets = TARGETS[self.choices.below(len(TARGETS))]
+            breakeven = (None, None, Breakeven(6), Breakeven(10, 2))[self.choices.below(4)]
+            trail = (None, None, Trail(12), Trail(6, 3))[self.choices.below(4)]
+        self.desk.submit(
+            f"o{self.names}",
+            side,
+            quantity,
+            limit=limit,
+            stop=stop,
+            targets=targets,
+            breakeven=breakeven,
+            trail=trail,
+        )
         self._collect()
+
+    def move(self) -> None:
+        """The market moves, and now and then what is told of it cannot be true."""
+        bid = BID - 16 + self.choices.below(33)
+        ask = bid - 3 if self.choices.chance(6) else bid + 1
+        self.desk.quote(MES, bid, ask, age_ms=20_000 if self.choices.chance(6) else 0)
+        self.feed(Mark())
 
     def pass_time(self) -> None:
         until = self.desk.now_ns + (50, 250, 500, 1_000, 2_500, 5_000)[self.choices.below(6)] * MS_NS
@@ -410,13 +440,20 @@ class World:
         assert (account.unexplained, account.exits, account.held) == ("", {}, {})
 
     def check_coverage(self) -> None:
-        """At rest every contract that is held under a promise is covered by a stop at its level, exactly."""
+        """At rest every contract that is held under a promise is covered by a stop at its level, exactly.
+
+        And each target has its share: the first what it asks for, the next what that leaves.
+        """
         account = self.desk.account
         for entry in self.entries():
-            for role, promise in ((Role.STOP, entry.protection.stop), (Role.TARGET, entry.protection.target)):
-                legs = [leg for leg in account.legs(entry.order_id) if leg.role is role]
-                covered = sum(leg.leaves for leg in legs)
-                assert covered == (entry.open_quantity if promise is not None else 0), (entry, legs)
+            legs, left = list(account.legs(entry.order_id)), entry.open_quantity
+            stops = [leg for leg in legs if leg.role is Role.STOP]
+            assert sum(leg.leaves for leg in stops) == (left if entry.protection.stop else 0), (entry, stops)
+            for slot, target in enumerate(entry.protection.targets):
+                share = left if target.quantity is None else min(left, target.quantity)
+                left -= share
+                own = [leg for leg in legs if leg.role is Role.TARGET and leg.slot == slot]
+                assert sum(leg.leaves for leg in own) == share, (entry, own)
         for leg in account.live_orders():
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
 

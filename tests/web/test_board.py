@@ -184,7 +184,7 @@ def test_a_fill_that_is_taken_back_from_a_finished_order_is_shown() -> None:
     history = History().open()
     history.hold = True  # fills come without the order's own row, so that nothing else is left to do for the order
     for name, side in (("in", Side.BUY), ("out", Side.SELL)):
-        history.submit(name, side, stop=Leg.OFF, target=Leg.OFF)
+        history.submit(name, side, stop=Leg.OFF, targets=Leg.OFF)
         tag = history.account().orders[name].tag
         number = 1 if name == "in" else 2
         history.put(r.PlaceOutcome(A, tag, r.Outcome.DONE, number))

@@ -15,7 +15,7 @@ from ordergate.core.commands import CancelOrder, Leg
 from ordergate.core.events import InstrumentsLoaded
 from ordergate.core.fold import evolve
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
 from ordergate.web import views
 from ordergate.web.replies import encode
 from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
@@ -131,7 +131,7 @@ def test_a_leg_that_was_refused_does_not_hide_the_one_that_works() -> None:
 
 def test_legs_that_are_switched_off_are_null() -> None:
     history = History().open()
-    history.submit("o1", stop=Leg.OFF, target=Leg.OFF)
+    history.submit("o1", stop=Leg.OFF, targets=Leg.OFF)
     assert (order(history, "o1").stop_loss, order(history, "o1").take_profit) == (None, None)
     position = rows(history).positions[A, MES]
     assert (position.stop_loss, position.take_profit, position.protected) == (None, None, False)
@@ -172,7 +172,7 @@ def test_a_short_is_closed_at_the_ask() -> None:
 def test_a_position_shows_the_stop_and_target_that_would_fill_first() -> None:
     history = History().open()
     for name, ticks in (("o1", 60), ("o2", 20), ("o3", 80)):
-        history.submit(name, Side.BUY, 1, stop=Exit(ticks), target=Exit(ticks))
+        history.submit(name, Side.BUY, 1, stop=Exit(ticks), targets=(Target(Exit(ticks)),))
     row = rows(history).positions[A, MES]
     assert row.stop_loss is not None
     assert row.take_profit is not None
@@ -183,8 +183,8 @@ def test_a_position_shows_the_stop_and_target_that_would_fill_first() -> None:
 
 def test_stops_that_cover_a_part_or_do_not_rest_yet_do_not_protect() -> None:
     history = History().open()
-    history.submit("o1", Side.BUY, 2, target=Leg.OFF)
-    history.submit("o2", Side.BUY, 1, stop=Leg.OFF, target=Leg.OFF)
+    history.submit("o1", Side.BUY, 2, targets=Leg.OFF)
+    history.submit("o2", Side.BUY, 1, stop=Leg.OFF, targets=Leg.OFF)
     assert not rows(history).positions[A, MES].protected
 
     history = History().open()
@@ -198,7 +198,7 @@ def test_stops_that_cover_a_part_or_do_not_rest_yet_do_not_protect() -> None:
 
 def test_an_external_stop_counts_as_coverage() -> None:
     history = History().open()
-    history.submit("o1", Side.BUY, 1, stop=Leg.OFF, target=Leg.OFF)
+    history.submit("o1", Side.BUY, 1, stop=Leg.OFF, targets=Leg.OFF)
     placed = history.broker.external(Side.SELL, 1, MES_TICKS, history.at_ns)
     fields: dict[str, Any] = {name: getattr(placed, name) for name in placed.__struct_fields__}
     history.put(

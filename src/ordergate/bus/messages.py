@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from ordergate.bus.brackets import BracketAsk
+
 MANUAL_INSTANCE = "MANUAL_TRADING_V2"
 
 
@@ -23,8 +25,8 @@ class LegAsk(msgspec.Struct, frozen=True, omit_defaults=True):
 class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``quantity`` is any number here, so that a wrong one is answered by name instead of dropped.
 
-    ``requestId``, ``stopLoss`` and ``takeProfit`` are our additions; other readers ignore them. A field without a value
-    is left out, as documented: a reader in JavaScript would take null for a distance of 0.
+    ``requestId``, ``stopLoss``, ``takeProfit`` and ``bracket`` are our additions; other readers ignore them. A field
+    without a value is left out, as documented: a reader in JavaScript would take null for a distance of 0.
     """
 
     instance_id: str
@@ -42,6 +44,7 @@ class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     take_profit_points: Decimal | None = None
     stop_loss: LegAsk | None = None
     take_profit: LegAsk | None = None
+    bracket: BracketAsk | None = None
     request_id: str | None = None
     timestamp: int | None = None
 

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import msgspec
 
+from ordergate.bus import brackets
 from ordergate.bus.messages import LegAsk, PlaceOrderPayload
 from ordergate.core.commands import Leg, SubmitOrder, checked_order_id
 from ordergate.core.instrument import QUANTITY_MAX, Instrument, symbol_instrument
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Exit, OrderType, Side, Target
 from ordergate.errors import InputRefused
 
 T = TypeVar("T", Side, OrderType)
@@ -30,18 +31,22 @@ def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument],
     instrument = symbol_instrument(instruments, payload.instrument)
     order_type = _choice(OrderType, payload.order_type, "orderType", "BAD_ORDER_TYPE")
     limit, stop = _prices(payload, order_type, instrument)
+    size = quantity(payload.quantity, "quantity")
+    bracket = _bracket(payload, instrument, size)
     return SubmitOrder(
         request_id=request_id,
         account_id=payload.account_id,
         order_id=payload.order_id,
         contract_id=instrument.contract_id,
         side=_choice(Side, payload.side, "side", "BAD_SIDE"),
-        quantity=quantity(payload.quantity, "quantity"),
+        quantity=size,
         order_type=order_type,
         limit_ticks=limit,
         stop_ticks=stop,
-        stop=_leg(payload.stop_loss, payload.stop_loss_points, instrument, "stopLoss"),
-        target=_leg(payload.take_profit, payload.take_profit_points, instrument, "takeProfit"),
+        stop=bracket.stop,
+        targets=bracket.targets,
+        breakeven=bracket.breakeven,
+        trail=bracket.trail,
         instance_id=payload.instance_id,
         fingerprint=fingerprint(payload),
         sent_ns=None if payload.timestamp is None else min(max(0, payload.timestamp), _TIME_MS_MAX) * _MS_NS,
@@ -72,6 +77,21 @@ def _prices(payload: PlaceOrderPayload, order_type: OrderType, instrument: Instr
     if payload.stop_price is None:
         raise InputRefused("MISSING_PRICE", "a STOP order needs stopPrice", "stopPrice")
     return None, instrument.ticks(payload.stop_price, "stopPrice")
+
+
+def _bracket(payload: PlaceOrderPayload, instrument: Instrument, size: int) -> brackets.Asked:
+    """What the order says of its bracket: in the documented fields, or in ours, never in both."""
+    documented = (payload.stop_loss, payload.take_profit, payload.stop_loss_points, payload.take_profit_points)
+    if payload.bracket is not None:
+        if any(said is not None for said in documented):
+            raise InputRefused("BAD_BRACKET", "say a bracket, or stopLoss and takeProfit, not both", "bracket")
+        return brackets.asked(payload.bracket, instrument, size)
+    target = _leg(payload.take_profit, payload.take_profit_points, instrument, "takeProfit")
+    if isinstance(target, Leg):
+        targets: tuple[Target, ...] | Leg = target
+    else:
+        targets = (Target(target),)
+    return brackets.Asked(_leg(payload.stop_loss, payload.stop_loss_points, instrument, "stopLoss"), targets)
 
 
 def _leg(ask: LegAsk | None, points: Decimal | None, instrument: Instrument, field: str) -> Exit | Leg:

@@ -22,7 +22,7 @@ from ordergate.core.exposure import closable
 from ordergate.core.judgement import Judgement
 from ordergate.core.levels import is_through
 from ordergate.core.nearest import Ask, search
-from ordergate.core.order import Exit, Order, OrderType, Role, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Target, Terms
 from ordergate.core.reports import Quote
 from ordergate.core.rules import breaches, counted_risk_ticks, propose
 from ordergate.core.widening import Move, widening
@@ -136,11 +136,11 @@ def _modify_leg(draft: Draft, command: ModifyOrder, account: Account, leg: Order
         return answers.refused(command, answers.NOTHING_TO_CHANGE, message, order_id=command.order_id)
     stop = price if leg.role is Role.STOP else None
     target = price if leg.role is Role.TARGET else None
-    return _move(draft, command, account, [entry], stop, target)
+    return _move(draft, command, account, [entry], stop, target, leg.slot if leg.role is Role.TARGET else None)
 
 
 def protect(draft: Draft, command: UpdateProtection) -> Answer:
-    """Move the stop and target of every entry that holds a position."""
+    """Move the stop, and the only target, of every entry that holds a position."""
     account = draft.group.accounts.get(command.account_id)
     if account is None:
         return answers.unknown_account(command, command.account_id)
@@ -150,6 +150,9 @@ def protect(draft: Draft, command: UpdateProtection) -> Answer:
     if not entries:
         message = "this position was not opened here; place a stop order instead"
         return answers.refused(command, "NOT_OURS", message, contract_id=command.contract_id)
+    if command.target_ticks is not None and any(len(_open_slots(entry)) > 1 for entry in entries):
+        message = "this position has several targets: move each by the id of its own order"
+        return answers.refused(command, "SEVERAL_TARGETS", message, field="takeProfit", contract_id=command.contract_id)
     return _move(draft, command, account, entries, command.stop_ticks, command.target_ticks)
 
 
@@ -160,8 +163,9 @@ def _move(
     entries: list[Order],
     stop_ticks: int | None,
     target_ticks: int | None,
+    slot: int | None = None,
 ) -> Answer:
-    """Move stop and target of ``entries``, all of them or none."""
+    """Move stop and target of ``entries``, all of them or none; ``slot`` None = the only target."""
     first = entries[0]
     quote = draft.market.fresh(first.terms.contract_id, draft.group.limits.quote_age_ms_max)
     if stop_ticks is not None and quote is not None and is_through(first.terms.side, stop_ticks, quote):
@@ -171,17 +175,35 @@ def _move(
     for entry in entries:
         protection = entry.protection
         if stop_ticks is not None:
-            protection = replace(protection, stop=Exit(abs(_average(entry) - stop_ticks), stop_ticks))
+            # Where a person has put it, it stays.
+            stop = Exit(abs(_average(entry) - stop_ticks), stop_ticks)
+            protection = replace(protection, stop=stop, breakeven=None, trail=None)
         if target_ticks is not None:
-            protection = replace(protection, target=Exit(abs(target_ticks - _average(entry)), target_ticks))
+            protection = _with_target(entry, protection, slot, Exit(abs(target_ticks - _average(entry)), target_ticks))
         moves.append((entry, protection))
     found = widening(draft.group, account, moves, draft.market)
     if found:
         draft.add(e.ModifyDenied(account.account_id, first.order_id, found))
         return answers.denied(command, first.order_id, first.terms.contract_id, found)
     for entry, protection in moves:
-        draft.set_protection(entry, protection)
+        draft.set_protection(entry, protection, "asked for")
     return answers.done(command, first.order_id, first.terms.contract_id)
+
+
+def _with_target(entry: Order, protection: Protection, slot: int | None, at: Exit) -> Protection:
+    """``protection`` with that target at ``at``; where there is none yet, one for all that is held."""
+    targets = list(protection.targets)
+    slots = _open_slots(entry) if slot is None else [slot]
+    if slots:
+        targets[slots[0]] = replace(targets[slots[0]], at=at)
+    else:
+        targets.append(Target(at))
+    return replace(protection, targets=tuple(targets))
+
+
+def _open_slots(entry: Order) -> list[int]:
+    """The places of the targets that something is still to leave at."""
+    return [slot for slot, target in enumerate(entry.protection.targets) if target.quantity != 0]
 
 
 def _average(entry: Order) -> int:

@@ -1,52 +1,23 @@
-"""Brackets: what each entry promises, and what has to be placed, moved or cancelled so that it holds.
+"""Brackets: what has to be placed, moved or cancelled so that what each entry promises holds.
 
 Invariants:
 1. One bracket per entry; its legs never close more than the entry still holds.
-2. The stop goes first; a target follows once the stop rests at the broker.
+2. The stop goes first; targets follow once the stop rests at the broker.
 3. The only stop is never cancelled to be replaced.
 4. Levels come from the volume-weighted fill price: the stop rounded toward the entry, the target away from it.
 """
 
 from __future__ import annotations
 
-from math import ceil
-
 import msgspec
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, Group, RunningExit
-from ordergate.core.commands import Leg, SubmitOrder
+from ordergate.core.account import Account, RunningExit
 from ordergate.core.draft import Draft
-from ordergate.core.floor import risk_base_usd
-from ordergate.core.instrument import Instrument
+from ordergate.core.following import follow
 from ordergate.core.levels import is_through, stop_level, target_level
-from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Side, Status, Terms
-from ordergate.core.rules import risk_limit_usd
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.timing import STOP_ATTEMPTS
-
-
-def promised(group: Group, account: Account, command: SubmitOrder) -> Protection:
-    """The bracket that ``command`` asks for, defaults filled in."""
-    instrument = group.instruments[command.contract_id]
-    stop = command.stop
-    if stop is Leg.DEFAULT:
-        stop = Exit(default_stop_ticks(group, account, instrument, command.quantity))
-    distance = stop.ticks if isinstance(stop, Exit) else instrument.stop_ticks_default
-    target = command.target
-    if target is Leg.DEFAULT:
-        target = Exit(ceil(distance * group.limits.risk_reward_ratio))
-    return Protection(
-        stop if isinstance(stop, Exit) else None,
-        target if isinstance(target, Exit) else None,
-    )
-
-
-def default_stop_ticks(group: Group, account: Account, instrument: Instrument, quantity: int) -> int:
-    """The instrument's default distance, drawn in to the risk limit but never below the minimum distance."""
-    limits = group.limits.of(instrument.symbol)
-    risk = risk_limit_usd(limits, risk_base_usd(group, account))
-    allowed = risk // instrument.money(1, quantity)
-    return max(instrument.stop_ticks_min, min(instrument.stop_ticks_default, int(allowed)))
 
 
 def react(draft: Draft, account_id: int) -> None:
@@ -62,10 +33,14 @@ def react(draft: Draft, account_id: int) -> None:
 
 
 class Bracket(msgspec.Struct, frozen=True):
-    """An entry with its live legs. ``held`` is what they have to cover (>= 0): less what an exit is about to close."""
+    """An entry with its live legs. ``held`` is what they have to cover (>= 0): less what an exit is about to close.
+
+    ``shares`` (>= 0) is how much of that is to leave at each of the entry's targets.
+    """
 
     entry: Order
     held: int
+    shares: list[int]
     legs: list[Order]
 
 
@@ -84,7 +59,21 @@ def brackets(account: Account, contract_id: str) -> list[Bracket]:
         given_up += gone
         exited_unseen = sum(leg.unseen for leg in own if not leg.live)
         held = max(0, entry.open_quantity - gone - exited_unseen)
-        found.append(Bracket(entry, held, [leg for leg in own if leg.live]))
+        found.append(Bracket(entry, held, _shares(entry, held, own), [leg for leg in own if leg.live]))
+    return found
+
+
+def _shares(entry: Order, held: int, own: list[Order]) -> list[int]:
+    found, left = [], held
+    for slot, target in enumerate(entry.protection.targets):
+        share = left
+        if target.quantity is not None:
+            filled_unseen = sum(
+                leg.unseen for leg in own if leg.role is Role.TARGET and leg.slot == slot and not leg.live
+            )
+            share = min(left, max(0, target.quantity - filled_unseen))
+        found.append(share)
+        left -= share
     return found
 
 
@@ -92,10 +81,9 @@ def still_to_cover(account: Account, contract_id: str) -> int:
     """Contracts for which a leg has yet to be asked for: one was refused, or is resized in a moment (>= 0)."""
     missing = 0
     for bracket in brackets(account, contract_id):
-        protection = bracket.entry.protection
-        if protection.stop or protection.target:
-            sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
-            missing += max(0, bracket.held - max(sizes))
+        promised = bracket.held if bracket.entry.protection.stop else sum(bracket.shares)
+        sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
+        missing += max(0, promised - max(sizes))
     return missing
 
 
@@ -117,27 +105,48 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
     entry, held, legs = bracket.entry, bracket.held, bracket.legs
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
-    stop, target = entry.protection.stop, entry.protection.target
-    account = draft.account(entry.terms.account_id)
-    timers = account.timers
-    due = account.bracket_timers.get(entry.order_id, 0) <= draft.at_ns
+    rests = any(leg.status is Status.WORKING for leg in stops)
+    if rests and held and entry.protection.moves:
+        entry = follow(draft, entry)
+    stop = entry.protection.stop
+    due = draft.account(entry.terms.account_id).bracket_timers.get(entry.order_id, 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
     elif not stops:
         _first_stop(draft, entry, held, stop_level(entry, stop))
     else:
         _shape(draft, entry, stops, held, _stop_level(entry, stops, stop, held), due=due)
-    if target is None or held == 0:
-        _end(draft, targets, "nothing left to take profit on")
-    elif targets:
-        _shape(draft, entry, targets, held, target_level(entry, target), due=due)
-    elif timers.get(f"target:{entry.order_id}", 0) > draft.at_ns:
-        pass  # one was refused a moment ago
-    elif account.repeating and f"target:{entry.order_id}" in timers:
-        pass  # one was refused, and so much has failed that a person has to look first
-    elif stop is None or any(leg.status is Status.WORKING for leg in stops):
-        draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, held, target_level(entry, target)))
-    return held > 0 and not (due and (stops or stop is None) and (targets or target is None))
+    is_allowed = (stop is None or rests) and _may_place_targets(draft, entry)
+    complete = True
+    for slot, share in enumerate(bracket.shares):
+        own = [leg for leg in targets if leg.slot == slot]
+        _target(draft, entry, own, slot, share, is_allowed=is_allowed, due=due)
+        complete = complete and (share == 0 or bool(own))
+    _end(draft, [leg for leg in targets if leg.slot >= len(bracket.shares)], "nothing left to take profit on")
+    if held == 0:
+        return False
+    return entry.protection.moves or not (due and (stops or stop is None) and complete)
+
+
+def _may_place_targets(draft: Draft, entry: Order) -> bool:
+    """Not for a moment after one was refused, and not once so much has failed that a person has to look first."""
+    account = draft.account(entry.terms.account_id)
+    refused_until_ns = account.timers.get(f"target:{entry.order_id}")
+    return refused_until_ns is None or (refused_until_ns <= draft.at_ns and not account.repeating)
+
+
+def _target(
+    draft: Draft, entry: Order, legs: list[Order], slot: int, share: int, *, is_allowed: bool, due: bool
+) -> None:
+    """The next step of one target: ``share`` (>= 0) contracts are to leave there."""
+    if share == 0:
+        _end(draft, legs, "nothing left to take profit on")
+        return
+    level = target_level(entry, entry.protection.targets[slot].at)
+    if legs:
+        _shape(draft, entry, legs, share, level, due=due)
+    elif is_allowed:
+        draft.approve_leg(entry, Role.TARGET, _leg_terms(entry, Role.TARGET, share, level), slot)
 
 
 def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
@@ -182,7 +191,7 @@ def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int,
     if leg.leaves == leaves and price == level:
         return
     if leg.changes_refused and leaves > leg.leaves:
-        draft.approve_leg(entry, leg.role, _leg_terms(entry, leg.role, held - total, level))
+        draft.approve_leg(entry, leg.role, _leg_terms(entry, leg.role, held - total, level), leg.slot)
         return
     wanted = _leg_terms(entry, leg.role, leg.filled_quantity + max(1, leaves), level)
     draft.approve_change(leg, wanted.quantity, wanted.limit_ticks, wanted.stop_ticks, e.ApprovalKind.LEG, 0)

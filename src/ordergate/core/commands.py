@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Breakeven, Exit, OrderType, Side, Target, Trail
 from ordergate.errors import InputRefused
 
 _ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -47,7 +47,9 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     limit_ticks: int | None = None
     stop_ticks: int | None = None
     stop: Exit | Leg = Leg.DEFAULT
-    target: Exit | Leg = Leg.DEFAULT
+    targets: tuple[Target, ...] | Leg = Leg.DEFAULT
+    breakeven: Breakeven | None = None
+    trail: Trail | None = None
     instance_id: str = ""
     fingerprint: str = ""
     sent_ns: int | None = None
@@ -73,7 +75,7 @@ class ModifyOrder(msgspec.Struct, frozen=True, tag="modify"):
 
 
 class UpdateProtection(msgspec.Struct, frozen=True, tag="protect"):
-    """Move the stop and target of a position to these prices; None = left as it is."""
+    """Move the stop and the only target of a position to these prices; None = left as it is."""
 
     request_id: str
     account_id: int

@@ -63,7 +63,7 @@ class Draft:
             )
         )
 
-    def approve_leg(self, entry: Order, role: Role, terms: Terms) -> None:
+    def approve_leg(self, entry: Order, role: Role, terms: Terms, slot: int = 0) -> None:
         """Approve a stop or target of ``entry``; its id derives from the entry's and a number never used before."""
         number = self.account(entry.terms.account_id).number + 1
         leg = Order(
@@ -72,6 +72,7 @@ class Draft:
             role=role,
             status=Status.APPROVED,
             parent_id=entry.order_id,
+            slot=slot,
             instance_id=entry.instance_id,
             received_ns=self.at_ns,
         )
@@ -130,6 +131,8 @@ class Draft:
         since_ns = min(day_open_ns(self.at_ns), account.day.opened_ns or self.at_ns, *unsettled)
         self.add(e.SnapshotRequested(account.account_id, reason, since_ns, self.at_ns))
 
-    def set_protection(self, entry: Order, protection: Protection) -> None:
+    def set_protection(self, entry: Order, protection: Protection, cause: str, rests_until_ns: int = 0) -> None:
+        """``rests_until_ns``: before then the stop does not trail again."""
         if protection != entry.protection:
-            self.add(e.ProtectionChanged(entry.terms.account_id, entry.order_id, protection))
+            account_id, order_id = entry.terms.account_id, entry.order_id
+            self.add(e.ProtectionChanged(account_id, order_id, protection, cause, rests_until_ns))

@@ -459,11 +459,16 @@ class ExitFinished(msgspec.Struct, frozen=True, tag="exit-finished"):
 
 
 class ProtectionChanged(msgspec.Struct, frozen=True, tag="protection-changed"):
-    """What an entry promises from now on, because the trader moved a level or took a target off."""
+    """What an entry promises from now on: the trader moved a level or took a target off, or the stop moves by itself.
+
+    ``rests_until_ns``: before then it does not trail again; 0 = no such wait.
+    """
 
     account_id: int
     order_id: str
     protection: Protection
+    cause: str
+    rests_until_ns: int = 0
 
 
 class ProtectionFailed(msgspec.Struct, frozen=True, tag="protection-failed"):

@@ -17,7 +17,7 @@ from ordergate.core.timing import RESIZE_GAP_NS
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target")
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail")
 
 
 def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
@@ -62,6 +62,11 @@ def timer(account: Account, key: str, due_ns: int | None) -> Account:
     if due_ns is None:
         return replace(account, timers=without(account.timers, key)) if key in account.timers else account
     return replace(account, timers=account.timers | {key: due_ns})
+
+
+def trail_timer(order_id: str) -> str:
+    """The name of the timer before which the stop of an entry does not trail again."""
+    return f"trail:{order_id}"
 
 
 def ended(account: Account, order: Order) -> Account:

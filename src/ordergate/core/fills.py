@@ -46,7 +46,7 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
         account = timer(account, f"fills:{order.order_id}", None)
     account = put(ended(account, order) if complete else account, order)
     if order.parent_id is not None:
-        account = _exited(account, order.parent_id, closing)
+        account = _exited(_target_taken(account, order, event.quantity), order.parent_id, closing)
     realized_usd = usd(group.instruments[event.contract_id], realized)
     fill = AppliedFill(
         fill_id=event.fill_id,
@@ -93,7 +93,7 @@ def fill_busted(group: Group, account: Account, event: e.FillBusted) -> Account:
     )
     order = account.order(fill.order_id)
     if order is not None:
-        account = put(account, _without_fill(order, fill, event.at_ns))
+        account = _target_taken(put(account, _without_fill(order, fill, event.at_ns)), order, -fill.quantity)
     reopened = abs(position.net) - abs(before.net) if position.net * before.net >= 0 else abs(position.net)
     account = _reopened(account, order, fill.contract_id, position.net, reopened)
     return _fit(account, fill.contract_id)
@@ -205,6 +205,19 @@ def _fit(account: Account, contract_id: str) -> Account:
             over -= gone
             account = _exited(account, order.order_id, gone)
     return account
+
+
+def _target_taken(account: Account, leg: Order, quantity: int) -> Account:
+    """What a target leg has filled leaves the entry no more: less is asked for there; more, where a fill was busted."""
+    entry = account.order(leg.parent_id)
+    if entry is None or leg.role is not Role.TARGET or leg.slot >= len(entry.protection.targets):
+        return account
+    targets = list(entry.protection.targets)
+    left = targets[leg.slot].quantity
+    if left is None:
+        return account
+    targets[leg.slot] = replace(targets[leg.slot], quantity=max(0, left - quantity))
+    return put(account, replace(entry, protection=replace(entry.protection, targets=tuple(targets))))
 
 
 def _exited(account: Account, entry_id: str, quantity: int) -> Account:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group, RunningExit
-from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, without
+from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, trail_timer, without
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
 from ordergate.core.pace import paced
@@ -196,6 +196,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.OrderExpired():
             return _end(account, order, Trigger.EXPIRE, event.at_ns, order.reason)
         case e.ProtectionChanged():
+            if event.rests_until_ns:
+                account = timer(account, trail_timer(order.order_id), event.rests_until_ns)
             return put(account, replace(order, protection=event.protection))
         case e.FillsMissing():
             account = timer(account, f"fills:{order.order_id}", event.at_ns + FILL_WAIT_NS)

@@ -138,7 +138,9 @@ def _cancel(draft: Draft, command: CancelOrder, stamp: Stamped) -> Answer:
         message = "this stop protects a position; move it, or close the position"
         return answers.refused(command, answers.PROTECTIVE_STOP, message, order_id=command.order_id)
     if order.role is Role.TARGET and entry is not None:
-        draft.set_protection(entry, replace(entry.protection, target=None))
+        targets = list(entry.protection.targets)
+        targets[order.slot] = replace(targets[order.slot], quantity=0)
+        draft.set_protection(entry, replace(entry.protection, targets=tuple(targets)), "the target was cancelled")
     draft.want_cancel(order, "asked for")
     return answers.done(command, command.order_id, order.terms.contract_id)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core.account import Account, Group
-from ordergate.core.bracket import promised
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
 from ordergate.core.order import Protection, Terms
+from ordergate.core.promise import promised
 from ordergate.core.rules import RULES, Proposal, Rule, breaches, counted_risk_ticks, entry_ticks, propose
 
 
@@ -37,7 +37,8 @@ def judge(
     group: Group, account: Account, command: SubmitOrder, stamp: Stamped, rules: tuple[Rule, ...] = RULES
 ) -> Judgement:
     """Judge ``command`` at the stamp's time and quotes; its contract is one of the group's."""
-    terms, protection = terms_of(group, command), promised(group, account, command)
+    terms = terms_of(group, command)
+    protection = promised(group, account, command, terms, stamp.market)
     instrument = group.instruments[command.contract_id]
     closing = min(command.quantity, closable(account, command.contract_id, command.side))
     adding = command.quantity - closing

@@ -193,17 +193,49 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exit(msgspec.Struct, frozen=True, gc=False):
-    """One promised exit: a distance from the fill (> 0) or, where given, a price that replaces it."""
+    """One promised exit: a distance from the fill (>= 0) or, where given, a price that replaces it."""
 
     ticks: int
     price_ticks: int | None = None
 
 
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where profit is taken, and how many contracts (>= 0) have yet to leave there; None = all that are left."""
+
+    at: Exit
+    quantity: int | None = None
+
+
+class Breakeven(msgspec.Struct, frozen=True, gc=False):
+    """At ``trigger_ticks`` (> 0) of profit the stop goes to ``offset_ticks`` (>= 0, less) beyond the average, once."""
+
+    trigger_ticks: int
+    offset_ticks: int = 0
+
+
+class Trail(msgspec.Struct, frozen=True, gc=False):
+    """The stop follows the market at ``distance_ticks`` (> 0), in moves of ``step_ticks`` (> 0) or more."""
+
+    distance_ticks: int
+    step_ticks: int = 1
+
+
 class Protection(msgspec.Struct, frozen=True, gc=False):
-    """The bracket an entry asks for. None = that leg is switched off, by the trader's choice."""
+    """The bracket an entry asks for. No stop, no targets = switched off, by the trader's choice.
+
+    ``targets`` are served in their order: what is held goes to the first as far as it asks for, then to the next. What
+    none asks for is a runner, which only the stop ends. The place of a target among them never changes.
+    """
 
     stop: Exit | None = None
-    target: Exit | None = None
+    targets: tuple[Target, ...] = ()
+    breakeven: Breakeven | None = None
+    trail: Trail | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the stop may yet move by itself."""
+        return self.breakeven is not None or self.trail is not None
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -222,6 +254,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     quantity); ``exited_quantity`` is how much of that has been closed again. ``risk_ticks`` is the distance from entry
     to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
     themselves are counted only with a fill id. ``change_unknown``: how ``change`` ended is being looked up.
+    ``slot`` (>= 0) is the place, among the targets of its entry, of the one that a target leg is for.
     ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells
     the same request from another with its id.
     """
@@ -232,6 +265,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     status: Status
     tag: str = ""
     parent_id: str | None = None
+    slot: int = 0
     instance_id: str = ""
     fingerprint: str = ""
     broker_order_id: int | None = None

@@ -32,8 +32,8 @@ class Leaves(msgspec.Struct, frozen=True, gc=False):
     """Contracts on one side of one contract that may still fill (>= 0).
 
     ``plain``: all orders but legs, ``live`` of which may fill; ``risky`` contracts of them are new risk when they fill,
-    and their distances to the stop add up to ``risk_ticks``. ``legs``: one-cancels-other counted once; ``doubtful``:
-    the part of the legs that may have filled already.
+    and their distances to the stop add up to ``risk_ticks``. ``legs``: one-cancels-other counted once, and what has
+    filled unseen; ``doubtful``: the part of them that may have filled already.
     """
 
     plain: int = 0
@@ -261,15 +261,16 @@ def _plain_leaves(order: Order | None) -> Leaves:
 
 
 def _bracket_leaves(orders: Mapping[str, Order], legs: Mapping[str, tuple[str, ...]], leg: Order) -> Leaves:
-    """What the bracket of ``leg`` counts on its side: the larger of the stops and the targets."""
-    may_fill = {Role.STOP: 0, Role.TARGET: 0}
-    may_have = {Role.STOP: 0, Role.TARGET: 0}
+    """What the bracket of ``leg`` counts on its side: what has filled unseen, and the larger of stops and targets."""
+    unseen, may_fill, may_have = 0, {Role.STOP: 0, Role.TARGET: 0}, {Role.STOP: 0, Role.TARGET: 0}
     for name in legs.get(_entry_id(leg), ()):
         each = orders[name]
         if each.terms.side is leg.terms.side:
-            may_fill[each.role] += each.leaves
-            may_have[each.role] += each.leaves if each.status is Status.IN_DOUBT else each.unseen
-    return Leaves(legs=max(may_fill.values()), doubtful=max(may_have.values()))
+            unseen += each.unseen
+            left = max(0, each.leaves - each.unseen)
+            may_fill[each.role] += left
+            may_have[each.role] += left if each.status is Status.IN_DOUBT else 0
+    return Leaves(legs=unseen + max(may_fill.values()), doubtful=unseen + max(may_have.values()))
 
 
 def _is_holding(order: Order) -> bool:

@@ -285,6 +285,7 @@ def _payload(asked: OrderBody, order_id: str, request_id: str, asked_ms: int) ->
         take_profit_points=target.points,
         stop_loss=None if stop.enabled else messages.LegAsk(enabled=False),
         take_profit=None if target.enabled else messages.LegAsk(enabled=False),
+        bracket=asked.bracket,
         request_id=request_id,
         timestamp=asked_ms,
     )

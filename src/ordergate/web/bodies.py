@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from ordergate.bus.brackets import BracketAsk
+
 
 class LegBody(msgspec.Struct, frozen=True):
     """``points`` is the distance from the fill price; no leg or no ``points`` = the default, not ``enabled`` = none."""
@@ -18,6 +20,7 @@ class LegBody(msgspec.Struct, frozen=True):
 class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
     """``order_id`` is what makes a second asking the same order; we make one where none is given.
 
+    ``bracket`` stands in place of ``stop_loss`` and ``take_profit``.
     ``waited_ms`` (>= 0) is how long before it was sent here the order was asked for. A duration, so that no two clocks
     have to agree: a page can be open on any machine, and beside a recorded market.
     """
@@ -31,6 +34,7 @@ class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
     stop_price: Decimal | None = None
     stop_loss: LegBody | None = None
     take_profit: LegBody | None = None
+    bracket: BracketAsk | None = None
     order_id: str | None = None
     waited_ms: int = 0
 

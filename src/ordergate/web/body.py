@@ -15,7 +15,7 @@ import decimal
 import json
 import re
 from decimal import Decimal
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -23,6 +23,7 @@ from ordergate.errors import InputRefused
 
 _INTEGER_DIGITS_MAX = 18  # what surely fits 64 bits
 _TEXT_MAX = 256  # in characters; the longest id of ours has below 100
+_PLACE = re.compile(r"\[\d+\]")
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|\.")
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -60,7 +61,9 @@ def _value(value: Any, kind: Any, path: str) -> Any:
     for nested in kinds:
         if isinstance(nested, msgspec.StructMeta) and isinstance(value, dict):
             return _struct(value, cast("type[msgspec.Struct]", nested), f"{path}.")
-    code = f"BAD_{_CAPITAL.sub('_', path).upper()}"
+        if get_origin(nested) is tuple and isinstance(value, list):
+            return tuple(_value(each, get_args(nested)[0], f"{path}[{place}]") for place, each in enumerate(value))
+    code = f"BAD_{_CAPITAL.sub('_', _PLACE.sub('', path)).upper()}"
     if isinstance(value, str) and Decimal in kinds:
         raise InputRefused(code, f"{path} must be a number, not text", path)
     if isinstance(value, str) and (len(value) > _TEXT_MAX or _printable(value) != value):
