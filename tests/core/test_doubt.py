@@ -106,6 +106,7 @@ def test_a_target_in_doubt_that_is_in_nobodys_way_is_read_as_patiently_as_any_or
     desk = Desk()
     desk.enter("a", quantity=2)
     desk.accept(desk.stop("a").order_id)
+    desk.show(desk.stop("a").order_id)
     target = desk.target("a").order_id
     desk.placed(target, Outcome.UNKNOWN)
     desk.looked_up(target)

@@ -452,6 +452,7 @@ def test_an_external_order_is_kept_as_the_broker_shows_it() -> None:
         status=Status.WORKING,
         tag="theirs",
         broker_order_id=77,
+        rests=True,
         risk_ticks=MES.stress_ticks,
         received_ns=desk.now_ns - 3,
         decided_ns=desk.now_ns,
