@@ -46,10 +46,13 @@ def resting(account: Account, contract_id: str) -> int:
     """Contracts that stops resting at the broker would close (>= 0); one that is being changed counts the smaller."""
     net = account.position(contract_id).net
     closing = Side.SELL if net > 0 else Side.BUY
-    return sum(_rests(stop) for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing)
+    return sum(
+        resting_size(stop) for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing
+    )
 
 
-def _rests(stop: Order) -> int:
+def resting_size(stop: Order) -> int:
+    """Contracts that a stop surely closes as it rests (>= 0)."""
     if not stop.rests or stop.status is not Status.WORKING or stop.cancel_wanted:
         return 0
     size = stop.terms.quantity if stop.change is None else min(stop.terms.quantity, stop.change.quantity)
@@ -79,7 +82,7 @@ def _entries(account: Account, contract_id: str) -> Iterable[Order]:
 
 def _missing(account: Account, entry: Order) -> int:
     own = account.orders.book(entry.terms.contract_id).legs_of(entry.order_id)
-    return entry.open_quantity - sum(_rests(leg) for leg in own if leg.role is Role.STOP)
+    return entry.open_quantity - sum(resting_size(leg) for leg in own if leg.role is Role.STOP)
 
 
 def _cause(account: Account, contract_id: str, missing: list[Order]) -> str:
@@ -87,12 +90,12 @@ def _cause(account: Account, contract_id: str, missing: list[Order]) -> str:
     if running is not None:
         return f"being closed: {running.cause}"
     entry = missing[0]
-    failures = account.stop_failures.get(entry.order_id, 0)
-    if failures:
-        return f"the stop was refused or lost, attempt {failures}"
+    ended = [leg for leg in account.done.values() if leg.role is Role.STOP and leg.parent_id == entry.order_id]
+    if ended:
+        last = max(ended, key=lambda leg: (leg.decided_ns, leg.order_id))
+        if last.status is not Status.FILLED:
+            return f"its stop was {last.status.value}{last.reason and ': '}{last.reason}"
     stops = [leg for leg in account.legs(entry.order_id) if leg.role is Role.STOP]
-    if not stops:
-        return "its stop has yet to be placed"
-    if not any(leg.rests for leg in stops):
-        return "its stop has not been seen at the broker yet"
-    return "its stop has yet to grow"
+    if any(leg.rests for leg in stops):
+        return "its stop has yet to grow"
+    return "its stop has not been seen at the broker yet" if stops else "its stop has yet to be placed"
