@@ -636,3 +636,43 @@ def test_what_closed_one_entry_and_is_busted_is_that_entrys_again() -> None:
     fill = desk.fill(close.order_id, 3)
     desk.feed(replace(fill, voided=True))
     assert (desk.order("a").open_quantity, desk.order("b").open_quantity) == (2, 3)
+
+
+def test_what_fills_while_a_surplus_stop_is_on_its_way_out_is_covered_by_the_one_that_stays() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=4, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 2)
+    first = desk.stop("a").order_id
+    desk.placed(first, Outcome.UNKNOWN)
+    desk.looked_up(first)
+    desk.wait(500)
+    desk.looked_up(first)
+    second = desk.stop("a").order_id
+    desk.accept(second)
+    desk.show(first, broker_order_id=9_700)
+    assert desk.order(first).cancel_wanted
+    desk.fill("a", 2)
+    desk.wait(300)
+    change = desk.order(second).change
+    assert change is not None
+    assert change.quantity == 4
+
+
+def test_a_stop_is_never_asked_to_be_of_less_than_one_contract() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [leg.leaves for leg in desk.legs("a")] == [1, 2]
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    desk.wait(1_000)
+    assert [event.change.quantity for event in desk.told(e.ModifyApproved) if event.change.quantity < 1] == []
