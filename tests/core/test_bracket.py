@@ -676,3 +676,51 @@ def test_a_stop_is_never_asked_to_be_of_less_than_one_contract() -> None:
     desk.fill("out")
     desk.wait(1_000)
     assert [event.change.quantity for event in desk.told(e.ModifyApproved) if event.change.quantity < 1] == []
+
+
+def test_an_entry_that_still_works_and_holds_nothing_any_more_has_no_legs() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, limit=BID)
+    desk.accept("a")
+    desk.fill("a", 1, BID)
+    desk.accept(desk.stop("a").order_id)
+    desk.accept(desk.target("a").order_id)
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    assert desk.order("a").live
+    assert [leg.cancel_wanted for leg in desk.account.legs("a")] == [True, True]
+
+
+def test_a_close_of_our_own_that_was_given_up_is_begun_again_where_no_target_is_wanted_either() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, target=Leg.OFF)
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text="through")
+    desk.mark(BID - 100)
+    for _ in range(3):
+        desk.placed(desk.closes()[-1].order_id, Outcome.REFUSED, text="no")
+        desk.read_back()
+    assert [event.flat for event in desk.told(e.ExitFinished)] == [False]
+    desk.mark(BID - 100)
+    assert len(desk.told(e.ExitStarted)) == 1
+    desk.wait(5_000)
+    assert len(desk.told(e.ExitStarted)) == 2
+
+
+def test_of_two_unprotected_entries_the_second_is_closed_once_the_close_of_the_first_is_over() -> None:
+    desk = Desk()
+    for name in ("a", "b"):
+        desk.submit(name, quantity=2, target=Leg.OFF)
+        desk.accept(name)
+    desk.quote(MES, ASK - 60, ASK - 59)
+    desk.fill("a")
+    desk.fill("b")
+    desk.wait(1_000)
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected"]
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=ASK - 60)
+    desk.wait(1_000)
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected"]
+    desk.read_back()
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected", "b/unprotected"]

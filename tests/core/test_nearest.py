@@ -234,9 +234,9 @@ def asking(passes: Callable[[Nearest], bool], closing: int = 0) -> Callable[[Nea
     return ask
 
 
-def found(passes: Callable[[int], bool], asked: Nearest, quote: Quote | None = None, above: int = 0) -> int | None:
+def found(passes: Callable[[int], bool], asked: Nearest) -> int | None:
     """The quantity that ``search`` finds where the quantities that ``passes`` names pass at any price."""
-    offered = search(asking(lambda candidate: passes(candidate.quantity)), asked, Side.BUY, quote, above)
+    offered = search(asking(lambda candidate: passes(candidate.quantity)), asked, Side.BUY, None)
     return None if offered is None else offered.quantity
 
 
@@ -248,7 +248,8 @@ def test_the_largest_that_passes_is_found_wherever_the_limit_is() -> None:
 def test_nothing_larger_than_what_was_asked_is_offered() -> None:
     assert found({1, 6}.__contains__, Nearest(5)) == 1
     assert found({6}.__contains__, Nearest(5)) is None
-    assert found({6}.__contains__, Nearest(5), above=5) is None
+    six = asking(lambda candidate: candidate.quantity == 6)
+    assert search(six, Nearest(5), Side.BUY, None, above=5) is None
 
 
 def test_what_only_closes_passes_and_is_not_asked() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -156,6 +156,18 @@ def test_a_case_is_of_its_own_product_and_of_mes_sizes_where_nobody_knows_those_
     assert instrument.fee_usd == product.fee_usd
 
 
+def test_a_window_of_one_day_is_tried_on_that_day() -> None:
+    window = Blackout(time(7, 25), time(7, 45), date(2026, 12, 4))
+    assert complaint(self_test(replace(ALL_ON, blackouts=(window,)))) == ""
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_window_that_never_holds_is_found_wherever_it_stands_among_others(place: int) -> None:
+    windows = [Blackout(time(7, 25), time(7, 45))]
+    windows.insert(place, Blackout(time(2, 10), time(2, 50), date(2027, 3, 14)))  # clocks go from 2 to 3
+    assert "BLACKOUT" in complaint(self_test(replace(ALL_ON, blackouts=tuple(windows))))
+
+
 def test_a_case_is_of_the_smallest_order_that_is_allowed_of_its_own_product() -> None:
     limits = Limits(order_quantity_min=2, instruments=(InstrumentLimits("ES", order_quantity_min=3),))
     assert [selftest.scene(limits, symbol).order.quantity for symbol in ("MES", "ES")] == [2, 3]
@@ -170,6 +182,7 @@ def test_what_a_case_is_made_of_could_come_from_a_trader_and_from_the_broker(cod
     assert stamp.input is scene.order
     assert [quote.contract_id for quote in stamp.market.quotes.values()] == list(stamp.market.quotes)
     accounts = group.accounts.values()
+    assert [account.account_id for account in accounts] == list(group.accounts)
     orders = [order for account in accounts for order in account.orders.values()]
     exits = [running for account in accounts for running in account.exits.values()]
     held = [position for account in accounts for position in account.positions.values()]
