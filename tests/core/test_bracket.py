@@ -724,3 +724,11 @@ def test_of_two_unprotected_entries_the_second_is_closed_once_the_close_of_the_f
     assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected"]
     desk.read_back()
     assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected", "b/unprotected"]
+
+
+def test_a_contract_whose_brackets_need_nothing_does_not_hold_up_the_others() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.mark(BID)
+    desk.enter("b", instrument=MNQ)
+    assert desk.stop("b").terms.contract_id == MNQ.contract_id
