@@ -140,6 +140,7 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
         "CON.F.US.MES.Y26",
         "CON.F.US.MES.F26",
         "CON.F.US.NQ.U26",
+        "CON.F.US.MES.",
         "CON.F.US.MES.Z2",
         "CON.F.US.MES.Z²6",
         "CON.F.US.MES.Z-6",
