@@ -732,3 +732,45 @@ def test_a_contract_whose_brackets_need_nothing_does_not_hold_up_the_others() ->
     desk.mark(BID)
     desk.enter("b", instrument=MNQ)
     assert desk.stop("b").terms.contract_id == MNQ.contract_id
+
+
+def test_a_surplus_stop_goes_whichever_it_is_and_is_not_asked_to_become_what_it_is() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [leg.leaves for leg in desk.legs("a")] == [1, 2]
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.forget()
+    desk.fill("out")
+    desk.wait(1_000)
+    assert [leg.cancel_wanted for leg in desk.legs("a")] == [True, False]
+    assert desk.told(e.ModifyApproved) == []
+
+
+def test_a_stop_that_rests_is_not_surplus_before_the_others_rest_too() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    desk.forget()
+    desk.wait(1_000)
+    assert [(leg.leaves, leg.cancel_wanted) for leg in desk.legs("a")] == [(1, False), (2, False)]
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [(leg.leaves, leg.cancel_wanted) for leg in desk.legs("a")] == [(1, True), (2, False)]
+    assert desk.told(e.ModifyApproved) == []
