@@ -202,3 +202,63 @@ def test_nothing_is_told_twice() -> None:
         desk.mark(BID + 3)
         desk.wait(1_000)
     assert told(desk) == []
+
+
+def test_a_stop_that_the_market_traded_at_and_that_does_not_fill_is_told_and_nothing_is_sent() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, stop=Exit(40), target=Leg.OFF)
+    desk.forget()
+    level = desk.stop("a").terms.stop_ticks
+    assert level is not None
+    desk.mark(level + 1)
+    assert told(desk) == []
+    desk.mark(level)
+    begun_ns = desk.now_ns
+    assert told(desk) == [(e.Cover.PROTECTING, 2)]
+    desk.wait(2_000)
+    assert cover(desk) == Covered(e.Cover.UNPROTECTED, 2, begun_ns, "the market is at its stop, which has not filled")
+    desk.wait(60_000)
+    assert told(desk) == [(e.Cover.PROTECTING, 2), (e.Cover.UNPROTECTED, 2)]
+    assert desk.effects == []
+    desk.mark(level + 1)
+    assert cover(desk) == Covered(e.Cover.PROTECTED, 0, desk.now_ns, "")
+
+
+def test_a_stop_of_a_short_is_reached_from_below() -> None:
+    desk = Desk()
+    desk.hold("a", Side.SELL, stop=Exit(40), price=BID)
+    desk.forget()
+    desk.mark(BID + 39)
+    assert told(desk) == []
+    desk.mark(BID + 40)
+    assert told(desk) == [(e.Cover.PROTECTING, 1)]
+
+
+def test_what_crossing_exits_have_left_is_nobodys_choice() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    target = desk.target("a").order_id
+    desk.fill(desk.stop("a").order_id, 2, BID - 40)
+    desk.fill(target, 2, BID + 80)
+    assert (cover(desk).state, cover(desk).uncovered) == (e.Cover.UNPROTECTED, 2)
+    assert cover(desk).cause == "being closed: exits went through flat"
+
+
+def test_a_bare_position_that_is_closed_was_so_by_choice() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, stop=Leg.OFF, target=Leg.OFF)
+    desk.forget()
+    desk.close()
+    assert told(desk) == []
+
+
+def test_an_entry_that_fills_with_the_market_through_its_stop_is_unprotected_at_once() -> None:
+    desk = Desk()
+    desk.submit("a", stop=Exit(10))
+    desk.accept("a")
+    desk.mark(BID - 100)
+    desk.fill("a", price=ASK)
+    assert (cover(desk).state, cover(desk).cause) == (
+        e.Cover.UNPROTECTED,
+        "being closed: the market is through the stop",
+    )

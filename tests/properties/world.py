@@ -455,14 +455,19 @@ class World:
                 own = [leg for leg in legs if leg.role is Role.TARGET and leg.slot == slot]
                 assert sum(leg.leaves for leg in own) == share, (entry, own)
         closing = Side.SELL if self.broker.net > 0 else Side.BUY
-        resting = sum(
-            row.quantity - row.filled_quantity
-            for row in self.broker.open_orders
-            if row.stop_ticks is not None and row.side is closing
-        )
+        last = self.desk.quotes[MES.contract_id].last_ticks
+        # The market of this world fills nothing by itself: it may be at a stop, which covers nothing then.
+        resting = reached = 0
+        for row in self.broker.open_orders:
+            if row.stop_ticks is None or row.side is not closing:
+                continue
+            if last is not None and (last - row.stop_ticks) * closing.sign >= 0:
+                reached += row.quantity - row.filled_quantity
+            else:
+                resting += row.quantity - row.filled_quantity
         told = {contract_id: (cover.state, cover.uncovered) for contract_id, cover in account.covers.items()}
         uncovered = max(0, abs(self.broker.net) - resting)
-        state = e.Cover.BY_CHOICE if uncovered else e.Cover.PROTECTED
+        state = e.Cover.UNPROTECTED if uncovered and reached else e.Cover.BY_CHOICE if uncovered else e.Cover.PROTECTED
         assert told == ({MES.contract_id: (state, uncovered)} if self.broker.net else {})
         for leg in account.live_orders():
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg

@@ -1,11 +1,13 @@
 """The promise with a clock: since when each position is covered by stops that rest at the broker, or is not, and why.
 
 A stop *rests* once the broker has shown it open: on the user hub, or when it was read over REST. An answer that it was
-accepted is no sight of it. Whose stop it is does not matter: it may be somebody else's.
+accepted is no sight of it. Whose stop it is does not matter: it may be somebody else's. One that the market has traded
+at, and that has not filled, covers nothing: trading is halted, or nobody is there.
 
 Invariants:
 1. Every change is an event, so that each gap is in the journal with its cause and its length.
 2. What no stop was promised for is unprotected by choice: it is shown, and never closed for that.
+3. Nothing is sent from here: a stop that has been reached may fill at any moment, and a second exit would fill too.
 """
 
 from __future__ import annotations
@@ -26,9 +28,10 @@ def react(draft: Draft, account_id: int) -> None:
     account = draft.account(account_id)
     for contract_id, position in account.positions.items():
         book = account.orders.books.get(contract_id)
-        if book is not None and book.cover_told is position:
+        reached = _reached(draft, account, contract_id)
+        if book is not None and book.cover_told is position and not reached:
             continue
-        found = _cover(account, contract_id, draft.at_ns)
+        found = _cover(account, contract_id, reached, draft.at_ns)
         before = account.covers.get(contract_id)
         if before is None or (before.state, before.uncovered) != found[:2]:
             state, uncovered, cause = found
@@ -38,17 +41,13 @@ def react(draft: Draft, account_id: int) -> None:
             draft.add(
                 e.CoverChanged(account_id, contract_id, state, uncovered, cause, since_ns, lasted_ns, draft.at_ns)
             )
-        if book is not None and found[0] not in _GAP:
-            book.cover_told = position
+        if book is not None:
+            book.cover_told = None if found[0] in _GAP else position
 
 
 def resting(account: Account, contract_id: str) -> int:
     """Contracts that stops resting at the broker would close (>= 0); one that is being changed counts the smaller."""
-    net = account.position(contract_id).net
-    closing = Side.SELL if net > 0 else Side.BUY
-    return sum(
-        resting_size(stop) for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing
-    )
+    return sum(resting_size(stop) for stop in _stops(account, contract_id))
 
 
 def resting_size(stop: Order) -> int:
@@ -59,18 +58,44 @@ def resting_size(stop: Order) -> int:
     return max(0, size - max(stop.filled_quantity, stop.reported_filled))
 
 
-def _cover(account: Account, contract_id: str, at_ns: int) -> tuple[e.Cover, int, str]:
+def _stops(account: Account, contract_id: str) -> list[Order]:
+    """The live stops that would close the position, whoever's they are."""
+    closing = Side.SELL if account.position(contract_id).net > 0 else Side.BUY
+    return [stop for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing]
+
+
+def _reached(draft: Draft, account: Account, contract_id: str) -> int:
+    """Contracts of resting stops that the market has traded at (>= 0). An old trade counts: a halt has no new one."""
+    quote = draft.quotes.get(contract_id)
+    last = None if quote is None else quote.last_ticks
+    if last is None:
+        return 0
+    found = 0
+    for stop in _stops(account, contract_id):
+        level = stop.terms.stop_ticks
+        if level is not None and (last - level) * stop.terms.side.sign >= 0:
+            found += resting_size(stop)
+    return found
+
+
+def _cover(account: Account, contract_id: str, reached: int, at_ns: int) -> tuple[e.Cover, int, str]:
     """The state, the contracts that no stop covers (>= 0), and why."""
-    uncovered = max(0, abs(account.position(contract_id).net) - resting(account, contract_id))
+    uncovered = max(0, abs(account.position(contract_id).net) - resting(account, contract_id) + reached)
     if uncovered == 0:
         return e.Cover.PROTECTED, 0, ""
     promising = [entry for entry in _entries(account, contract_id) if entry.protection.stop is not None]
     missing = [entry for entry in promising if _missing(account, entry) > 0]
-    if not missing:
+    before, running = account.covers.get(contract_id), account.exits.get(contract_id)
+    in_gap = before is None or before.state in _GAP
+    if not missing and not reached:
+        if running is not None and in_gap:
+            # Nobody's choice: what exits that crossed have left, on the other side or of more than was to be closed.
+            return e.Cover.UNPROTECTED, uncovered, f"being closed: {running.cause}"
         return e.Cover.BY_CHOICE, uncovered, "no stop was asked for"
-    before = account.covers.get(contract_id)
-    since_ns = before.since_ns if before is not None and before.state in _GAP else at_ns
+    since_ns = before.since_ns if before is not None and in_gap else at_ns
+    # An exit of one entry is our own: its stop cannot be placed.
     failed = any(account.stop_failures.get(entry.order_id) for entry in missing)
+    failed = failed or (running is not None and running.entry_id is not None)
     late = at_ns - since_ns >= PROTECT_WITHIN_NS
     state = e.Cover.UNPROTECTED if failed or late else e.Cover.PROTECTING
     return state, uncovered, _cause(account, contract_id, missing)
@@ -89,6 +114,8 @@ def _cause(account: Account, contract_id: str, missing: list[Order]) -> str:
     running = account.exits.get(contract_id)
     if running is not None:
         return f"being closed: {running.cause}"
+    if not missing:
+        return "the market is at its stop, which has not filled"
     entry = missing[0]
     ended = [leg for leg in account.done.values() if leg.role is Role.STOP and leg.parent_id == entry.order_id]
     if ended:
