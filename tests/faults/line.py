@@ -69,14 +69,6 @@ class TurnedAway(Fault):
         return Response(429)
 
 
-class Lost(Fault):
-    """The exchange does it, and its answer is lost on the way."""
-
-    async def answer(self, through: Through) -> Response:
-        await through()
-        return Response(502)
-
-
 class Held(Fault):
     """The request is on its way until the test lets it arrive."""
 
