@@ -243,10 +243,6 @@ def test_a_preset_answers_for_each_product_and_says_where_from() -> None:
             "[presets.x]\nstops = {ticks = 8}",
             ["presets.x.stops in the configuration file is not a part of a preset: stop, targets, breakeven, trail"],
         ),
-        (
-            "[presets.x.stop]\ntick = 8",
-            ["presets.x.stop.tick in the configuration file is not a part of a preset: enabled, ticks, points"],
-        ),
         ("[presets.x]\nstop = 8", ["presets.x.stop is a whole number: it must be a table"]),
         (
             "[presets.x.targets]\nticks = 8",
@@ -362,6 +358,15 @@ def test_a_preset_that_no_order_could_have_in_a_product_that_may_be_traded_is_re
 ) -> None:
     found = mistakes({}, {}, f"[presets.x]\n{toml}\n")
     assert beginnings(sorted(found), sorted(told)) == sorted(told)
+
+
+def test_the_smallest_stop_there_is_may_stand_in_a_preset() -> None:
+    assert load({}, {}, "[presets.x.stop]\nticks = 4\n").settings.presets[0].bracket.stop == StopAsk(ticks=4)
+
+
+def test_what_may_stand_in_a_preset_is_told_without_a_price() -> None:
+    place = "presets.x.stop.tick in the configuration file is not a part of a preset"
+    assert mistakes({}, {}, "[presets.x.stop]\ntick = 8\n") == [f"{place}: enabled, ticks, points, dollars"]
 
 
 def test_a_preset_is_judged_only_where_it_is_used() -> None:
