@@ -12,6 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core import events as e
+from ordergate.core import native
 from ordergate.core.account import Account, RunningExit
 from ordergate.core.draft import Draft
 from ordergate.core.following import follow
@@ -28,6 +29,7 @@ def react(draft: Draft, account_id: int) -> None:
         if book.brackets_rest and not exiting:
             continue
         waiting = [_entry(draft, bracket) for bracket in brackets(account, contract_id)]
+        native.cut(draft, draft.account(account_id), contract_id)
         # Nothing was done, though nothing waits for its time or its price: so it stays until an order changes.
         book.brackets_rest = not any(waiting) and not exiting and draft.account(account_id) is account
 
@@ -109,14 +111,17 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
     if rests and held and entry.protection.moves:
         entry = follow(draft, entry)
     stop = entry.protection.stop
+    awaited = held > 0 and native.awaits(draft, entry)
     due = draft.account(entry.terms.account_id).bracket_timers.get(entry.order_id, 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
+    elif not stops and awaited:
+        pass  # the broker's own is on its way
     elif not stops:
         _first_stop(draft, entry, held, stop_level(entry, stop))
     else:
         _shape(draft, entry, stops, held, _stop_level(entry, stops, stop, held), due=due)
-    is_allowed = (stop is None or rests) and _may_place_targets(draft, entry)
+    is_allowed = (stop is None or rests) and not awaited and _may_place_targets(draft, entry)
     complete = True
     for slot, share in enumerate(bracket.shares):
         own = [leg for leg in targets if leg.slot == slot]
