@@ -118,9 +118,14 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
         _shape(draft, entry, stops, held, _stop_level(entry, stops, stop, held), due=due)
     is_allowed = (stop is None or rests) and _may_place_targets(draft, entry)
     complete = True
+    room = max(0, held - sum(leg.leaves for leg in targets))
     for slot, share in enumerate(bracket.shares):
         own = [leg for leg in targets if leg.slot == slot]
-        _target(draft, entry, own, slot, share, is_allowed=is_allowed, due=due)
+        # What is being cancelled or made smaller may still fill: until that is proven, no other grows into it.
+        size = sum(leg.leaves for leg in own)
+        now = min(share, size + room)
+        room -= max(0, now - size)
+        _target(draft, entry, own, slot, now, is_allowed=is_allowed, due=due)
         complete = complete and (share == 0 or bool(own))
     _end(draft, [leg for leg in targets if leg.slot >= len(bracket.shares)], "nothing left to take profit on")
     if held == 0:
