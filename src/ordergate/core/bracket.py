@@ -106,9 +106,10 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
     stops = [leg for leg in legs if leg.role is Role.STOP]
     targets = [leg for leg in legs if leg.role is Role.TARGET]
     rests = any(leg.status is Status.WORKING for leg in stops)
-    if rests and held and entry.protection.moves:
-        entry = follow(draft, entry)
     stop = entry.protection.stop
+    if stop is not None and rests and held and entry.protection.moves:
+        entry = follow(draft, entry, _stop_level(entry, stops, stop, held))
+        stop = entry.protection.stop
     due = draft.account(entry.terms.account_id).bracket_timers.get(entry.order_id, 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
