@@ -383,6 +383,19 @@ def test_a_change_that_is_under_way_is_followed_by_where_the_market_has_gone_sin
     assert moved(desk) == ASK + 8
 
 
+def test_a_move_and_a_new_size_that_fall_together_are_one_change() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=4, limit=ASK, stop=Exit(40), target=Leg.OFF, breakeven=Breakeven(10))
+    desk.accept("a")
+    desk.fill("a", 2)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.forget()
+    desk.quote(MES, ASK + 10, ASK + 11)
+    desk.wait(300)
+    assert [(change.terms.quantity, change.terms.stop_ticks) for change in desk.asked(Modify)] == [(4, ASK)]
+
+
 # Not more than once a second, all together.
 
 

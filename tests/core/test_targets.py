@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Modify, Place
+from ordergate.core.fold import evolve
+from ordergate.core.inputs import Mark
 from ordergate.core.order import Exit, Order, Role, Side, Status, Target
 from ordergate.core.reports import OrderState, Outcome
 from ordergate.core.timing import TARGET_RETRY_NS
-from tests.core.desk import ASK, BID, MS_NS, WIDE, Desk
+from tests.core.desk import ACCOUNT, ASK, BID, MS_NS, WIDE, Desk
 
 NEAR, FAR, FARTHEST = 10, 20, 30
 
@@ -128,7 +130,7 @@ def test_a_part_of_a_target_that_fills_leaves_the_rest_of_it() -> None:
 
 
 def test_what_a_cancelled_target_has_filled_unseen_is_not_asked_for_again() -> None:
-    desk = scaled(5, at(NEAR, 3), at(FAR))
+    desk = scaled(5, at(NEAR, 3), at(FAR, 2))
     near = leg_at(desk, NEAR)
     desk.show(near.order_id, OrderState.CANCELLED, filled_quantity=2)
     settle(desk)
@@ -137,6 +139,15 @@ def test_what_a_cancelled_target_has_filled_unseen_is_not_asked_for_again() -> N
     desk.fill(near.order_id, 2, ASK + NEAR)
     settle(desk)
     assert (desk.net(), sizes(desk), desk.stop("a").leaves) == (3, {NEAR: 1, FAR: 2}, 3)
+
+
+def test_what_a_target_filled_unseen_while_it_was_cancelled_is_nobody_elses() -> None:
+    desk = scaled(4, at(NEAR, 2), at(FAR))
+    near = leg_at(desk, NEAR)
+    desk.cancel(near.order_id)
+    desk.show(near.order_id, OrderState.CANCELLED, filled_quantity=1)
+    settle(desk)
+    assert (sizes(desk), desk.stop("a").leaves) == ({FAR: 3}, 3)
 
 
 def test_a_target_that_was_cancelled_elsewhere_after_a_part_of_it_filled_asks_for_its_rest() -> None:
@@ -175,6 +186,19 @@ def test_what_fills_after_the_first_target_was_reached_goes_to_the_next() -> Non
     assert desk.stop("a").leaves == 2
 
 
+def test_a_target_for_all_that_is_left_goes_on_asking_for_all_that_is_left() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=20, stop=Exit(40), targets=(at(NEAR),))
+    desk.accept("a")
+    desk.fill("a", 2)
+    settle(desk)
+    desk.fill(leg_at(desk, NEAR).order_id, 1, ASK + NEAR)
+    desk.fill("a", 18)
+    settle(desk)
+    assert sizes(desk) == {NEAR: 19}
+    assert desk.order("a").protection.targets == (at(NEAR),)
+
+
 def test_targets_that_add_up_to_more_than_the_order_are_served_as_far_as_it_goes() -> None:
     desk = scaled(3, at(NEAR, 2), at(FAR, 2), at(FARTHEST, 2))
     assert sizes(desk) == {NEAR: 2, FAR: 1}
@@ -185,11 +209,13 @@ def test_targets_that_add_up_to_more_than_the_order_are_served_as_far_as_it_goes
 
 def test_a_part_close_takes_from_the_runner_first_and_then_from_the_last_target() -> None:
     desk = scaled(5, at(NEAR, 2), at(FAR, 2))
-    seen = []
+    seen, shrunk = [], []
     for _ in range(4):
+        desk.forget()
         assert desk.close(1).ok
         settle(desk)
-        close = desk.closes()[-1]
+        shrunk.append(sorted(desk.order(change.order_id).role.value for change in desk.told(e.ModifyApproved)))
+        (close,) = desk.closes()
         desk.accept(close.order_id)
         desk.fill(close.order_id, price=BID)
         desk.wait(300)
@@ -202,6 +228,7 @@ def test_a_part_close_takes_from_the_runner_first_and_then_from_the_last_target(
         (2, {NEAR: 2}, 2),
         (1, {NEAR: 1}, 1),
     ]
+    assert shrunk == [["stop"], ["stop", "target"], ["stop"], ["stop", "target"]], "and nothing else is touched"
 
 
 def test_a_stop_that_fills_in_part_takes_from_the_last_target() -> None:
@@ -269,6 +296,36 @@ def test_a_target_that_fills_while_it_is_cancelled_leaves_the_rest_to_the_others
     desk.fill(near.order_id, 2, ASK + NEAR)
     settle(desk)
     assert (desk.net(), sizes(desk), desk.stop("a").leaves) == (2, {FAR: 2}, 2)
+    assert desk.order("a").protection.targets[0].quantity == 0, "never less than nothing"
+
+
+def test_targets_that_are_placed_together_leave_room_for_what_a_cancelled_one_may_still_fill() -> None:
+    desk = Desk(WIDE)
+    desk.enter("a", quantity=6, stop=Exit(40), targets=(at(NEAR, 2), at(FAR, 2), at(FARTHEST)))
+    desk.accept(desk.stop("a").order_id)
+    near, far, farthest = live(desk)
+    desk.accept(near.order_id, farthest.order_id)
+    desk.placed(far.order_id, Outcome.REFUSED, text="no")
+    desk.cancelled(farthest.order_id)
+    desk.cancel(near.order_id)
+    desk.wait(TARGET_RETRY_NS // MS_NS)
+    assert sizes(desk) == {NEAR: 2, FAR: 2, FARTHEST: 2}
+    settle(desk)
+    assert sizes(desk) == {FAR: 2, FARTHEST: 4}
+
+
+def test_a_target_that_the_broker_does_not_let_grow_is_helped_by_another_order_at_its_price() -> None:
+    desk = Desk(WIDE)
+    desk.submit("a", quantity=4, stop=Exit(40), targets=(at(NEAR, 1), at(FAR)))
+    desk.accept("a")
+    desk.fill("a", 2)
+    settle(desk)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(leg_at(desk, FAR).order_id, Outcome.REFUSED, "no")
+    settle(desk)
+    assert sizes(desk) == {NEAR: 1, FAR: 3}
+    assert [(leg.slot, leg.leaves) for leg in live(desk)] == [(0, 1), (1, 1), (1, 2)]
 
 
 def test_a_change_of_one_target_moves_only_that_one() -> None:
@@ -355,10 +412,12 @@ def test_after_a_refused_target_all_of_that_entry_wait_and_those_of_others_do_no
     desk.accept(leg_at(desk, FAR).order_id)
     desk.placed(leg_at(desk, NEAR).order_id, Outcome.REFUSED, text="no")
     desk.cancelled(leg_at(desk, FAR).order_id)
-    desk.wait(TARGET_RETRY_NS // MS_NS - 1)
-    assert sizes(desk) == {}
+    due_ns = desk.account.timers["target:a"]
+    assert due_ns == desk.now_ns + TARGET_RETRY_NS
     desk.hold("b", quantity=2, stop=Exit(40), targets=(at(NEAR, 1), at(FAR, 1)))
     assert sizes(desk, "b") == {NEAR: 1, FAR: 1}
+    desk.wait((due_ns - desk.now_ns) // MS_NS - 1)
+    assert sizes(desk) == {}
     desk.wait(1)
     assert sizes(desk) == {NEAR: 1, FAR: 1}
 
@@ -375,6 +434,9 @@ def test_a_refused_target_leaves_the_others_where_they_are() -> None:
     settle(desk)
     desk.wait(TARGET_RETRY_NS // MS_NS)
     assert sizes(desk) == {NEAR: 1}
+    desk.fill(desk.stop("a").order_id, price=ASK - 40)
+    settle(desk)
+    assert [name for name in desk.account.timers if name.endswith(":a")] == [], "the wait ends with the order"
 
 
 def test_a_scale_out_earns_each_part_at_its_own_price_to_the_cent() -> None:
@@ -404,6 +466,19 @@ def test_a_scale_out_of_a_short_earns_what_the_price_falls() -> None:
         settle(desk)
     assert desk.account.day.realized_usd == Decimal("37.50")
     assert list(desk.account.legs("a")) == []
+
+
+def test_a_target_that_is_promised_no_more_is_taken_away_and_may_still_fill() -> None:
+    desk = scaled(4, at(NEAR, 1), at(FAR, 1))
+    near, far = live(desk)
+    less = replace(desk.order("a").protection, targets=())
+    desk.group = evolve(desk.group, e.ProtectionChanged(ACCOUNT, "a", less, "as no command does yet"))
+    desk.feed(Mark())
+    assert [leg.cancel_wanted for leg in live(desk)] == [True, True]
+    desk.fill(far.order_id, price=ASK + FAR)
+    desk.cancelled(near.order_id)
+    settle(desk)
+    assert (desk.net(), sizes(desk), desk.stop("a").leaves) == (3, {}, 3)
 
 
 def test_without_a_word_on_targets_there_is_one_for_all() -> None:
