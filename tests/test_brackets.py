@@ -76,9 +76,10 @@ def test_a_distance_is_in_ticks_or_in_points() -> None:
     assert targets(TargetAsk(points=D("2.5"))) == (Target(Exit(10)),)
 
 
-def test_a_price_is_said_in_ticks_of_the_contract_and_may_be_negative() -> None:
+def test_a_price_is_said_in_ticks_of_the_contract_and_may_be_zero_or_below() -> None:
     assert stop(StopAsk(price=D("4990.25"))) == Exit(0, 19_961)
     assert targets(TargetAsk(price=D("-0.25"))) == (Target(Exit(0, -1)),)
+    assert stop(StopAsk(price=D(0))) == Exit(0, 0)
 
 
 def test_what_is_left_out_is_the_default() -> None:

@@ -417,6 +417,7 @@ def test_after_a_refused_target_all_of_that_entry_wait_and_those_of_others_do_no
     desk.hold("b", quantity=2, stop=Exit(40), targets=(at(NEAR, 1), at(FAR, 1)))
     assert sizes(desk, "b") == {NEAR: 1, FAR: 1}
     desk.wait((due_ns - desk.now_ns) // MS_NS - 1)
+    desk.feed(Mark())
     assert sizes(desk) == {}
     desk.wait(1)
     assert sizes(desk) == {NEAR: 1, FAR: 1}
