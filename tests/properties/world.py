@@ -7,9 +7,11 @@ Requests older than five seconds are not sent, as the connection manager refuses
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable
+from fractions import Fraction
 
 import msgspec
 from hypothesis import settings
@@ -468,6 +470,7 @@ class World:
                 left -= share
                 own = [leg for leg in legs if leg.role is Role.TARGET and leg.slot == slot]
                 assert sum(leg.leaves for leg in own) == share, (entry, own)
+            self.check_levels(entry, legs)
         closing = Side.SELL if self.broker.net > 0 else Side.BUY
         resting = sum(
             row.quantity - row.filled_quantity
@@ -480,6 +483,21 @@ class World:
         assert told == ({MES.contract_id: (state, uncovered)} if self.broker.net else {})
         for leg in account.live_orders():
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
+
+    def check_levels(self, entry: Order, legs: list[Order]) -> None:
+        """At the broker each leg stands where exact arithmetic puts it; a stop may have stayed at a better price."""
+        average = Fraction(entry.opened_ticks, entry.opened_quantity)
+        up, down = math.ceil(average), math.floor(average)
+        near, sign = (up, 1) if entry.terms.side is Side.BUY else (down, -1)
+        for leg in legs:
+            row = self.broker.orders[leg.broker_order_id or 0]
+            if leg.role is Role.TARGET:
+                at = entry.protection.targets[leg.slot].at
+                assert row.limit_ticks == (near + sign * at.ticks if at.price_ticks is None else at.price_ticks)
+            elif entry.protection.stop is not None and row.stop_ticks is not None:
+                stop = entry.protection.stop
+                level = near - sign * stop.ticks if stop.price_ticks is None else stop.price_ticks
+                assert (row.stop_ticks - level) * sign >= 0, (entry, row)
 
     def entries(self) -> list[Order]:
         return [
