@@ -48,6 +48,10 @@ def test_what_the_broker_protects_is_covered_exactly_too_by_one_engine(choices: 
     world.check_agreement()
     world.check_coverage()
     world.check_replay()
+    stops = [row.quantity - row.filled_quantity for row in world.broker.open_orders if row.stop_ticks is not None]
+    assert sum(stops) == sum(entry.open_quantity for entry in world.entries() if entry.protection.stop is not None)
+    taken = [event for event in world.history if isinstance(event, e.ChildSeen)]
+    assert len(taken) == len({event.order.broker_order_id for event in taken})
 
 
 @often
