@@ -173,7 +173,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
 
     ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
     every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
-    price they need is missing. ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
+    price they need is missing. ``if_we_die`` and ``if_we_die_bounded`` are ``worst`` and ``bounded`` of ``IfWeDieRow``.
+    ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
     """
@@ -186,6 +187,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     equity: Decimal | None
     day_pnl: Decimal | None
     day_pnl_at_stops: Decimal | None
+    if_we_die: Decimal | None
+    if_we_die_bounded: bool
     daily_loss_limit: Decimal
     open_orders: int
     exposures: tuple[ExposureRow, ...]

@@ -27,7 +27,7 @@ from ordergate.core.order import Order, Role, Side, Status
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.sessions import utc_text
-from ordergate.core.unattended import Unattended, unattended
+from ordergate.core.unattended import unattended
 from ordergate.web.rows import (
     AccountRow,
     BreachRow,
@@ -228,6 +228,7 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
     pnl = found.day_pnl
     open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
     locked = account.locked_until_ns > 0
+    alone = if_we_die_row(group, account, market)
     return AccountRow(
         id=account.account_id,
         account_id=account.account_id,
@@ -237,6 +238,8 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
         equity=None if open_pnl is None else account.balance_usd + open_pnl,
         day_pnl=pnl,
         day_pnl_at_stops=found.day_pnl_at_stops,
+        if_we_die=alone.worst,
+        if_we_die_bounded=alone.bounded,
         daily_loss_limit=group.limits.daily_loss_usd_max,
         open_orders=found.open_orders,
         exposures=exposure_rows(group, account),
@@ -360,10 +363,11 @@ def if_we_die_rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> list[
     """Each account, left alone from now on."""
     market = Market(quotes, now_ns)
     adopted = sorted((a for a in group.accounts.values() if a.adopted), key=lambda account: account.account_id)
-    return [_if_we_die(group, account, unattended(group, account, market)) for account in adopted]
+    return [if_we_die_row(group, account, market) for account in adopted]
 
 
-def _if_we_die(group: Group, account: Account, found: tuple[Unattended, ...]) -> IfWeDieRow:
+def if_we_die_row(group: Group, account: Account, market: Market) -> IfWeDieRow:
+    """One account, left alone from now on."""
     rows = tuple(
         UnattendedRow(
             group.instruments[one.contract_id].symbol,
@@ -374,7 +378,7 @@ def _if_we_die(group: Group, account: Account, found: tuple[Unattended, ...]) ->
             one.worst_usd,
             one.bounded,
         )
-        for one in found
+        for one in unattended(group, account, market)
     )
     known = [row.worst for row in rows if row.worst is not None]
     worst = sum(known, Decimal(0)) if len(known) == len(rows) else None
