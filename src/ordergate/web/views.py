@@ -148,6 +148,8 @@ def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
     """``legs`` are all stops and targets that ``order`` ever had, in any order."""
     instrument, terms = group.instruments[order.terms.contract_id], order.terms
     legs = sorted(legs, key=_leg_number)
+    targets = [leg for leg in legs if leg.role is Role.TARGET]
+    working = _nearest_first((leg for leg in targets if leg.live), terms.side)
     return OrderRow(
         order_id=order.order_id,
         account_id=terms.account_id,
@@ -161,8 +163,9 @@ def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
         stop_price=_price(instrument, terms.stop_ticks),
         status=order_status(order),
         average_fill_price=_average_fill(instrument, order),
-        stop_loss=_leg_row(instrument, _shown_leg(legs, Role.STOP)),
-        take_profit=_leg_row(instrument, _shown_leg(legs, Role.TARGET)),
+        stop_loss=_leg_row(instrument, _shown_leg([leg for leg in legs if leg.role is Role.STOP])),
+        take_profit=_leg_row(instrument, _shown_leg([*working, *targets])),
+        targets=_leg_rows(instrument, working),
         broker_order_id=order.broker_order_id,
         breaches=tuple(breach_row(breach) for breach in order.breaches),
         source=EXTERNAL if order.role is Role.EXTERNAL else order.instance_id,
@@ -189,10 +192,7 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         (order for order in orders if order.terms.stop_ticks is not None),
         key=lambda order: (order.terms.stop_ticks or 0) * -closing.opposite.sign,
     )
-    targets = sorted(
-        (order for order in orders if order.role is Role.TARGET),
-        key=lambda order: (order.terms.limit_ticks or 0) * closing.opposite.sign,
-    )
+    targets = _nearest_first((order for order in orders if order.role is Role.TARGET), closing.opposite)
     resting = sum(stop.leaves for stop in stops if stop.status is Status.WORKING)
     average = average_price(instrument, position.average) if position.net else None
     unrealized = None if mark is None else open_usd(instrument, position, mark)
@@ -212,6 +212,8 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         net_pnl=None if unrealized is None else unrealized - 2 * instrument.fee_usd * abs(position.net),
         stop_loss=_leg_row(instrument, stops[0] if stops else None),
         take_profit=_leg_row(instrument, targets[0] if targets else None),
+        stops=_leg_rows(instrument, stops),
+        targets=_leg_rows(instrument, targets),
         protected=resting >= abs(position.net),
     )
 
@@ -367,9 +369,13 @@ def _average_fill(instrument: Instrument, order: Order) -> Decimal | None:
     return average_price(instrument, Fraction(order.fill_ticks, order.filled_quantity))
 
 
-def _shown_leg(legs: list[Order], role: Role) -> Order | None:
+def _nearest_first(targets: Iterable[Order], side: Side) -> list[Order]:
+    """``targets`` of what was entered on ``side``, in the order in which they would fill."""
+    return sorted(targets, key=lambda leg: (leg.terms.limit_ticks or 0) * side.sign)
+
+
+def _shown_leg(legs: list[Order]) -> Order | None:
     """The first that works, else the last that did."""
-    legs = [leg for leg in legs if leg.role is role]
     return next((leg for leg in legs if leg.live), legs[-1] if legs else None)
 
 
@@ -384,6 +390,10 @@ def _leg_row(instrument: Instrument, leg: Order | None) -> LegRow | None:
     ticks = leg.terms.stop_ticks if leg.terms.stop_ticks is not None else leg.terms.limit_ticks
     assert ticks is not None, "a stop or target has a price"
     return LegRow(leg.order_id, instrument.price(ticks), leg.terms.quantity, order_status(leg))
+
+
+def _leg_rows(instrument: Instrument, legs: list[Order]) -> tuple[LegRow, ...]:
+    return tuple(row for leg in legs if (row := _leg_row(instrument, leg)) is not None)
 
 
 def _price(instrument: Instrument, ticks: int | None) -> Decimal | None:
