@@ -43,6 +43,11 @@ export function tone(/** @type {number | null | undefined} */ value) {
   return value === null || value === undefined || value === 0 ? "" : value > 0 ? "gain" : "loss";
 }
 
+/** Whether what was written is a number that the server would read as one. */
+export function isNumber(/** @type {string} */ text) {
+  return /^-?\d{1,8}(\.\d{1,9})?$/.test(text);
+}
+
 /** An instant as the clock of this machine shows it. */
 export function clock(/** @type {string | null} */ instant) {
   return instant === null ? UNKNOWN : new Date(instant).toLocaleTimeString("en-GB");

@@ -17,11 +17,11 @@
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
  *   quantity: number, netPosition: number, averagePrice: number | null, currentPrice: number | null,
  *   unrealizedPnL: number | null, netPnL: number | null, stopLoss: Leg | null, takeProfit: Leg | null,
- *   protected: boolean}} Position
+ *   stops: Leg[], targets: Leg[], protected: boolean}} Position
  * @typedef {{orderId: string, accountId: number, instrument: string, contractId: string, side: string, quantity: number,
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
- *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, brokerOrderId: number | null,
- *   breaches: Breach[], source: string, timestamps: {received: string | null, decided: string | null,
+ *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
+ *   brokerOrderId: number | null, breaches: Breach[], source: string, timestamps: {received: string | null, decided: string | null,
  *   updated: string | null}, reason: string}} Order
  * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
  *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
