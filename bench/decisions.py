@@ -26,6 +26,8 @@ from ordergate.core.reports import (
     FillReport,
     InstrumentsReport,
     LinkReport,
+    OrderReport,
+    OrderState,
     Outcome,
     PlaceOutcome,
     Quote,
@@ -147,11 +149,33 @@ class Bare:
             for leg in orders:
                 if leg.status is Status.APPROVED:
                     self.accept(leg.order_id)
+                    self.show(leg.order_id)
 
     def accept(self, order_id: str) -> None:
         self._number += 1
         tag = self.group.accounts[ACCOUNT.account_id].orders[order_id].tag
         self.take(PlaceOutcome(ACCOUNT.account_id, tag, Outcome.DONE, self._number))
+
+    def show(self, order_id: str) -> None:
+        """The hub shows the order open."""
+        order = self.group.accounts[ACCOUNT.account_id].orders[order_id]
+        terms = order.terms
+        assert order.broker_order_id is not None
+        row = OrderReport(
+            account_id=terms.account_id,
+            broker_order_id=order.broker_order_id,
+            order_tag=order.tag,
+            contract_id=terms.contract_id,
+            side=terms.side,
+            order_type=terms.order_type,
+            quantity=terms.quantity,
+            limit_ticks=terms.limit_ticks,
+            stop_ticks=terms.stop_ticks,
+            state=OrderState.OPEN,
+            filled_quantity=0,
+            created_ns=self.at_ns,
+        )
+        self.take(row)
 
     def work(self, order_id: str, one: Instrument) -> None:
         """One more working order at the broker."""

@@ -395,7 +395,9 @@ class Desk:
         """As ``enter``, with the legs resting at the broker."""
         self.enter(order_id, side, quantity, price, **more)
         for role in (Role.STOP, Role.TARGET):
-            self.accept(*(leg.order_id for leg in self.legs(order_id, role)))
+            for leg in self.legs(order_id, role):
+                self.accept(leg.order_id)
+                self.show(leg.order_id)
         self.wait(300)
 
 

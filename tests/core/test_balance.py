@@ -7,8 +7,11 @@ from decimal import Decimal
 import pytest
 
 from ordergate.core import events as e
+from ordergate.core.account import Account, AppliedFill, Day
+from ordergate.core.balance import is_movement
 from ordergate.core.commands import Leg
 from ordergate.core.order import Exit
+from ordergate.core.persistent import Map
 from ordergate.core.reports import AccountReport
 from tests.core.desk import ACCOUNT, ASK, Desk, instant, position
 
@@ -134,3 +137,44 @@ def test_a_gap_of_yesterday_is_no_movement_of_today() -> None:
         desk.snapshot()
     assert desk.account.day.name == "2026-11-24"
     assert moved(desk) == []
+
+
+def test_a_movement_while_something_filled_stays_a_loss_and_a_later_one_is_told_from_it() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1)
+    paid(desk, -900)
+    for _ in range(3):
+        desk.read_back()
+    assert moved(desk) == []
+    assert desk.account.day.balance_usd == 50_000
+    paid(desk, -100)
+    for _ in range(3):
+        desk.read_back()
+    assert moved(desk) == [-100]
+
+
+def test_a_gap_that_is_known_is_not_asked_about_again() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1)
+    paid(desk, -900)
+    desk.read_back()
+    desk.forget()
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=False))
+    desk.wait(60_000)
+    assert reads(desk) == []
+
+
+def test_a_comparison_is_the_answer_to_what_was_to_be_asked_of_the_balance() -> None:
+    desk = Desk()
+    paid(desk, -900)
+    assert "balance" in desk.account.timers
+    desk.snapshot()
+    assert "balance" not in desk.account.timers
+
+
+@pytest.mark.parametrize(("at_ns", "moves"), [(9, True), (10, False), (11, False)])
+def test_only_fees_since_the_day_was_opened_explain_anything(at_ns: int, *, moves: bool) -> None:
+    fill = AppliedFill(1, at_ns=at_ns, fee_usd=Decimal(2))
+    account = Account(ACCOUNT, day=Day(opened_ns=10), fills=Map({1: fill}))
+    assert is_movement(account, Decimal(-2)) is moves
+    assert is_movement(account, Decimal("-2.01"))

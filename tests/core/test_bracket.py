@@ -636,3 +636,141 @@ def test_what_closed_one_entry_and_is_busted_is_that_entrys_again() -> None:
     fill = desk.fill(close.order_id, 3)
     desk.feed(replace(fill, voided=True))
     assert (desk.order("a").open_quantity, desk.order("b").open_quantity) == (2, 3)
+
+
+def test_what_fills_while_a_surplus_stop_is_on_its_way_out_is_covered_by_the_one_that_stays() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=4, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 2)
+    first = desk.stop("a").order_id
+    desk.placed(first, Outcome.UNKNOWN)
+    desk.looked_up(first)
+    desk.wait(500)
+    desk.looked_up(first)
+    second = desk.stop("a").order_id
+    desk.accept(second)
+    desk.show(first, broker_order_id=9_700)
+    assert desk.order(first).cancel_wanted
+    desk.fill("a", 2)
+    desk.wait(300)
+    change = desk.order(second).change
+    assert change is not None
+    assert change.quantity == 4
+
+
+def test_a_stop_is_never_asked_to_be_of_less_than_one_contract() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [leg.leaves for leg in desk.legs("a")] == [1, 2]
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    desk.wait(1_000)
+    assert [event.change.quantity for event in desk.told(e.ModifyApproved) if event.change.quantity < 1] == []
+
+
+def test_an_entry_that_still_works_and_holds_nothing_any_more_has_no_legs() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, limit=BID)
+    desk.accept("a")
+    desk.fill("a", 1, BID)
+    desk.accept(desk.stop("a").order_id)
+    desk.accept(desk.target("a").order_id)
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    assert desk.order("a").live
+    assert [leg.cancel_wanted for leg in desk.account.legs("a")] == [True, True]
+
+
+def test_a_close_of_our_own_that_was_given_up_is_begun_again_where_no_target_is_wanted_either() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, target=Leg.OFF)
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text="through")
+    desk.mark(BID - 100)
+    for _ in range(3):
+        desk.placed(desk.closes()[-1].order_id, Outcome.REFUSED, text="no")
+        desk.read_back()
+    assert [event.flat for event in desk.told(e.ExitFinished)] == [False]
+    desk.mark(BID - 100)
+    assert len(desk.told(e.ExitStarted)) == 1
+    desk.wait(5_000)
+    assert len(desk.told(e.ExitStarted)) == 2
+
+
+def test_of_two_unprotected_entries_the_second_is_closed_once_the_close_of_the_first_is_over() -> None:
+    desk = Desk()
+    for name in ("a", "b"):
+        desk.submit(name, quantity=2, target=Leg.OFF)
+        desk.accept(name)
+    desk.quote(MES, ASK - 60, ASK - 59)
+    desk.fill("a")
+    desk.fill("b")
+    desk.wait(1_000)
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected"]
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, price=ASK - 60)
+    desk.wait(1_000)
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected"]
+    desk.read_back()
+    assert [event.exit_id for event in desk.told(e.ExitStarted)] == ["a/unprotected", "b/unprotected"]
+
+
+def test_a_contract_whose_brackets_need_nothing_does_not_hold_up_the_others() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.mark(BID)
+    desk.enter("b", instrument=MNQ)
+    assert desk.stop("b").terms.contract_id == MNQ.contract_id
+
+
+def test_a_surplus_stop_goes_whichever_it_is_and_is_not_asked_to_become_what_it_is() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [leg.leaves for leg in desk.legs("a")] == [1, 2]
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.forget()
+    desk.fill("out")
+    desk.wait(1_000)
+    assert [leg.cancel_wanted for leg in desk.legs("a")] == [True, False]
+    assert desk.told(e.ModifyApproved) == []
+
+
+def test_a_stop_that_rests_is_not_surplus_before_the_others_rest_too() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, target=Leg.OFF)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2)
+    desk.wait(300)
+    desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "size cannot be changed")
+    desk.wait(300)
+    desk.submit("out", Side.SELL, 1)
+    desk.accept("out")
+    desk.fill("out")
+    desk.forget()
+    desk.wait(1_000)
+    assert [(leg.leaves, leg.cancel_wanted) for leg in desk.legs("a")] == [(1, False), (2, False)]
+    desk.accept(desk.legs("a")[-1].order_id)
+    assert [(leg.leaves, leg.cancel_wanted) for leg in desk.legs("a")] == [(1, True), (2, False)]
+    assert desk.told(e.ModifyApproved) == []

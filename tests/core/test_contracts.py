@@ -72,8 +72,9 @@ def test_the_table_has_the_51_products_of_the_captured_list_each_once() -> None:
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.symbol)
-def test_every_row_has_a_dated_source_and_sensible_figures(product: Product) -> None:
+def test_every_row_has_a_description_a_dated_source_and_sensible_figures(product: Product) -> None:
     assert "2026-" in product.source
+    assert product.description
     assert product.tick_size > 0
     assert product.tick_value_usd > 0
     assert product.fee_usd > 0
@@ -139,6 +140,7 @@ def test_ids_and_names_are_written_as_the_api_writes_them() -> None:
         "CON.F.US.MES.Y26",
         "CON.F.US.MES.F26",
         "CON.F.US.NQ.U26",
+        "CON.F.US.MES.",
         "CON.F.US.MES.Z2",
         "CON.F.US.MES.Z²6",
         "CON.F.US.MES.Z-6",

@@ -106,6 +106,7 @@ def test_a_target_in_doubt_that_is_in_nobodys_way_is_read_as_patiently_as_any_or
     desk = Desk()
     desk.enter("a", quantity=2)
     desk.accept(desk.stop("a").order_id)
+    desk.show(desk.stop("a").order_id)
     target = desk.target("a").order_id
     desk.placed(target, Outcome.UNKNOWN)
     desk.looked_up(target)
@@ -238,3 +239,29 @@ def test_an_order_whose_cancel_is_wanted_is_in_doubt_no_earlier_than_any_other()
     assert desk.order("a").status is Status.APPROVED
     desk.wait(1)
     assert desk.order("a").status is Status.IN_DOUBT
+
+
+def test_a_read_that_is_under_way_is_not_asked_for_again_where_its_order_has_become_urgent() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2)
+    desk.accept(desk.stop("a").order_id)
+    target = desk.target("a").order_id
+    desk.placed(target, Outcome.UNKNOWN)
+    desk.flatten()
+    assert desk.order(target).is_urgent
+    desk.wait(400)
+    assert len(desk.asked(LookUp)) == 1
+
+
+def test_a_leg_that_was_in_doubt_and_works_is_not_read_back_again_where_it_has_become_urgent() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2)
+    desk.accept(desk.stop("a").order_id)
+    target = desk.target("a").order_id
+    desk.placed(target, Outcome.UNKNOWN)
+    desk.looked_up(target)
+    desk.accept(target)
+    assert desk.order(target).status is Status.WORKING
+    desk.flatten()
+    assert desk.order(target).is_urgent
+    assert [key for key in desk.account.timers if key.startswith("order:")] == []

@@ -600,3 +600,18 @@ def test_a_leg_that_is_placed_during_a_close_is_not_taken_for_its_order() -> Non
     desk.fill("b")
     assert desk.stop("b").leaves == 1
     assert desk.account.exits[MES.contract_id].order_id is None
+
+
+def test_a_flatten_waits_for_a_fill_that_the_end_of_a_stop_has_shown_before_it_reads_back() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    stop = desk.stop("a").order_id
+    desk.flatten()
+    desk.forget()
+    desk.show(stop, OrderState.CANCELLED, filled_quantity=2)
+    assert (list(desk.account.live_orders()), desk.net()) == ([], 2)
+    assert desk.account.exits[MES.contract_id].phase is e.Phase.CLEARING
+    assert desk.asked(ReadSnapshot) == []
+    desk.fill(stop, 2)
+    assert desk.account.exits[MES.contract_id].phase is e.Phase.READING
+    assert desk.closes() == []

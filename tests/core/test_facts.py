@@ -452,6 +452,7 @@ def test_an_external_order_is_kept_as_the_broker_shows_it() -> None:
         status=Status.WORKING,
         tag="theirs",
         broker_order_id=77,
+        rests=True,
         risk_ticks=MES.stress_ticks,
         received_ns=desk.now_ns - 3,
         decided_ns=desk.now_ns,
@@ -659,3 +660,13 @@ def test_a_stop_of_an_entry_that_holds_nothing_any_more_is_not_lost() -> None:
     desk.fill("out")
     desk.placed(stop, Outcome.REFUSED, text="no position")
     assert desk.told(e.ProtectionFailed) == []
+
+
+def test_a_change_that_the_row_of_a_filled_order_shows_as_made_is_not_recorded_as_refused() -> None:
+    desk = Desk()
+    unbracketed(desk, "a", 2, limit=BID)
+    desk.accept("a")
+    assert desk.modify("a", quantity=3).ok
+    desk.show("a", OrderState.FILLED, quantity=3, filled_quantity=3)
+    assert [event.quantity for event in desk.told(e.OrderModified)] == [3]
+    assert desk.told(e.ModifyRefused) == []

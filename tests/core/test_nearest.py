@@ -224,14 +224,19 @@ def test_what_can_be_mended_are_codes_of_rules() -> None:
     assert [code for code in MENDABLE if code not in selftest.CASES] == []
 
 
-def found(passes: Callable[[int], bool], asked: Nearest, quote: Quote | None = None) -> int | None:
-    """The quantity that ``search`` finds where the quantities that ``passes`` names pass at any price."""
+def asking(passes: Callable[[Nearest], bool], closing: int = 0) -> Callable[[Nearest], Judgement]:
+    """Judges an order of which ``closing`` contracts only close: what ``passes`` says no to is too large."""
 
     def ask(candidate: Nearest) -> Judgement:
-        breaches = () if passes(candidate.quantity) else (Breach("MAX_ORDER_SIZE", "", "", ""),)
-        return Judgement(Protection(), 0, 0, None, breaches)
+        breaches = () if passes(candidate) else (Breach("MAX_ORDER_SIZE", "", "", ""),)
+        return Judgement(Protection(), 0, closing, None, breaches)
 
-    offered = search(ask, asked, Side.BUY, quote)
+    return ask
+
+
+def found(passes: Callable[[int], bool], asked: Nearest) -> int | None:
+    """The quantity that ``search`` finds where the quantities that ``passes`` names pass at any price."""
+    offered = search(asking(lambda candidate: passes(candidate.quantity)), asked, Side.BUY, None)
     return None if offered is None else offered.quantity
 
 
@@ -243,8 +248,29 @@ def test_the_largest_that_passes_is_found_wherever_the_limit_is() -> None:
 def test_nothing_larger_than_what_was_asked_is_offered() -> None:
     assert found({1, 6}.__contains__, Nearest(5)) == 1
     assert found({6}.__contains__, Nearest(5)) is None
+    six = asking(lambda candidate: candidate.quantity == 6)
+    assert search(six, Nearest(5), Side.BUY, None, above=5) is None
+
+
+def test_what_only_closes_passes_and_is_not_asked() -> None:
+    seen: list[int] = []
+
+    def passes(candidate: Nearest) -> bool:
+        seen.append(candidate.quantity)
+        return False
+
+    offered = search(asking(passes, closing=3), Nearest(20), Side.SELL, None)
+    assert offered == Nearest(3)
+    assert min(seen) == 4
 
 
 def test_a_stop_has_no_other_price_where_the_far_side_of_the_market_is_not_known() -> None:
-    quote = Quote(MES.contract_id, BID, None, BID, 0, 0)
-    assert found(set[int]().__contains__, Nearest(1, None, ASK + 50), quote) is None
+    quote, asked = Quote(MES.contract_id, BID, None, BID, 0, 0), Nearest(1, None, ASK + 50)
+    assert search(asking(lambda candidate: candidate != asked), asked, Side.BUY, quote) is None
+
+
+@pytest.mark.parametrize(("side", "own", "beyond"), [(Side.BUY, BID, ASK), (Side.SELL, ASK, BID)])
+def test_a_limit_is_moved_no_farther_than_its_own_side_of_the_market(side: Side, own: int, beyond: int) -> None:
+    quote, asked = Quote(MES.contract_id, BID, ASK, BID, 0, 0), Nearest(1, own - 50 * side.sign)
+    assert search(asking({Nearest(1, own)}.__contains__), asked, side, quote) == Nearest(1, own)
+    assert search(asking({Nearest(1, beyond)}.__contains__), asked, side, quote) is None

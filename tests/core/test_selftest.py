@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import time
+from collections.abc import Callable
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ordergate.core import selftest
+from ordergate.core.commands import SubmitOrder
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.judgement import judge
-from ordergate.core.limits import Blackout, Limits
+from ordergate.core.limits import Blackout, InstrumentLimits, Limits
+from ordergate.core.order import Exit, OrderType, Terms
+from ordergate.core.orders import Orders
 from ordergate.core.rules import RULES, Rule
-from ordergate.core.selftest import CASES, complaint, self_test
+from ordergate.core.selftest import CASES, Scene, complaint, self_test
 
 # No limit is off in these.
 ALL_ON = Limits(
@@ -133,3 +139,97 @@ def test_a_limit_that_is_off_is_told_as_off_and_is_not_dead() -> None:
 def test_a_case_is_refused_for_what_it_changes_and_not_before() -> None:
     for symbol in Limits().allowed_symbols:
         assert selftest.codes(selftest.scene(Limits(), symbol)) == []
+
+
+def test_every_limit_is_alive_for_every_product_that_is_known_whatever_its_tick_is_worth() -> None:
+    """In whole numbers: rounding is trapped here, and a tick of HO is 4.20 USD."""
+    assert complaint(self_test(replace(ALL_ON, allowed_symbols=tuple(PRODUCT_BY_SYMBOL)))) == ""
+
+
+@pytest.mark.parametrize(("symbol", "known_as"), [("MES", "MES"), ("GC", "GC"), ("ZN", "ZN"), ("NOT-LISTED", "MES")])
+def test_a_case_is_of_its_own_product_and_of_mes_sizes_where_nobody_knows_those_of_its_own(
+    symbol: str, known_as: str
+) -> None:
+    instrument, product = selftest.scene(Limits(), symbol).instrument, PRODUCT_BY_SYMBOL[known_as]
+    assert instrument.symbol == symbol
+    assert (instrument.tick_size, instrument.tick_value_usd) == (product.tick_size, product.tick_value_usd)
+    assert instrument.fee_usd == product.fee_usd
+
+
+def test_a_window_of_one_day_is_tried_on_that_day() -> None:
+    window = Blackout(time(7, 25), time(7, 45), date(2026, 12, 4))
+    assert complaint(self_test(replace(ALL_ON, blackouts=(window,)))) == ""
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_window_that_never_holds_is_found_wherever_it_stands_among_others(place: int) -> None:
+    windows = [Blackout(time(7, 25), time(7, 45))]
+    windows.insert(place, Blackout(time(2, 10), time(2, 50), date(2027, 3, 14)))  # clocks go from 2 to 3
+    assert "BLACKOUT" in complaint(self_test(replace(ALL_ON, blackouts=tuple(windows))))
+
+
+def test_a_case_is_of_the_smallest_order_that_is_allowed_of_its_own_product() -> None:
+    limits = Limits(order_quantity_min=2, instruments=(InstrumentLimits("ES", order_quantity_min=3),))
+    assert [selftest.scene(limits, symbol).order.quantity for symbol in ("MES", "ES")] == [2, 3]
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_a_case_is_made_of_could_come_from_a_trader_and_from_the_broker(code: str) -> None:
+    """All of it has the types that are read from the outside, and an order the prices of its type."""
+    scene = CASES[code](selftest.scene(ALL_ON, "MES"))
+    assert scene is not None
+    group, stamp = selftest.stage(scene)
+    assert stamp.input is scene.order
+    assert [quote.contract_id for quote in stamp.market.quotes.values()] == list(stamp.market.quotes)
+    accounts = group.accounts.values()
+    assert [account.account_id for account in accounts] == list(group.accounts)
+    orders = [order for account in accounts for order in account.orders.values()]
+    exits = [running for account in accounts for running in account.exits.values()]
+    held = [position for account in accounts for position in account.positions.values()]
+    for part in (scene.order, *stamp.market.quotes.values(), *orders, *exits, *held):
+        assert msgspec.convert(msgspec.to_builtins(part), type(part)) == part
+    asked: list[SubmitOrder | Terms] = [scene.order, *(order.terms for order in orders)]
+    for terms in asked:
+        assert (terms.limit_ticks is not None) == (terms.order_type is OrderType.LIMIT)
+        assert (terms.stop_ticks is not None) == (terms.order_type is OrderType.STOP)
+
+
+def smaller(scene: Scene) -> Scene:
+    return replace(scene, order=replace(scene.order, quantity=scene.order.quantity - 1))
+
+
+def farther(scene: Scene, ticks: int) -> Scene:
+    assert isinstance(scene.order.stop, Exit)
+    return replace(scene, order=replace(scene.order, stop=Exit(scene.order.stop.ticks + ticks)))
+
+
+def changed(scene: Scene, **changes: object) -> Scene:
+    return replace(scene, account=replace(scene.account, **changes))
+
+
+# Cases that are counted, each with one less. A loss is not among them: what the order could lose comes on top of it.
+LESS: dict[str, Callable[[Scene], Scene]] = {
+    "MIN_ORDER_SIZE": lambda s: replace(s, order=replace(s.order, quantity=s.order.quantity + 1)),
+    "MAX_ORDER_SIZE": smaller,
+    "MAX_POSITION_SIZE": smaller,
+    "MAX_ACCOUNT_POSITION": smaller,
+    "MAX_ORDER_VALUE": smaller,
+    "MAX_OPEN_ORDERS": lambda s: changed(s, orders=Orders(dict(list(s.account.orders.items())[1:]))),
+    "EXCESSIVE_RISK": lambda s: farther(s, -1),
+    "STOP_TOO_CLOSE": lambda s: farther(s, 1),
+    "DAILY_PROFIT_LIMIT": lambda s: changed(s, balance_usd=s.account.balance_usd - Decimal("0.01")),
+    "DUPLICATE_ORDER": lambda s: changed(s, asked=s.account.asked[1:]),
+    "ORDER_RATE": lambda s: changed(s, asked=s.account.asked[1:]),
+    "TOO_OLD": lambda s: replace(s, waited_ns=s.waited_ns - 1),
+    "CLOCK_SKEW": lambda s: replace(s, order=replace(s.order, sent_ns=(s.order.sent_ns or 0) - 1)),
+}
+
+
+@pytest.mark.parametrize("code", LESS)
+def test_a_case_goes_beyond_its_limit_by_no_more_than_one(code: str) -> None:
+    """So a limit that is alive is alive at the border that was set, and not only far beyond it."""
+    limits = replace(ALL_ON, order_quantity_min=1 if code == "EXCESSIVE_RISK" else 2, orders_per_minute_max=20)
+    scene = CASES[code](selftest.scene(limits, "MES"))
+    assert scene is not None
+    assert code in selftest.codes(scene)
+    assert code not in selftest.codes(LESS[code](scene))

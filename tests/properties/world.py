@@ -454,6 +454,16 @@ class World:
                 left -= share
                 own = [leg for leg in legs if leg.role is Role.TARGET and leg.slot == slot]
                 assert sum(leg.leaves for leg in own) == share, (entry, own)
+        closing = Side.SELL if self.broker.net > 0 else Side.BUY
+        resting = sum(
+            row.quantity - row.filled_quantity
+            for row in self.broker.open_orders
+            if row.stop_ticks is not None and row.side is closing
+        )
+        told = {contract_id: (cover.state, cover.uncovered) for contract_id, cover in account.covers.items()}
+        uncovered = max(0, abs(self.broker.net) - resting)
+        state = e.Cover.BY_CHOICE if uncovered else e.Cover.PROTECTED
+        assert told == ({MES.contract_id: (state, uncovered)} if self.broker.net else {})
         for leg in account.live_orders():
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
 

@@ -174,7 +174,7 @@ class Broker:
         )
         done = r.PlaceOutcome(terms.account_id, effect.order_tag, r.Outcome.DONE, number)
         if terms.order_type is not OrderType.MARKET:
-            return [done]
+            return [done, self.orders[number]]
         quote = history.quotes[terms.contract_id]
         touch = quote.ask_ticks if terms.side is Side.BUY else quote.bid_ticks
         assert touch is not None

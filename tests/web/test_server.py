@@ -25,7 +25,7 @@ from tests.web.test_asking import at_a_desk
 
 READING = (
     "/api/accounts", "/api/positions", "/api/orders", "/api/fills", "/api/prices", "/api/prices/MES", "/api/snapshot",
-    "/api/instruments/active", "/api/trading-status", "/health", "/api/events",
+    "/api/if-we-die", "/api/instruments/active", "/api/trading-status", "/health", "/api/events",
 )  # fmt: skip
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",

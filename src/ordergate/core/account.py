@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ordergate.core.events import Phase, TradingState
+from ordergate.core.events import Cover, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.order import Order, Side, Terms
@@ -115,15 +115,24 @@ class Day(msgspec.Struct, frozen=True):
     begun: bool = False
 
 
+class Covered(msgspec.Struct, frozen=True):
+    """The cover of a position as it was told last; see ``CoverChanged``."""
+
+    state: Cover
+    uncovered: int
+    since_ns: int
+    cause: str
+
+
 class Account(msgspec.Struct, frozen=True):
     """One account: one book.
 
     ``orders`` are those that can still act (working, or an entry with contracts to protect); ``done`` the others of
     today. What is ``unexplained`` blocks new risk until a reading that began after ``unexplained_ns`` agrees.
     ``timers`` are the instants at which something must be looked at again, by what it is, ``bracket_timers`` those of
-    brackets, by entry; ``reconciled_ns`` is when
-    the last compared snapshot was begun. ``doubted`` are the positions that differed in it, ``doubting`` those of the
-    comparison under way. ``spared_by``: see ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
+    brackets, by entry; ``reconciled_ns`` is when the last compared snapshot was begun. ``doubted`` are the positions
+    that differed in it, ``doubting`` those of the comparison under way. ``covers`` are by contract. ``spared_by``: see
+    ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
 
     ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
     at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
@@ -161,6 +170,7 @@ class Account(msgspec.Struct, frozen=True):
     exits: dict[str, RunningExit] = {}
     cancels_remembered: tuple[str, ...] = ()
     stop_failures: dict[str, int] = {}
+    covers: dict[str, Covered] = {}
     unexplained: str = ""
     unexplained_ns: int = 0
     snapshot_since_ns: int = 0

@@ -179,21 +179,26 @@ def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int,
     if not legs:
         return
     total = sum(leg.leaves for leg in legs)
-    for surplus in reversed(legs[1:]):
-        if total - surplus.leaves >= held:
-            draft.want_cancel(surplus, "surplus leg")
-            total -= surplus.leaves
-    leg = legs[0]
+    kept: list[Order] = []
+    for leg in reversed(legs):
+        # The oldest goes only once what is to stay in its place is at the broker.
+        goes = leg is not legs[0] or all(other.status is Status.WORKING for other in kept)
+        if goes and total - leg.leaves >= held:
+            draft.want_cancel(leg, "surplus leg")
+            total -= leg.leaves
+        else:
+            kept.append(leg)
+    leg = kept[-1]
     if not due or not _changeable(leg):
         return
     price = leg.terms.stop_ticks if leg.role is Role.STOP else leg.terms.limit_ticks
     leaves = leg.leaves + held - total
-    if leg.leaves == leaves and price == level:
+    if leaves <= 0 or (leg.leaves == leaves and price == level):
         return
     if leg.changes_refused and leaves > leg.leaves:
         draft.approve_leg(entry, leg.role, _leg_terms(entry, leg.role, held - total, level), leg.slot)
         return
-    wanted = _leg_terms(entry, leg.role, leg.filled_quantity + max(1, leaves), level)
+    wanted = _leg_terms(entry, leg.role, leg.filled_quantity + leaves, level)
     draft.approve_change(leg, wanted.quantity, wanted.limit_ticks, wanted.stop_ticks, e.ApprovalKind.LEG, 0)
 
 

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, day, doubt, exits, facts, limit_changes, outcomes
+from ordergate.core import bracket, coverage, day, doubt, exits, facts, limit_changes, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
@@ -60,6 +60,7 @@ REACTIONS: tuple[Callable[[Draft, int], None], ...] = (
     bracket.react,
     exits.react,
     doubt.react,
+    coverage.react,
 )
 
 # More rounds than any chain of reactions needs (the longest seen in tests is 4): a loop that does not settle is a bug.

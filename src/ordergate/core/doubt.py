@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
+from ordergate.core.filing import rest_timer
 from ordergate.core.order import Order, Status
 
 
@@ -14,7 +15,7 @@ def react(draft: Draft, account_id: int) -> None:
     overdue = [key for key, due_ns in account.timers.items() if due_ns <= at_ns]
     if not overdue and not cancelling:
         return
-    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:", "cancel:"))}
+    due = {key.partition(":")[2] for key in overdue if key.startswith(("order:", "change:", "cancel:", "rest:"))}
     for order in account.orders.pick(cancelling | due):
         if order.live:
             ask_about(draft, order)
@@ -38,7 +39,8 @@ def ask_about(draft: Draft, order: Order) -> None:
         draft.add(e.OrderInDoubt(order.terms.account_id, order.order_id, reason, draft.at_ns))
         order = draft.account(order.terms.account_id).orders[order.order_id]
     change_due = order.change is not None and timers.get(f"change:{order.order_id}", 0) <= draft.at_ns
-    if (order.status is Status.IN_DOUBT and due) or change_due:
+    unseen = timers.get(rest_timer(order.order_id), draft.at_ns + 1) <= draft.at_ns and order.change is None
+    if (order.status is Status.IN_DOUBT and due) or change_due or unseen:
         draft.add(e.LookupSent(order.terms.account_id, order.order_id, order.tag, draft.at_ns))
     cancel_due = order.cancel_wanted and timers.get(f"cancel:{order.order_id}", 0) <= draft.at_ns
     if order.status is Status.WORKING and cancel_due and order.broker_order_id is not None:

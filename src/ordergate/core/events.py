@@ -481,6 +481,43 @@ class ProtectionFailed(msgspec.Struct, frozen=True, tag="protection-failed"):
     at_ns: int
 
 
+class Cover(enum.Enum):
+    """Whether stops that rest at the broker cover a position.
+
+    PROTECTING: a promised stop is on its way. UNPROTECTED: it was refused or lost, or is on its way for too long.
+    """
+
+    PROTECTED = "protected"
+    PROTECTING = "protecting"
+    UNPROTECTED = "unprotected"
+    BY_CHOICE = "by choice"
+
+
+class CoverChanged(msgspec.Struct, frozen=True, tag="cover-changed"):
+    """The cover of a position is another one; ``uncovered`` (>= 0) contracts of it have none.
+
+    ``since_ns`` is when this began; a gap begins with its first uncovered contract. ``lasted_ns`` (>= 0) is how long
+    what was before it had lasted: of a gap that ends, its length.
+    """
+
+    account_id: int
+    contract_id: str
+    state: Cover
+    uncovered: int
+    cause: str
+    since_ns: int
+    lasted_ns: int
+    at_ns: int
+
+
+class OrderResting(msgspec.Struct, frozen=True, tag="order-resting"):
+    """The broker has shown this stop open: it rests."""
+
+    account_id: int
+    order_id: str
+    at_ns: int
+
+
 Event = (
     GroupOpened
     | InstrumentsLoaded
@@ -533,5 +570,7 @@ Event = (
     | ExitAdvanced
     | ExitFinished
     | ProtectionChanged
+    | CoverChanged
+    | OrderResting
     | ProtectionFailed
 )

@@ -103,6 +103,8 @@ def _show(draft: Draft, order: Order, report: OrderReport, read_ns: int | None) 
             return
         draft.add(e.OrderModified(account_id, order.order_id, *shown, draft.at_ns))
     order = now(draft, order)
+    if report.state is OrderState.OPEN and order.role is Role.STOP and not order.rests:
+        draft.add(e.OrderResting(account_id, order.order_id, draft.at_ns))
     if report.state is OrderState.FILLED and order.live and order.change is not None:
         text = "the order filled first"
         draft.add(e.ModifyRefused(account_id, order.order_id, order.change.number, text, draft.at_ns))
@@ -185,6 +187,7 @@ def _somebodys(
         status=status,
         tag=report.order_tag or "",
         broker_order_id=report.broker_order_id,
+        rests=True,
         filled_quantity=filled_quantity,
         fill_ticks=fill_ticks,
         risk_ticks=draft.group.instruments[report.contract_id].stress_ticks,

@@ -17,7 +17,7 @@ from ordergate.core.timing import RESIZE_GAP_NS
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail")
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail", "rest")
 
 
 def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
@@ -67,6 +67,16 @@ def timer(account: Account, key: str, due_ns: int | None) -> Account:
 def trail_timer(order_id: str) -> str:
     """The name of the timer before which the stop of an entry does not trail again."""
     return f"trail:{order_id}"
+
+
+def cover_timer(contract_id: str) -> str:
+    """The name of the timer after which a gap in the cover of a position is too long."""
+    return f"cover:{contract_id}"
+
+
+def rest_timer(order_id: str) -> str:
+    """The name of the timer after which an accepted stop that has not been seen is read."""
+    return f"rest:{order_id}"
 
 
 def ended(account: Account, order: Order) -> Account:

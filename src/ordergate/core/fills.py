@@ -8,14 +8,13 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, AppliedFill, Day, Gap, Group
-from ordergate.core.filing import complete_if_filled, ended, known, put, step, timer, without
+from ordergate.core.filing import complete_if_filled, cover_timer, ended, known, put, step, timer, without
 from ordergate.core.order import Order, Role, Trigger
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position, after_fill, usd
@@ -64,8 +63,8 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
         day=_earned(account, realized_usd - event.fee_usd, event.at_ns),
         fills=account.fills.set(event.fill_id, fill),
         held=without(account.held, event.fill_id),
-        positions=_stored(account.positions, position),
     )
+    account = _holding(account, position)
     account = timer(timer(account, f"held:{event.fill_id}", None), "balance", None)
     return _fit(account, event.contract_id)
 
@@ -89,8 +88,8 @@ def fill_busted(group: Group, account: Account, event: e.FillBusted) -> Account:
         account,
         day=_earned(account, earned, event.at_ns),
         fills=account.fills.set(fill.fill_id, replace(fill, busted=True)),
-        positions=_stored(account.positions, position),
     )
+    account = _holding(account, position)
     order = account.order(fill.order_id)
     if order is not None:
         account = _target_taken(put(account, _without_fill(order, fill, event.at_ns)), order, -fill.quantity)
@@ -233,9 +232,14 @@ def _positioned(account: Account, report: PositionReport) -> Account:
     before = account.position(report.contract_id)
     average = before.average if net == 0 else Position(report.contract_id, net, report.cost_ticks, net).average
     position = Position(report.contract_id, net, average.numerator, average.denominator, before.opened_ns)
-    return replace(account, positions=_stored(account.positions, position))
+    return _holding(account, position)
 
 
-def _stored(positions: Mapping[str, Position], position: Position) -> dict[str, Position]:
-    rest = without(positions, position.contract_id)
-    return rest | {position.contract_id: position} if position.net else rest
+def _holding(account: Account, position: Position) -> Account:
+    """With that position; what was told of the cover of one on the other side says nothing of it."""
+    contract_id = position.contract_id
+    if position.net * account.position(contract_id).net <= 0 and contract_id in account.covers:
+        account = timer(account, cover_timer(contract_id), None)
+        account = replace(account, covers=without(account.covers, contract_id))
+    rest = without(account.positions, contract_id)
+    return replace(account, positions=rest | {contract_id: position} if position.net else rest)

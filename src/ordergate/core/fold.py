@@ -12,8 +12,20 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, Group, RunningExit
-from ordergate.core.filing import ended, known, leg_timer, linked, put, step, timer, trail_timer, without
+from ordergate.core.account import Account, Covered, Group, RunningExit
+from ordergate.core.filing import (
+    cover_timer,
+    ended,
+    known,
+    leg_timer,
+    linked,
+    put,
+    rest_timer,
+    step,
+    timer,
+    trail_timer,
+    without,
+)
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
 from ordergate.core.pace import paced
@@ -26,8 +38,11 @@ from ordergate.core.timing import (
     DOUBT_READ_NS,
     EXIT_RETRY_NS,
     FILL_WAIT_NS,
+    PROTECT_WITHIN_NS,
     REFUSALS_DOUBLED_MAX,
     RESIZE_GAP_NS,
+    REST_READ_MAX_NS,
+    REST_READ_NS,
     SNAPSHOT_WAIT_NS,
     STOP_RETRY_NS,
     TARGET_RETRY_NS,
@@ -114,6 +129,11 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return fill_applied(group, account, event)
         case e.FillBusted():
             return fill_busted(group, account, event)
+        case e.CoverChanged():
+            covered = Covered(event.state, event.uncovered, event.since_ns, event.cause)
+            account = replace(account, covers=account.covers | {event.contract_id: covered})
+            late_ns = event.since_ns + PROTECT_WITHIN_NS if event.state is e.Cover.PROTECTING else None
+            return timer(account, cover_timer(event.contract_id), late_ns)
         case e.ProtectionFailed():
             account = paced(group.limits, account, event)
             account = replace(account, stop_failures=account.stop_failures | {event.order_id: event.attempt})
@@ -174,18 +194,26 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             return _modify_refused(account, order, event)
         case e.OrderAccepted():
             order = replace(step(order, Trigger.ACCEPT, event.at_ns), broker_order_id=event.broker_order_id)
+            if order.role is Role.STOP and not order.rests:
+                account = timer(account, rest_timer(order.order_id), event.at_ns + REST_READ_NS)
             return linked(put(timer(account, key, None), order), order)
+        case e.OrderResting():
+            return put(timer(account, rest_timer(order.order_id), None), replace(order, rests=True))
         case e.OrderRejected():
             return _end(account, order, Trigger.REJECT, event.at_ns, event.text)
         case e.OrderInDoubt():
             order = replace(step(order, Trigger.LOSE, event.at_ns), reason=event.reason, doubt_reads=0, doubt_read_ns=0)
             return timer(put(account, order), key, event.at_ns)
         case e.LookupSent():
-            wait_ns = URGENT_DOUBT_READ_NS if order.is_urgent else DOUBT_READ_NS
+            doubt_ns = URGENT_DOUBT_READ_NS if order.is_urgent else DOUBT_READ_NS
             change_ns = CHANGE_READ_NS if order.is_leg else DOUBT_READ_NS
             account = timer(account, f"change:{order.order_id}", event.at_ns + change_ns if order.change else None)
             account = put(account, replace(order, change_unknown=order.change is not None))
-            return timer(account, key, event.at_ns + wait_ns)
+            if rest_timer(order.order_id) in account.timers:
+                # Twice as long from time to time: it cannot use up the requests.
+                wait_ns = max(REST_READ_NS, min(event.at_ns - order.updated_ns, REST_READ_MAX_NS))
+                account = timer(account, rest_timer(order.order_id), event.at_ns + wait_ns)
+            return timer(account, key, event.at_ns + doubt_ns)
         case e.LookupMissed():
             order = replace(order, doubt_reads=order.doubt_reads + 1, doubt_read_ns=event.at_ns)
             return _hastened(put(account, order), order)

@@ -77,13 +77,13 @@ def _largest(ask: Ask, asked: Nearest, closing: int, above: int) -> int:
     low, high = max(closing, above) + 1, asked.quantity - 1
     for breach in ask(replace(asked, quantity=low)).breaches:
         if breach.code == "MIN_ORDER_SIZE":
-            low = max(low, int(breach.limit))
+            low = int(breach.limit)  # broken, so it is above
     if low > high or not fits(low):
         return closing
-    for quantity in range(high, max(low, high - _EACH), -1):
+    for quantity in range(high, high - _EACH, -1):  # ends at `low` at the latest, which fits
         if fits(quantity):
             return quantity
-    best, denied, step = low, max(low, high - _EACH) + 1, 1
+    best, denied, step = low, high - _EACH + 1, 1
     while denied - best > 1:
         # From below by doubled steps: limits are small where a mistyped quantity is large.
         quantity = min(best + step, (best + denied) // 2)

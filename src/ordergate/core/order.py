@@ -255,6 +255,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
     themselves are counted only with a fill id. ``change_unknown``: how ``change`` ended is being looked up.
     ``slot`` (>= 0) is the place, among the targets of its entry, of the one that a target leg is for.
+    ``rests``: the broker has shown it open; told of stops only.
     ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells
     the same request from another with its id.
     """
@@ -281,6 +282,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     change_unknown: bool = False
     changed: bool = False
     changes_refused: int = 0
+    rests: bool = False
     cancel_wanted: bool = False
     cancel_sent: int = 0
     doubt_reads: int = 0

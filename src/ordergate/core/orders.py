@@ -22,6 +22,7 @@ from ordergate.core.order import Order, Role, Side, Status
 
 if TYPE_CHECKING:
     from ordergate.core.figures import Sums, Valued
+    from ordergate.core.pnl import Position
     from ordergate.core.worst import Stopped, Worst
 
 K = TypeVar("K")
@@ -65,10 +66,23 @@ class Book:
     ``legs`` are the names of the stops and targets of each entry, oldest first, ``stops`` those of live orders with a
     stop price, ``holding`` those of entries whose contracts are still held. ``brackets_rest`` is set by whoever has
     found that the brackets here need nothing, whatever the time and the price; ``worst`` and, from the stops alone,
-    ``stopped`` are what ``worst`` has worked out from this book, ``valued`` is what ``figures`` has.
+    ``stopped`` are what ``worst`` has worked out from this book, ``valued`` is what ``figures`` has,
+    ``cover_told`` the position whose cover by these orders ``coverage`` has told.
     """
 
-    __slots__ = ("brackets_rest", "buys", "holding", "legs", "orders", "sells", "stopped", "stops", "valued", "worst")
+    __slots__ = (
+        "brackets_rest",
+        "buys",
+        "cover_told",
+        "holding",
+        "legs",
+        "orders",
+        "sells",
+        "stopped",
+        "stops",
+        "valued",
+        "worst",
+    )
 
     def __init__(
         self,
@@ -86,6 +100,7 @@ class Book:
         self.buys = buys
         self.sells = sells
         self.brackets_rest = False
+        self.cover_told: Position | None = None
         self.stopped: Stopped | None = None
         self.valued: Valued | None = None
         self.worst: Worst | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
-from ordergate.core.order import Order, Status
+from ordergate.core.order import Order, Role, Status
 from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
 from ordergate.core.timing import (
     CHANGE_READ_NS,
@@ -97,6 +97,8 @@ def apply_lookup(draft: Draft, outcome: LookupOutcome) -> None:
     # Tags are unique at the broker: where another order carries ours, ours is not there.
     if order.status is Status.IN_DOUBT:
         _missed(draft, order)
+    elif order.role is Role.STOP and order.status is Status.WORKING and not order.rests:
+        draft.request_snapshot(draft.account(outcome.account_id), "an accepted stop is not to be seen")
 
 
 def _missed(draft: Draft, order: Order) -> None:

@@ -36,6 +36,7 @@ from ordergate.core.rules import RULES, Rule, risk_limit_usd
 from ordergate.core.sessions import CHICAGO
 
 _ACCOUNT, _OTHER = 1, 2
+_NAME = "self-test"  # of whatever has to have one, and is never told
 _SECOND_NS = 1_000_000_000
 _MS_NS = 1_000_000
 _BALANCE_USD = Decimal(50_000)
@@ -106,7 +107,7 @@ def scene(limits: Limits, symbol: str) -> Scene:
     size, value, fee = product.tick_size, product.tick_value_usd, product.fee_usd
     return Scene(
         limits=limits,
-        instrument=Instrument(f"self-test.{symbol}", symbol, symbol, size, value, fee),
+        instrument=Instrument(f"{_NAME}.{symbol}", symbol, symbol, size, value, fee),
         account=Account(
             _ACCOUNT,
             balance_usd=_BALANCE_USD,
@@ -115,10 +116,10 @@ def scene(limits: Limits, symbol: str) -> Scene:
             day=Day(balance_usd=_BALANCE_USD),
         ),
         order=SubmitOrder(
-            request_id="self-test",
+            request_id=_NAME,
             account_id=_ACCOUNT,
-            order_id="self-test",
-            contract_id=f"self-test.{symbol}",
+            order_id=_NAME,
+            contract_id=f"{_NAME}.{symbol}",
             side=Side.BUY,
             quantity=limits.of(symbol).order_quantity_min,
             order_type=OrderType.MARKET,
@@ -136,7 +137,7 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
         link_up=scene.link_up,
         accounts={_ACCOUNT: scene.account} | ({} if scene.other is None else {_OTHER: scene.other}),
     )
-    quotes = {name: Quote(name, _BID, _ASK, _BID, at_ns)} if scene.quoted else {}
+    quotes = {name: Quote(name, _BID, _ASK, None, at_ns)} if scene.quoted else {}
     return group, Stamped(scene.order, Market(quotes, at_ns), at_ns - scene.waited_ns, scene.superseded)
 
 
@@ -154,9 +155,20 @@ def _order(scene: Scene, **changes: object) -> Scene:
     return replace(scene, order=replace(scene.order, **changes))
 
 
+def _terms(scene: Scene) -> Terms:
+    """Those of its order."""
+    order = scene.order
+    return Terms(_ACCOUNT, order.contract_id, order.side, order.quantity, order.order_type)
+
+
+def _earned(scene: Scene, usd: Decimal) -> Scene:
+    """The day's P&L is ``usd`` (signed), by the fills and by the broker's balance: the worse of the two governs."""
+    return _account(scene, day=replace(scene.account.day, realized_usd=usd), balance_usd=_BALANCE_USD + usd)
+
+
 def _exit_running(scene: Scene) -> Scene:
     name = scene.instrument.contract_id
-    return _account(scene, exits={name: RunningExit("self-test", name, None, "flatten")})
+    return _account(scene, exits={name: RunningExit(_NAME, name, None, _NAME)})
 
 
 def _unlisted(scene: Scene) -> Scene:
@@ -169,12 +181,9 @@ def _too_small(scene: Scene) -> Scene | None:
 
 
 def _books_full(scene: Scene) -> Scene:
-    name = scene.instrument.contract_id
-    terms = Terms(_ACCOUNT, name, Side.BUY, 1, OrderType.LIMIT, limit_ticks=_BID)
     names = [f"working-{number}" for number in range(scene.own.open_orders_max)]
-    return _account(
-        scene, orders=Orders({each: Order(each, terms, Role.ENTRY, Status.WORKING, risk_ticks=1) for each in names})
-    )
+    orders = Orders({name: Order(name, _terms(scene), Role.ENTRY, Status.WORKING) for name in names})
+    return _account(scene, orders=orders)
 
 
 def _too_risky(scene: Scene) -> Scene:
@@ -186,20 +195,16 @@ def _no_base(scene: Scene) -> Scene | None:
     if scene.own.account_size_usd is not None:
         return None
     # Below any maximum loss floor: above it, the room down to the floor is a base.
-    return _account(scene, balance_usd=-_FORTUNE_USD, day=Day(balance_usd=-_FORTUNE_USD))
+    return _account(scene, day=Day(balance_usd=-_FORTUNE_USD))
 
 
 def _day_made(scene: Scene) -> Scene | None:
     made = scene.own.daily_profit_usd_max
-    if made is None:
-        return None
-    return _account(scene, day=replace(scene.account.day, realized_usd=made), balance_usd=_BALANCE_USD + made)
+    return None if made is None else _earned(scene, made)
 
 
 def _all_lost(scene: Scene) -> Scene | None:
-    if scene.own.maximum_loss_usd is None:
-        return None
-    return _account(scene, day=replace(scene.account.day, realized_usd=-_FORTUNE_USD), balance_usd=-_FORTUNE_USD)
+    return None if scene.own.maximum_loss_usd is None else _earned(scene, -_FORTUNE_USD)
 
 
 def _too_many_micros(scene: Scene) -> Scene | None:
@@ -217,8 +222,7 @@ def _triggered_at_once(scene: Scene) -> Scene:
 
 
 def _again(scene: Scene, count: int) -> Scene:
-    order = scene.order
-    terms = Terms(_ACCOUNT, order.contract_id, order.side, order.quantity, order.order_type)
+    terms = _terms(scene)
     return _account(scene, asked=tuple(Asked(scene.at_ns, f"asked-{number}", terms) for number in range(count)))
 
 
@@ -236,7 +240,7 @@ def _opposed(scene: Scene) -> Scene | None:
     if scene.own.opposite_positions:
         return None
     name = scene.instrument.contract_id
-    return replace(scene, other=Account(_OTHER, adopted=True, positions={name: Position(name, -1, _BID)}))
+    return replace(scene, other=Account(_OTHER, positions={name: Position(name, -scene.order.quantity)}))
 
 
 def _in_a_blackout(scene: Scene) -> Scene | None:
@@ -250,11 +254,6 @@ def _in_a_blackout(scene: Scene) -> Scene | None:
     return found
 
 
-def _day_lost(scene: Scene) -> Scene:
-    lost = scene.own.daily_loss_usd_max
-    return _account(scene, day=replace(scene.account.day, realized_usd=-lost), balance_usd=_BALANCE_USD - lost)
-
-
 # By the code with which the order has to be refused; None where these limits do not ask for it.
 CASES: dict[str, Case] = {
     "LOCKED_OUT": lambda s: _account(s, locked_until_ns=s.at_ns + 1),
@@ -263,7 +262,7 @@ CASES: dict[str, Case] = {
     "ACCOUNT_NOT_TRADABLE": lambda s: _account(s, can_trade=False),
     "EXIT_IN_PROGRESS": _exit_running,
     "BROKER_LINK_DOWN": lambda s: replace(s, link_up=False),
-    "UNEXPLAINED": lambda s: _account(s, unexplained="self-test"),
+    "UNEXPLAINED": lambda s: _account(s, unexplained=_NAME),
     "SUPERSEDED": lambda s: replace(s, superseded=True),
     "INSTRUMENT_NOT_ALLOWED": _unlisted,
     "CONTRACT_NOT_ACTIVE": lambda s: replace(s, instrument=replace(s.instrument, active=False)),
@@ -275,7 +274,7 @@ CASES: dict[str, Case] = {
     "MAX_ORDER_VALUE": _too_valuable,
     "EXCESSIVE_RISK": _too_risky,
     "NO_RISK_BASE": _no_base,
-    "DAILY_LOSS_LIMIT": _day_lost,
+    "DAILY_LOSS_LIMIT": lambda s: _earned(s, -s.own.daily_loss_usd_max),
     "DAILY_PROFIT_LIMIT": _day_made,
     "MAXIMUM_LOSS_LIMIT": _all_lost,
     "PRICE_COLLAR": _triggered_at_once,

@@ -39,6 +39,11 @@ STOP_RETRY_NS = 500 * _MS
 STOP_ATTEMPTS = 3
 # After a refused target: nothing is unprotected without it, and what was refused once mostly is again.
 TARGET_RETRY_NS = 5_000 * _MS
+# An accepted stop that the hub has not shown: read over REST. Both tell within tens of milliseconds.
+REST_READ_NS = 1_000 * _MS
+REST_READ_MAX_NS = 15_000 * _MS
+# From a fill to a stop that rests (faults, invariant I5): an order's round trip, the hub's word and one more try.
+PROTECT_WITHIN_NS = 2_000 * _MS
 # Between two moves of a trailing stop, times the stops that trail: together one a second is 60 of the broker's 200
 # requests a minute. A market that runs is followed in larger moves; the stop that rests meanwhile is the older one.
 TRAIL_GAP_NS = 1_000 * _MS

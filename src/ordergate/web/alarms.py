@@ -47,6 +47,12 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
         case e.ProtectionFailed():
             message = f"the stop could not be placed, attempt {event.attempt}: {event.reason}"
             return about("PROTECTION_FAILED", message, order_id=event.order_id)
+        case e.CoverChanged() if event.state is e.Cover.UNPROTECTED:
+            message = f"{event.uncovered} contracts have no resting stop: {event.cause}"
+            return about("UNPROTECTED", message, contract_id=event.contract_id)
+        case e.CoverChanged() if event.state is e.Cover.BY_CHOICE:
+            message = f"{event.uncovered} contracts have no stop: {event.cause}"
+            return about("UNPROTECTED_BY_CHOICE", message, contract_id=event.contract_id)
         case e.ExitFinished() if not event.flat:
             message = "the exit is over and the position is not closed: look at the broker"
             return about("EXIT_NOT_FLAT", message, contract_id=event.contract_id)

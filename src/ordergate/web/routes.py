@@ -33,6 +33,7 @@ from ordergate.web.rows import (
     AccountRow,
     DeskRow,
     FillRow,
+    IfWeDieRow,
     InstrumentRow,
     OrderRow,
     PositionRow,
@@ -260,6 +261,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/limits", "The limits: what holds, and what waits for the next day.", LimitsAnswer, _READ),
     Route("GET", "/api/accounts", "The accounts.", list[AccountRow], _READ),
     Route("GET", "/api/positions", "The positions that are held.", list[PositionRow], _READ),
+    Route(
+        "GET",
+        "/api/if-we-die",
+        "What each account can still lose if this machine dies now, by what rests at the broker.",
+        list[IfWeDieRow],
+        _READ,
+    ),
     Route(
         "GET",
         "/api/orders",

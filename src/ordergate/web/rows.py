@@ -95,13 +95,27 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     reason: str
 
 
+class CoverRow(msgspec.Struct, frozen=True):
+    """Whether stops that rest at the broker cover a position, since when, and why not.
+
+    ``state`` is protected, protecting (a promised stop is on its way), unprotected (it was refused or lost, or is on
+    its way for too long) or by choice (no stop was asked for). ``uncovered`` contracts have no resting stop.
+    """
+
+    state: str
+    uncovered: int
+    since: str
+    cause: str
+
+
 class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     """A net position. Some names stand twice because both are documented.
 
     ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
     that price, ``net_pnl`` less the fees of entry and exit. ``stops`` and ``targets`` work, the first to fill first;
-    ``stop_loss`` and ``take_profit`` are the first of each. ``protected``: stops that rest at the broker cover all of it.
-    A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    ``stop_loss`` and ``take_profit`` are the first of each. ``protected``: stops that rest at the broker cover all of
+    it; ``protection`` says more. A position that has become flat is told once with ``side`` FLAT and ``quantity`` 0,
+    and is listed no more.
     """
 
     position_id: str
@@ -122,6 +136,7 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     stops: tuple[LegRow, ...]
     targets: tuple[LegRow, ...]
     protected: bool
+    protection: CoverRow | None
 
 
 class FillRow(msgspec.Struct, frozen=True, rename="camel"):
@@ -274,3 +289,29 @@ class Rows(msgspec.Struct, frozen=True):
     fills: dict[tuple[int, int], FillRow]
     instruments: dict[str, InstrumentRow]
     prices: dict[str, PriceRow]
+
+
+class UnattendedRow(msgspec.Struct, frozen=True, rename="camel"):
+    """One contract, left alone; money is signed, a loss is negative.
+
+    ``worst`` is the P&L, from the average price and less fees, when every resting stop is hit. ``uncovered`` contracts
+    have no resting stop, ``opening`` more may be opened by orders that work: they count with a stress move, and
+    ``bounded`` is false. ``worst`` is null where no price tells.
+    """
+
+    instrument: str
+    contract_id: str
+    net_position: int
+    uncovered: int
+    opening: int
+    worst: Decimal | None
+    bounded: bool
+
+
+class IfWeDieRow(msgspec.Struct, frozen=True, rename="camel"):
+    """One account, if this machine dies now: ``worst`` is the sum over its contracts; null where one is not known."""
+
+    account_id: int
+    worst: Decimal | None
+    bounded: bool
+    contracts: tuple[UnattendedRow, ...]

@@ -67,6 +67,7 @@ class WebServer:
         }
         self._rows: dict[str, Callable[[Group], Any]] = {
             "/api/accounts": lambda _: self._mirror.board.accounts(),
+            "/api/if-we-die": lambda group: views.if_we_die_rows(group, self._mirror.quotes, self._clock.now_ns()),
             "/api/positions": lambda _: self._mirror.board.positions(),
             "/api/orders": lambda _: self._mirror.board.orders(),
             "/api/fills": lambda _: self._mirror.board.fills(),

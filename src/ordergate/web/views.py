@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ordergate import __version__
 from ordergate.core import lockout
 from ordergate.core.account import Account, AppliedFill, Group
-from ordergate.core.events import TradingState
+from ordergate.core.events import Cover, TradingState
 from ordergate.core.exposure import worst_position
 from ordergate.core.figures import figures, governing_realized
 from ordergate.core.instrument import Instrument
@@ -27,12 +27,15 @@ from ordergate.core.order import Order, Role, Side, Status
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.sessions import utc_text
+from ordergate.core.unattended import Unattended, unattended
 from ordergate.web.rows import (
     AccountRow,
     BreachRow,
+    CoverRow,
     DeskRow,
     ExposureRow,
     FillRow,
+    IfWeDieRow,
     InstrumentRow,
     LegRow,
     LimitsRow,
@@ -43,6 +46,7 @@ from ordergate.web.rows import (
     Rows,
     Timestamps,
     TradingStatus,
+    UnattendedRow,
 )
 
 EXTERNAL = "EXTERNAL"
@@ -193,7 +197,7 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         key=lambda order: (order.terms.stop_ticks or 0) * -closing.opposite.sign,
     )
     targets = _nearest_first((order for order in orders if order.role is Role.TARGET), closing.opposite)
-    resting = sum(stop.leaves for stop in stops if stop.status is Status.WORKING)
+    cover = account.covers.get(contract_id) if position.net else None
     average = average_price(instrument, position.average) if position.net else None
     unrealized = None if mark is None else open_usd(instrument, position, mark)
     return PositionRow(
@@ -214,7 +218,10 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         take_profit=_leg_row(instrument, targets[0] if targets else None),
         stops=_leg_rows(instrument, stops),
         targets=_leg_rows(instrument, targets),
-        protected=resting >= abs(position.net),
+        protected=cover is not None and cover.state is Cover.PROTECTED,
+        protection=None
+        if cover is None
+        else CoverRow(cover.state.value, cover.uncovered, utc_text(cover.since_ns), cover.cause),
     )
 
 
@@ -349,6 +356,31 @@ def trading_status(group: Group) -> TradingStatus:
             for account in accounts
         ),
     )
+
+
+def if_we_die_rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> list[IfWeDieRow]:
+    """Each account, left alone from now on."""
+    market = Market(quotes, now_ns)
+    adopted = sorted((a for a in group.accounts.values() if a.adopted), key=lambda account: account.account_id)
+    return [_if_we_die(group, account, unattended(group, account, market)) for account in adopted]
+
+
+def _if_we_die(group: Group, account: Account, found: tuple[Unattended, ...]) -> IfWeDieRow:
+    rows = tuple(
+        UnattendedRow(
+            group.instruments[one.contract_id].symbol,
+            one.contract_id,
+            one.net,
+            one.uncovered,
+            one.opening,
+            one.worst_usd,
+            one.bounded,
+        )
+        for one in found
+    )
+    known = [row.worst for row in rows if row.worst is not None]
+    worst = sum(known, Decimal(0)) if len(known) == len(rows) else None
+    return IfWeDieRow(account.account_id, worst, all(row.bounded for row in rows), rows)
 
 
 def breach_row(breach: Breach) -> BreachRow:

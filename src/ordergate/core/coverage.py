@@ -1,0 +1,101 @@
+"""The promise with a clock: since when each position is covered by stops that rest at the broker, or is not, and why.
+
+A stop *rests* once the broker has shown it open: on the user hub, or when it was read over REST. An answer that it was
+accepted is no sight of it. Whose stop it is does not matter: it may be somebody else's.
+
+Invariants:
+1. Every change is an event, so that each gap is in the journal with its cause and its length.
+2. What no stop was promised for is unprotected by choice: it is shown, and never closed for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ordergate.core import events as e
+from ordergate.core.account import Account
+from ordergate.core.draft import Draft
+from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.timing import PROTECT_WITHIN_NS
+
+_GAP = (e.Cover.PROTECTING, e.Cover.UNPROTECTED)
+
+
+def react(draft: Draft, account_id: int) -> None:
+    """Tell of each position whose cover has changed, or has been missing for too long."""
+    account = draft.account(account_id)
+    for contract_id, position in account.positions.items():
+        book = account.orders.books.get(contract_id)
+        if book is not None and book.cover_told is position:
+            continue
+        found = _cover(account, contract_id, draft.at_ns)
+        before = account.covers.get(contract_id)
+        if before is None or (before.state, before.uncovered) != found[:2]:
+            state, uncovered, cause = found
+            same_gap = before is not None and before.state in _GAP and state in _GAP
+            since_ns = before.since_ns if before is not None and same_gap else draft.at_ns
+            lasted_ns = draft.at_ns - before.since_ns if before is not None and not same_gap else 0
+            draft.add(
+                e.CoverChanged(account_id, contract_id, state, uncovered, cause, since_ns, lasted_ns, draft.at_ns)
+            )
+        if book is not None and found[0] not in _GAP:
+            book.cover_told = position
+
+
+def resting(account: Account, contract_id: str) -> int:
+    """Contracts that stops resting at the broker would close (>= 0); one that is being changed counts the smaller."""
+    net = account.position(contract_id).net
+    closing = Side.SELL if net > 0 else Side.BUY
+    return sum(
+        resting_size(stop) for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing
+    )
+
+
+def resting_size(stop: Order) -> int:
+    """Contracts that a stop surely closes as it rests (>= 0)."""
+    if not stop.rests or stop.status is not Status.WORKING or stop.cancel_wanted:
+        return 0
+    size = stop.terms.quantity if stop.change is None else min(stop.terms.quantity, stop.change.quantity)
+    return max(0, size - max(stop.filled_quantity, stop.reported_filled))
+
+
+def _cover(account: Account, contract_id: str, at_ns: int) -> tuple[e.Cover, int, str]:
+    """The state, the contracts that no stop covers (>= 0), and why."""
+    uncovered = max(0, abs(account.position(contract_id).net) - resting(account, contract_id))
+    if uncovered == 0:
+        return e.Cover.PROTECTED, 0, ""
+    promising = [entry for entry in _entries(account, contract_id) if entry.protection.stop is not None]
+    missing = [entry for entry in promising if _missing(account, entry) > 0]
+    if not missing:
+        return e.Cover.BY_CHOICE, uncovered, "no stop was asked for"
+    before = account.covers.get(contract_id)
+    since_ns = before.since_ns if before is not None and before.state in _GAP else at_ns
+    failed = any(account.stop_failures.get(entry.order_id) for entry in missing)
+    late = at_ns - since_ns >= PROTECT_WITHIN_NS
+    state = e.Cover.UNPROTECTED if failed or late else e.Cover.PROTECTING
+    return state, uncovered, _cause(account, contract_id, missing)
+
+
+def _entries(account: Account, contract_id: str) -> Iterable[Order]:
+    return account.orders.book(contract_id).entries()
+
+
+def _missing(account: Account, entry: Order) -> int:
+    own = account.orders.book(entry.terms.contract_id).legs_of(entry.order_id)
+    return entry.open_quantity - sum(resting_size(leg) for leg in own if leg.role is Role.STOP)
+
+
+def _cause(account: Account, contract_id: str, missing: list[Order]) -> str:
+    running = account.exits.get(contract_id)
+    if running is not None:
+        return f"being closed: {running.cause}"
+    entry = missing[0]
+    ended = [leg for leg in account.done.values() if leg.role is Role.STOP and leg.parent_id == entry.order_id]
+    if ended:
+        last = max(ended, key=lambda leg: (leg.decided_ns, leg.order_id))
+        if last.status is not Status.FILLED:
+            return f"its stop was {last.status.value}{last.reason and ': '}{last.reason}"
+    stops = [leg for leg in account.legs(entry.order_id) if leg.role is Role.STOP]
+    if any(leg.rests for leg in stops):
+        return "its stop has yet to grow"
+    return "its stop has not been seen at the broker yet" if stops else "its stop has yet to be placed"
