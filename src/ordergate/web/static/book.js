@@ -5,6 +5,7 @@ import { ask } from "./ask.js";
 import * as desk from "./desk.js";
 import { price as priceText, signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
+import { ProtectionLight } from "./protection.js";
 
 /** @typedef {import("./rows.js").Position} Position */
 /** @typedef {import("./rows.js").Order} Order */
@@ -38,7 +39,7 @@ function PositionLine(/** @type {{row: Position}} */ { row }) {
       <b class="live big ${tone(row.netPnL)}" title="open P&L less the fees of entry and exit">${signedUsd(row.netPnL)}</b>
       <button type="button" onClick=${close}>Close ${row.quantity} ${row.instrument}</button>
       <p>
-        <b class=${row.protected ? "good" : "bad"}>${row.protected ? "✓ protected" : "✕ UNPROTECTED"}</b>
+        <${ProtectionLight} told=${row.protection} quantity=${row.quantity} />
         <span class="sell">${legsText("stop", row.stops, row.quantity, instrument)}</span>
         <span class="good">${legsText("target", row.targets, row.quantity, instrument)}</span>
       </p>

@@ -14,7 +14,7 @@ import * as desk from "./desk.js";
 import { decimals, price as priceText, signedUsd } from "./format.js";
 import { gripped } from "./grip.js";
 import { html } from "./html.js";
-import { Carried, LevelLine, levels, move, moved, Refusal, worth } from "./levels.js";
+import { Carried, LevelLine, levels, move, moved, outcome, Refusal } from "./levels.js";
 
 /** @typedef {import("lightweight-charts").UTCTimestamp} Seconds */
 /** @typedef {import("lightweight-charts").AutoscaleInfo} AutoscaleInfo */
@@ -104,7 +104,7 @@ function draw(box) {
     const level = moved.value;
     if (level === null || move.value === null) return undefined;
     const { to } = move.value;
-    const line = { name: `${level.name} → ${signedUsd(worth(level, to))}`, price: to, kind: level.kind };
+    const line = { name: `${level.name} → ${signedUsd(outcome(level, to).usd)}`, price: to, kind: level.kind };
     const there = series.createPriceLine({ ...styled(line), lineStyle: LineStyle.Solid });
     return () => series.removePriceLine(there);
   });

@@ -53,6 +53,12 @@ export function clock(/** @type {string | null} */ instant) {
   return instant === null ? UNKNOWN : new Date(instant).toLocaleTimeString("en-GB");
 }
 
+/** A span of time as minutes and seconds, for example 00:07. */
+export function elapsed(/** @type {number} */ ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  return [Math.floor(seconds / 60), seconds % 60].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
 /**
  * The nearest price on the instrument's grid.
  * @param {number} value

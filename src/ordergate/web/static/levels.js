@@ -48,17 +48,23 @@ effect(() => {
 });
 
 /**
- * What a level would make or lose if it filled at `price`: its own contracts, less the fees of both their sides.
+ * What a level would make or lose if it filled at `price`: its own contracts, less the fees of both their sides. At the
+ * market where it `isThrough` it: there it would fill at once, not at its price.
  * @param {Level} level
  * @param {number} price
+ * @returns {{usd: number | null, isThrough: boolean}}
  */
-export function worth(level, price) {
+export function outcome(level, price) {
   const held = desk.position.value;
   const instrument = desk.instrument.value;
-  if (!held || held.averagePrice === null || !instrument) return null;
+  if (!held || held.averagePrice === null || !instrument) return { usd: null, isThrough: false };
+  const sign = Math.sign(held.netPosition);
+  const market = (sign > 0 ? desk.price.value?.bid : desk.price.value?.ask) ?? null;
+  const beyond = market === null || price === level.price ? 0 : (price - market) * sign;
+  const isThrough = level.kind === "stop" ? beyond > 0 : beyond < 0;
+  const ticks = (((isThrough && market !== null ? market : price) - held.averagePrice) / instrument.tickSize) * sign;
   const contracts = Math.min(level.quantity, held.quantity);
-  const ticks = ((price - held.averagePrice) / instrument.tickSize) * Math.sign(held.netPosition);
-  return (ticks * instrument.tickValue - 2 * instrument.fee) * contracts;
+  return { usd: (ticks * instrument.tickValue - 2 * instrument.fee) * contracts, isThrough };
 }
 
 /** Take hold of a level. */
@@ -176,11 +182,6 @@ function Writing(/** @type {{level: Level}} */ { level }) {
 }
 
 function Worth(/** @type {{level: Level, price: number}} */ { level, price }) {
-  const usd = worth(level, price);
-  const quote = desk.price.value;
-  const isLong = (desk.position.value?.netPosition ?? 0) > 0;
-  const exit = isLong ? quote?.bid : quote?.ask;
-  const isCloser = typeof exit === "number" && (isLong ? price <= exit : price >= exit);
-  const isThrough = typeof exit === "number" && price !== level.price && isCloser === (level.kind === "target");
+  const { usd, isThrough } = outcome(level, price);
   return html`<span class=${tone(usd)}>${signedUsd(usd)}</span>${isThrough && html` <b class="near">▲ fills at once</b>`}`;
 }

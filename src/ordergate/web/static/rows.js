@@ -5,6 +5,8 @@
  *
  * @typedef {{code: string, limit: number | string, actual: number | string, message: string}} Breach
  * @typedef {{orderId: string, price: number, quantity: number, status: string}} Leg
+ * @typedef {{state: "protected" | "protecting" | "unprotected" | "by choice", uncovered: number, since: string,
+ *   cause: string}} Protection
  * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
  *   maxRiskPercent: number, defaultRiskReward: number}} Limits
  * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
@@ -17,7 +19,7 @@
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
  *   quantity: number, netPosition: number, averagePrice: number | null, currentPrice: number | null,
  *   unrealizedPnL: number | null, netPnL: number | null, stopLoss: Leg | null, takeProfit: Leg | null,
- *   stops: Leg[], targets: Leg[], protected: boolean}} Position
+ *   stops: Leg[], targets: Leg[], protected: boolean, protection: Protection | null}} Position
  * @typedef {{orderId: string, accountId: number, instrument: string, contractId: string, side: string, quantity: number,
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
  *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
