@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ordergate.bus.brackets import Preset
 from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.pace import KEPT_MAX
 from ordergate.exchange.settings import ExchangeSettings, Hours
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     speed: int = 1
     limits: Limits = Limits()
     exchange: ExchangeSettings = ExchangeSettings()
+    presets: tuple[Preset, ...] = ()
     enable_logging: bool = True
     log_level: LogLevel = LogLevel.INFO
 

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
@@ -66,6 +67,21 @@ class BracketAsk(msgspec.Struct, frozen=True, omit_defaults=True):
     trail: TrailAsk | None = None
 
 
+class Preset(msgspec.Struct, frozen=True):
+    """A bracket by its name; ``instruments`` are those that replace it whole in single products, by symbol."""
+
+    name: str
+    bracket: BracketAsk
+    instruments: Mapping[str, BracketAsk] = {}
+
+    def of(self, symbol: str) -> BracketAsk:
+        return self.instruments.get(symbol, self.bracket)
+
+    def place(self, symbol: str) -> str:
+        """Where in the settings ``of`` finds what it answers."""
+        return f"presets.{self.name}.instruments.{symbol}" if symbol in self.instruments else f"presets.{self.name}"
+
+
 class Asked(NamedTuple):
     """A bracket in ticks, as ``SubmitOrder`` has it."""
 
@@ -73,6 +89,19 @@ class Asked(NamedTuple):
     targets: tuple[Target, ...] | Leg
     breakeven: Breakeven | None = None
     trail: Trail | None = None
+
+
+def preset_asked(presets: tuple[Preset, ...], name: str, instrument: Instrument, quantity: int) -> Asked:
+    """What the preset ``name`` means for an order of ``quantity`` contracts. Raises ``InputRefused``."""
+    preset = next((each for each in presets if each.name == name), None)
+    if preset is None:
+        known = ", ".join(each.name for each in presets) or "none"
+        raise InputRefused("UNKNOWN_PRESET", f"no preset is called {name[:64]!r}; there are: {known}", "preset")
+    try:
+        return asked(preset.of(instrument.symbol), instrument, quantity, preset.place(instrument.symbol))
+    except InputRefused as error:
+        # The order's field is its preset; the text says which place of the settings does not fit this order.
+        raise InputRefused("BAD_PRESET", error.message, "preset") from None
 
 
 def asked(bracket: BracketAsk, instrument: Instrument, quantity: int, field: str = "bracket") -> Asked:
