@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.conftest import ARTEFACTS
 from tests.browser.sight import card, line_y, opened, section, sees_colour
 from tests.browser.test_trading import STOP, TARGET
-from tests.end_to_end.process import Desk, until
+from tests.end_to_end.process import Desk, running, until
 
 # A bar that rose, as chart.js has it: once it is there the scale is that of all bars.
 BAR = (59, 130, 246)
@@ -20,6 +20,29 @@ SCALED = {
     "stop": {"points": 20},
     "targets": [{"points": 20, "quantity": 1}, {"points": 30, "quantity": 1}],
 }
+
+
+PRESET = """
+[presets.scalp]
+stop = {ticks = 72}
+targets = [{ticks = 80, quantity = 1}, {points = 30}]
+trail = {distance = 90}
+[presets.bare]
+stop = {enabled = false}
+"""
+
+
+@pytest.fixture(scope="module")
+def shared_desk(
+    browser: Browser,  # noqa: ARG001 - without it no desk is started
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Desk]:
+    """A desk with presets."""
+    folder = tmp_path_factory.mktemp("desk")
+    config = folder / "ordergate.toml"
+    config.write_text(PRESET)
+    with running(folder, "--config", str(config)) as desk:
+        yield desk
 
 
 @pytest.fixture
@@ -96,6 +119,29 @@ def test_a_scale_out_with_a_runner_goes_from_the_ticket_to_its_legs_at_the_excha
     # Distances belong to one instrument, as every level does.
     page.select_option("#instrument", "MYM")
     expect(ticket).to_contain_text("Bracket simple")
+
+
+def test_an_order_asks_for_its_bracket_by_the_name_of_a_preset(
+    flat_desk: Desk, page: Page, asked: list[tuple[str, Any]]
+) -> None:
+    ticket = section(opened(page, flat_desk), "Order ticket")
+    page.fill("#quantity", "2")
+    page.fill("#stop", "5")
+    page.select_option("#preset", "bare")
+    expect(page.get_by_label("What a buy would do")).to_contain_text("in a stress move: no stop")
+    page.select_option("#preset", "scalp")
+    expect(ticket).to_contain_text("stop 72 ticks · target 1 at 80 ticks, rest at 30 pts · trail 90 ticks, by 1")
+    expect(page.locator("#stop")).to_have_count(0)
+    expect(page.get_by_label("What a buy would do")).to_contain_text("✓ \N{MINUS SIGN}$181.44 at stop")
+    page.screenshot(path=ARTEFACTS / "test_brackets.a-preset.png")
+    page.get_by_role("button", name="Sell 2 MES").click()
+    expect(card(page, "MES")).to_contain_text("✓ protected")
+    ((_, body),) = asked
+    assert body["preset"] == "scalp"
+    assert not {"bracket", "stopLoss", "takeProfit"} & set(body)
+    average = flat_desk.position()["averagePrice"]
+    until(lambda: targets(flat_desk) == [(1, average - 30), (1, average - 20)])
+    assert stops(flat_desk) == [average + 18]
 
 
 def test_a_stop_is_dragged_to_where_it_then_rests_and_snaps_back_where_it_may_not_go(

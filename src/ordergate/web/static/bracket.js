@@ -140,7 +140,7 @@ function TargetRow({ target, place, share, worth, fault }) {
 
 /**
  * @param {{name: string, field: string, enabled: import("@preact/signals").Signal<boolean>,
- *   parts: Record<string, Text>, usual: string, fault: Fault | null}} props `usual`: of the last part, where none is said
+ *   parts: Record<string, Text>, usual: string, fault: Fault | null}} props `usual`: of the last part
  */
 function TickRow({ name, field, enabled, parts, usual, fault }) {
   return html`
@@ -167,7 +167,11 @@ function TickRow({ name, field, enabled, parts, usual, fault }) {
 /** What of it is used, in a few words. */
 function summary() {
   const count = targets.value.length;
-  const parts = [count && `${count} target${count > 1 ? "s" : ""}`, breakeven.enabled.value && "breakeven", trail.enabled.value && "trail"];
+  const parts = [
+    count && `${count} target${count > 1 ? "s" : ""}`,
+    breakeven.enabled.value && "breakeven",
+    trail.enabled.value && "trail",
+  ];
   return parts.filter(Boolean).join(", ") || "simple";
 }
 

@@ -1,10 +1,10 @@
 /**
  * The price of the chosen instrument, with the lines that matter on it: position, stop, target, working orders.
  *
- * A stop and a target are dragged by their lines (grip.js); where one would go is drawn beside where it is.
- * The bars come from the broker's history once and from the prices that are told after that. The same lines stand below
- * the chart as text, for who cannot see a canvas; the levels can be moved there too. The library's own logo brings an inline style, which the page's policy
- * forbids, so its licence's link stands here as text too.
+ * A stop and a target are dragged by their lines (grip.js); where one would go is drawn beside where it is. The bars come
+ * from the broker's history once and from the prices that are told after that. The same lines stand below the chart as
+ * text, for who cannot see a canvas; the levels can be moved there too. The library's own logo brings an inline style,
+ * which the page's policy forbids, so its licence's link stands here as text too.
  */
 
 import { computed, effect } from "@preact/signals";

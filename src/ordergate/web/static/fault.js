@@ -9,7 +9,7 @@ import { html } from "./html.js";
 /** The one that stands: an order is refused for one field at a time. */
 const ID = "fault";
 // The fields that have a place of their own for it; any other is told with the order.
-const PLACES = /^(?:stopLoss|takeProfit|bracket)\b/;
+const PLACES = /^(?:stopLoss|takeProfit|bracket|preset)\b/;
 
 /**
  * What the server says of one of those fields, if it does.

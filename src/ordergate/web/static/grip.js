@@ -15,7 +15,8 @@ const NEAR_PX = { mouse: 6, touch: 20 };
  */
 export function gripped(box, chart, series) {
   const end = new AbortController();
-  const on = (/** @type {string} */ name, /** @type {(event: any) => void} */ follow, at = /** @type {EventTarget} */ (box)) =>
+  /** @type {(name: string, follow: (event: any) => void, at?: EventTarget) => void} */
+  const on = (name, follow, at = box) =>
     at.addEventListener(name, follow, { signal: end.signal, capture: true, passive: false });
   const isHeld = () => move.peek()?.phase === "held";
   const height = (/** @type {{clientY: number}} */ at) => at.clientY - box.getBoundingClientRect().top;

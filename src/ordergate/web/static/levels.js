@@ -27,7 +27,7 @@ const ASKED_MS = 5_000;
 export const levels = computed(() => {
   const held = desk.position.value;
   const told = (/** @type {Level["kind"]} */ kind, /** @type {import("./rows.js").Leg[]} */ legs) =>
-    legs.map(({ orderId, price, quantity }) => ({ orderId, kind, name: `${kind.toUpperCase()} ${quantity}`, price, quantity }));
+    legs.map((leg) => ({ ...leg, kind, name: `${kind.toUpperCase()} ${leg.quantity}` }));
   return /** @type {Level[]} */ (held ? [...told("stop", held.stops), ...told("target", held.targets)] : []);
 });
 

@@ -12,12 +12,13 @@ import * as desk from "./desk.js";
 import { faultIn } from "./fault.js";
 import { price as priceText, usd } from "./format.js";
 import { html } from "./html.js";
+import { whereLost } from "./presets.js";
 
 /** @typedef {import("./rows.js").Preview} Preview */
 /** @typedef {import("./rows.js").Nearest} Nearest */
 /** @typedef {import("./rows.js").Answer} Answer */
 /** @typedef {{enabled?: boolean} | undefined} Leg */
-/** @typedef {{stopLoss?: Leg, bracket?: {stop: Leg}}} Order what matters here of its body */
+/** @typedef {{stopLoss?: Leg, bracket?: {stop: Leg}, preset?: string}} Order what matters here of its body */
 /** @typedef {{BUY: Order, SELL: Order}} Orders */
 /** @typedef {readonly (Preview | Answer)[]} Answers of a buy and of a sell; empty while there are none of these orders */
 
@@ -93,7 +94,8 @@ function Outlook({ order, answer, use }) {
 /** @param {{order: Order, seen: Preview}} props */
 function Passing({ order, seen }) {
   const loss = seen.lossAtStop;
-  const where = (order.bracket?.stop ?? order.stopLoss)?.enabled === false ? "in a stress move: no stop" : "at stop";
+  const stop = order.bracket?.stop ?? order.stopLoss;
+  const where = order.preset ? whereLost() : stop?.enabled === false ? "in a stress move: no stop" : "at stop";
   const left = seen.bindsNext === null ? null : seen.room[seen.bindsNext];
   return html`
     <p>${loss === 0 ? "✓ only closes" : html`✓ <b>${loss === null ? "–" : `−${usd(loss)}`}</b> ${where}`}</p>

@@ -23,8 +23,8 @@
  * @typedef {{orderId: string, accountId: number, instrument: string, contractId: string, side: string, quantity: number,
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
  *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
- *   brokerOrderId: number | null, breaches: Breach[], source: string, timestamps: {received: string | null, decided: string | null,
- *   updated: string | null}, reason: string}} Order
+ *   brokerOrderId: number | null, breaches: Breach[], source: string,
+ *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string}} Order
  * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
  *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
  *   busted: boolean}} Fill
@@ -36,6 +36,10 @@
  *   instrument: string | null, at: string}} Alarm
  * @typedef {{number: number, desk: Desk, accounts: Account[], positions: Position[], orders: Order[], fills: Fill[],
  *   instruments: Instrument[], prices: Record<string, Price>}} Snapshot
+ * @typedef {{ticks?: number, points?: number, price?: number, dollars?: number}} Distance
+ * @typedef {{name: string, instruments: string[] | null, bracket: {stop?: (Distance & {enabled?: boolean}) | null,
+ *   targets?: (Distance & {quantity?: number})[] | null, breakeven?: {trigger: number, offset?: number} | null,
+ *   trail?: {distance: number, step?: number} | null}}} Preset
  * @typedef {{quantity: number, limitPrice: number | null, stopPrice: number | null}} Nearest
  * @typedef {{decision: "approved" | "denied", breaches: Breach[], worstPosition: number, lossAtStop: number | null,
  *   room: Record<string, number | null>, bindsNext: string | null, nearest: Nearest | null, asOf: number}} Preview

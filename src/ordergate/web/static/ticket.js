@@ -14,6 +14,7 @@ import { FaultAt, faultIn, marked } from "./fault.js";
 import { decimals, isNumber, onTick, price as priceText, usd } from "./format.js";
 import { html } from "./html.js";
 import { intend, settle } from "./intent.js";
+import { preset, PresetChooser } from "./presets.js";
 import { keepAsking, Previews } from "./preview.js";
 
 /** @typedef {import("./rows.js").Answer} Answer */
@@ -61,6 +62,7 @@ const obstacle = computed(() => {
   if (!desk.account.value || !desk.instrument.value) return "no account or instrument";
   if (!/^[1-9]\d{0,3}$/.test(quantity.value)) return "the quantity must be a whole number from 1";
   if (orderType.value !== "MARKET" && !isNumber(levelText.value)) return `say the ${orderType.value.toLowerCase()} price`;
+  if (preset.value !== "") return "";
   for (const [name, leg] of /** @type {const} */ ([["stop", stop], ["target", target]])) {
     const points = leg.points.value;
     if (leg.enabled.value && points !== "" && !(isNumber(points) && Number(points) > 0)) {
@@ -87,15 +89,20 @@ function bodyOf(/** @type {"BUY" | "SELL"} */ side) {
     orderType: orderType.value,
     limitPrice: orderType.value === "LIMIT" ? level : undefined,
     stopPrice: orderType.value === "STOP" ? level : undefined,
-    ...(isUsed.value
-      ? { bracket: bracketBody(legBody(stop), legBody(target)) }
-      : { stopLoss: legBody(stop), takeProfit: legBody(target) }),
+    ...protection(),
   };
+}
+
+/** What is said of stop and targets: by a name, as a bracket, or in the documented fields. */
+function protection() {
+  if (preset.value !== "") return { preset: preset.value };
+  const [stopLoss, takeProfit] = [legBody(stop), legBody(target)];
+  return isUsed.value ? { bracket: bracketBody(stopLoss, takeProfit) } : { stopLoss, takeProfit };
 }
 
 const orders = computed(() => (obstacle.value === "" ? { BUY: bodyOf("BUY"), SELL: bodyOf("SELL") } : null));
 const outlook = keepAsking(orders);
-const fault = computed(() => unsaid.value ?? faultIn(outlook.value));
+const fault = computed(() => (preset.value === "" ? unsaid.value : null) ?? faultIn(outlook.value));
 
 function use(/** @type {import("./rows.js").Nearest} */ { quantity: contracts, limitPrice, stopPrice }) {
   const level = limitPrice ?? stopPrice;
@@ -181,14 +188,8 @@ export function Ticket() {
           <button type="button" aria-label="one tick up" onClick=${() => nudge(1)}>+</button>
         </span>
       </label>`}
-      <${LegField} name="Stop loss" id="stop" leg=${stop} usual=${instrument?.defaultStopPoints}
-        fields=${["stopLoss", "bracket.stop"]} />
-      ${hasTargets.value
-        ? html`<p class="leg"><span>Take profit</span> <b class="quiet">in the bracket</b></p>`
-        : html`<${LegField} name="Take profit" id="target" leg=${target} usual=${usualTarget()}
-            fields=${["takeProfit", "bracket.targets"]} />`}
-      <${Bracket} fault=${fault.value} contracts=${Number(quantity.value) || 0} pointValue=${instrument?.pointValue}
-        tickSize=${instrument?.tickSize ?? 1} />
+      <${PresetChooser} fault=${fault.value} />
+      ${preset.value === "" && html`<${Legs} />`}
       <div class="sides">
         <${Side} side="BUY" /><${Side} side="SELL" />
       </div>
@@ -196,6 +197,21 @@ export function Ticket() {
       ${orders.value && html`<${Previews} orders=${orders.value} answers=${outlook.value} use=${use} />`}
       <${Outcome} />
     </section>
+  `;
+}
+
+/** What the order says of its own bracket. */
+function Legs() {
+  const instrument = desk.instrument.value;
+  return html`
+    <${LegField} name="Stop loss" id="stop" leg=${stop} usual=${instrument?.defaultStopPoints}
+      fields=${["stopLoss", "bracket.stop"]} />
+    ${hasTargets.value
+      ? html`<p class="leg"><span>Take profit</span> <b class="quiet">in the bracket</b></p>`
+      : html`<${LegField} name="Take profit" id="target" leg=${target} usual=${usualTarget()}
+          fields=${["takeProfit", "bracket.targets"]} />`}
+    <${Bracket} fault=${fault.value} contracts=${Number(quantity.value) || 0} pointValue=${instrument?.pointValue}
+      tickSize=${instrument?.tickSize ?? 1} />
   `;
 }
 
