@@ -222,7 +222,7 @@ def test_the_light_of_a_position_says_in_words_whether_it_is_protected_and_since
     flat_desk.buy(2)
     expect(card(page, "MES")).to_contain_text(re.compile(r"✓ protected 00:0[1-9]"))
     flat_desk.buy(1, bracket={"stop": {"enabled": False}, "targets": []})
-    expect(card(page, "MES")).to_contain_text(re.compile(r"▲ no stop, by choice 00:0\d 1 of 3"))
+    expect(card(page, "MES")).to_contain_text(re.compile(r"▲ UNPROTECTED by choice 00:0\d 1 of 3"))
     page.screenshot(path=ARTEFACTS / "test_brackets.a-light.png")
     page.emulate_media(reduced_motion="no-preference")
     shown = {state: page.evaluate(_LIT, state) for state in ("protected", "protecting", "unprotected", "by choice")}

@@ -148,7 +148,7 @@ def test_the_legs_that_are_switched_off_are_not_placed_and_the_page_says_unprote
     page.get_by_label("Stop loss", exact=True).uncheck()
     page.get_by_label("Take profit", exact=True).uncheck()
     page.get_by_role("button", name="Buy 1 MES").click()
-    expect(card(page, "MES")).to_contain_text("✕ UNPROTECTED")
+    expect(card(page, "MES")).to_contain_text("▲ UNPROTECTED by choice")
     expect(card(page, "MES")).to_contain_text("stop none")
     assert desk.resting() == []
 

@@ -14,7 +14,7 @@ const LIGHTS = /** @type {Record<string, {shape: string, word: string, tone: str
   protected: { shape: "✓", word: "protected", tone: "good" },
   protecting: { shape: "◔", word: "protecting", tone: "near" },
   unprotected: { shape: "✕", word: "UNPROTECTED", tone: "bad" },
-  "by choice": { shape: "▲", word: "no stop, by choice", tone: "near" },
+  "by choice": { shape: "▲", word: "UNPROTECTED by choice", tone: "near" },
 });
 const UNKNOWN = { shape: "?", word: "protection not known", tone: "near" };
 
