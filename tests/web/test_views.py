@@ -16,7 +16,7 @@ from ordergate.core.events import InstrumentsLoaded
 from ordergate.core.fold import evolve
 from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
-from ordergate.web import views
+from ordergate.web import legs, views
 from ordergate.web.replies import encode
 from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
 from tests.web.history import MES, MES_TICKS, MNQ, OLD, SECOND_NS, A, B, History, instrument
@@ -55,7 +55,7 @@ def test_an_order_has_exactly_the_fields_of_the_contract() -> None:
 
 
 def test_every_status_of_the_core_has_its_word() -> None:
-    assert set(views.STATUS) == set(Status)
+    assert set(legs.STATUS) == set(Status)
 
 
 def test_an_order_is_pending_until_the_broker_has_answered_and_partially_filled_when_it_is() -> None:
