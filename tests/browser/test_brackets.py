@@ -160,7 +160,7 @@ def test_a_stop_is_dragged_to_where_it_then_rests_and_snaps_back_where_it_may_no
         page.mouse.move(x, line_y(page, STOP))
         page.mouse.down()
         page.mouse.move(x, to_y, steps=3)
-        expect(carried).to_contain_text("Esc: leave it")
+        expect(carried).to_contain_text("→")
         return carried.locator("b").first.inner_text()
 
     until(lambda: sees_colour(page, STOP) and sees_colour(page, BAR))
@@ -190,6 +190,26 @@ def test_a_stop_is_dragged_to_where_it_then_rests_and_snaps_back_where_it_may_no
     expect(drawn).to_contain_text(f"STOP 3 {told}")
     assert stops(flat_desk) == [price]
     assert [path for path, _ in asked] == ["modify-order", "modify-order"]
+
+
+def test_a_finger_that_drags_a_stop_has_to_press_move(flat_desk: Desk, phone: Page) -> None:
+    flat_desk.buy(1, bracket={"stop": {"points": 20}})
+    opened(phone, flat_desk)
+    (resting,) = until(lambda: stops(flat_desk))
+    phone.locator(".canvas").evaluate("(canvas) => canvas.scrollIntoView({ block: 'center' })")
+    until(lambda: sees_colour(phone, STOP) and sees_colour(phone, BAR))
+    fingers = phone.context.new_cdp_session(phone)
+    y = line_y(phone, STOP) + 8
+    for kind, at in (("touchStart", y), ("touchMove", y - 20), ("touchMove", y - 40), ("touchEnd", None)):
+        points = [] if at is None else [{"x": 120, "y": at}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    field = phone.get_by_label("STOP 1, new price")
+    price = float(field.input_value())
+    assert price > resting
+    assert stops(flat_desk) == [resting]
+    phone.screenshot(path=ARTEFACTS / "test_brackets.a-finger.png")
+    phone.get_by_role("button", name="Move", exact=True).tap()
+    until(lambda: stops(flat_desk) == [price])
 
 
 def test_a_level_is_moved_with_the_keyboard_alone(flat_desk: Desk, page: Page, asked: list[tuple[str, Any]]) -> None:

@@ -1,11 +1,14 @@
-/** The hand on the chart: a stop or a target is dragged by its line, with a mouse or a finger. */
+/**
+ * The hand on the chart: a stop or a target is dragged by its line. A mouse that lets go asks for it; a finger, which may
+ * only have meant to scroll, still has to press Move.
+ */
 
 import { onTick } from "./format.js";
 import * as desk from "./desk.js";
-import { carry, hold, leave, levels, move, put } from "./levels.js";
+import { carry, hold, leave, levels, move, put, write } from "./levels.js";
 
 // How far beside its line a level can be taken, in CSS pixels.
-const NEAR_PX = { mouse: 6, touch: 20 };
+const NEAR_PX = { mouse: 6, touch: 16 };
 
 /**
  * Follow the pointer on `box` until the returned function is called.
@@ -52,7 +55,9 @@ export function gripped(box, chart, series) {
     const instrument = desk.instrument.peek();
     if (price !== null && instrument) carry(onTick(price, instrument));
   });
-  on("pointerup", () => isHeld() && void put());
+  on("pointerup", (event) => {
+    if (isHeld()) void (event.pointerType === "touch" ? write() : put());
+  });
   on("lostpointercapture", () => {
     free(true);
     if (isHeld()) leave();

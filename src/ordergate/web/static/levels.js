@@ -4,7 +4,7 @@
  * Invariants:
  * 1. A level stands where the server last told it; where it is to go stands beside it until the server says so too.
  * 2. One is moved at a time, and no longer than its level is there to be moved.
- * 3. Nothing is asked before the hand lets go, or Enter.
+ * 3. Nothing is asked before the mouse lets go, or Enter, or Move.
  */
 
 import { batch, computed, effect, signal } from "@preact/signals";
@@ -80,6 +80,13 @@ export function carry(/** @type {number} */ price) {
   if (move.value !== null && move.value.phase !== "asked") move.value = { ...move.value, to: price };
 }
 
+/** Write down where it was carried, to be asked for or left. */
+export function write() {
+  if (move.value === null || move.value.phase === "asked") return;
+  written.value = String(move.value.to);
+  move.value = { ...move.value, phase: "written" };
+}
+
 /** Let go of it: it stays where it is. */
 export function leave() {
   move.value = null;
@@ -119,7 +126,7 @@ export function Carried() {
   const { to, phase } = move.value;
   return html`<p class="carried ${level.kind}">
     ${level.name} → <b>${priceText(to, desk.instrument.value ?? undefined)}</b> <${Worth} level=${level} price=${to} />${" "}
-    <span class="quiet">${phase === "held" ? "Esc: leave it" : "asked for …"}</span>
+    ${phase === "held" ? html`<span class="quiet hint">Esc: leave it</span>` : html`<span class="quiet">asked for …</span>`}
   </p>`;
 }
 
@@ -129,7 +136,9 @@ export function LevelLine(/** @type {{level: Level}} */ { level }) {
   const line = useRef(/** @type {HTMLLIElement | null} */ (null));
   const wasWritten = useRef(false);
   useLayoutEffect(() => {
-    if (isWritten) line.current?.querySelector("input")?.select();
+    // Carried there already, by a finger: there is nothing to be typed.
+    if (isWritten && move.peek()?.to !== level.price) line.current?.querySelector("button")?.focus();
+    else if (isWritten) line.current?.querySelector("input")?.select();
     // Its field is gone, and the focus with it.
     else if (wasWritten.current && document.activeElement === document.body) line.current?.querySelector("button")?.focus();
     wasWritten.current = isWritten;
@@ -141,24 +150,24 @@ export function LevelLine(/** @type {{level: Level}} */ { level }) {
 
 function Standing(/** @type {{level: Level}} */ { level }) {
   const where = priceText(level.price, desk.instrument.value ?? undefined);
-  const write = () => {
-    written.value = String(level.price);
+  const begin = () => {
     hold(level, "written");
+    write();
   };
   return html`${level.name}${" "}
-    <button type="button" class="at" aria-label="Move ${level.name} from ${where}" onClick=${write}><b>${where}</b></button>
+    <button type="button" class="at" aria-label="Move ${level.name} from ${where}" onClick=${begin}><b>${where}</b></button>
     ${" "}<${Worth} level=${level} price=${level.price} />`;
 }
 
 function Writing(/** @type {{level: Level}} */ { level }) {
   const instrument = desk.instrument.value;
-  const write = (/** @type {string} */ text) => {
+  const set = (/** @type {string} */ text) => {
     written.value = text;
     if (isNumber(text)) carry(Number(text));
   };
   const nudge = (/** @type {number} */ ticks) => {
     const from = isNumber(written.value) ? Number(written.value) : level.price;
-    if (instrument) write(String(onTick(from + ticks * instrument.tickSize, instrument)));
+    if (instrument) set(String(onTick(from + ticks * instrument.tickSize, instrument)));
   };
   const done = () => isNumber(written.value) && put();
   /** @type {Record<string, () => unknown>} */
@@ -173,7 +182,7 @@ function Writing(/** @type {{level: Level}} */ { level }) {
     <label>
       ${level.name}${" "}
       <input aria-label="${level.name}, new price" inputmode="decimal" autocomplete="off" value=${written.value}
-        onInput=${(/** @type {any} */ event) => write(event.target.value.trim())} onKeyDown=${press} />
+        onInput=${(/** @type {any} */ event) => set(event.target.value.trim())} onKeyDown=${press} />
     </label>
     <button type="button" onClick=${done}>Move</button>
     <button type="button" aria-label="Leave ${level.name}" onClick=${leave}>✕</button>
