@@ -46,14 +46,6 @@ def shared_desk(
 
 
 @pytest.fixture
-def flat_desk(shared_desk: Desk) -> Iterator[Desk]:
-    """The desk of all tests here, flat again after each."""
-    yield shared_desk
-    shared_desk.post("/api/flatten", {"accountId": "all"})
-    until(shared_desk.flat_and_empty)
-
-
-@pytest.fixture
 def asked(page: Page) -> list[tuple[str, Any]]:
     """What the page has asked for, previews left out: path and body, in order."""
     asked: list[tuple[str, Any]] = []
