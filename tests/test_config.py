@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
 from ordergate.config import OF_ONE, Loaded, load
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
 from ordergate.preset_settings import EXAMPLE
@@ -38,6 +39,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "ready_file": ("ready.json", Path("ready.json")),
     "browser": ("false", False),
     "max_queue_size": ("7", 7),
+    "bracket_mode": ("auto_oco", BracketMode.AUTO_OCO),
     "allowed_instruments": ("MES, MNQ", ("MES", "MNQ")),
     "min_order_size": ("2", 2),
     "max_order_size": ("2147483647", 2_147_483_647),

@@ -170,7 +170,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             journal=ports.journal,
             clock=ports.clock,
             approval_key=ports.approval_key,
-            started=Started(ports.install_id, VENUE, venue.user_name, limits),
+            started=Started(ports.install_id, VENUE, venue.user_name, limits, settings.bracket_mode),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,
             step=ports.step,

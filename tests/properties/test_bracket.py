@@ -18,7 +18,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.effects import Place
 from ordergate.core.fold import evolve
-from ordergate.core.order import Order, OrderType, Role, Side
+from ordergate.core.order import BracketMode, Order, OrderType, Role, Side
 from ordergate.core.reports import OrderReport
 from tests.core.desk import ACCOUNT, WIDE
 from tests.properties.world import Choices, World, often, runs
@@ -33,6 +33,16 @@ def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(choi
     world.play()
     world.check_agreement()
     world.check_coverage()
+
+
+@often
+@given(runs(700))
+def test_what_the_broker_protects_is_covered_exactly_too_by_one_engine(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, mode=BracketMode.AUTO_OCO)
+    world.play()
+    world.check_agreement()
+    world.check_coverage()
+    world.check_replay()
 
 
 @often

@@ -22,7 +22,19 @@ from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseE
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Input, Mark, Started
 from ordergate.core.limits import Limits
-from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
+from ordergate.core.order import (
+    BracketMode,
+    Breakeven,
+    Exit,
+    Order,
+    OrderType,
+    Role,
+    Side,
+    Status,
+    Target,
+    Terms,
+    Trail,
+)
 from ordergate.core.reports import (
     BrokerSnapshot,
     FillReport,
@@ -106,7 +118,7 @@ class World:
     """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too.
 
     ``late``: what was given up may still arrive: a stop whose place was called unknown, what was asked before a crash.
-    ``oco``: the broker knows which legs belong together.
+    ``oco``: the broker knows which legs belong together. ``mode``: what the account's brackets are set to.
     """
 
     def __init__(
@@ -119,6 +131,7 @@ class World:
         faults: bool = True,
         late: bool = True,
         oco: bool = False,
+        mode: BracketMode = BracketMode.UNKNOWN,
     ) -> None:
         self.choices = choices
         self.legs = legs
@@ -126,7 +139,7 @@ class World:
         self.faults = faults
         self.late = late
         self.broker = Broker(oco=oco)
-        self.desk = Desk(limits)
+        self.desk = Desk(limits, mode=mode)
         self.history = list(self.desk.events)
         self.desk.forget()
         self.requests: list[Request] = []
@@ -349,7 +362,8 @@ class World:
         self.broker.answers.clear()
         self.broker.rows.clear()
         self.broker.fills.clear()
-        self.feed(Started("desk", "sim", "practice", self.desk.group.limits))
+        group = self.desk.group
+        self.feed(Started("desk", "sim", "practice", group.limits, group.bracket_mode))
         self.feed(LinkReport(up=True))
 
     def meddle(self) -> None:

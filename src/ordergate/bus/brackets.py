@@ -160,7 +160,8 @@ def _dollar_ticks(dollars: Decimal, instrument: Instrument, quantity: int, round
     if not dollars.is_finite() or not one <= dollars <= one * QUANTITY_MAX:
         text = f"{field} must be at least {one:f}, one tick of {quantity} {instrument.symbol}"
         raise InputRefused(_CODE, text, field)
-    return int((dollars / one).to_integral_value(rounding))
+    whole, rest = divmod(dollars, one)  # exact; a quotient is rounded to 28 digits first
+    return int(whole) + int(rest > 0 and rounding == ROUND_CEILING)
 
 
 def _breakeven(ask: BreakevenAsk | None, field: str) -> Breakeven | None:

@@ -47,6 +47,8 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
         case e.ProtectionFailed():
             message = f"the stop could not be placed, attempt {event.attempt}: {event.reason}"
             return about("PROTECTION_FAILED", message, order_id=event.order_id)
+        case e.BracketModeLearned():
+            return about("BRACKET_MODE", f"stops are placed from here, not attached to orders: {event.cause}")
         case e.CoverChanged() if event.state is e.Cover.UNPROTECTED:
             message = f"{event.uncovered} contracts have no resting stop: {event.cause}"
             return about("UNPROTECTED", message, contract_id=event.contract_id)
