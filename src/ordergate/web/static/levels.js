@@ -155,7 +155,8 @@ function Standing(/** @type {{level: Level}} */ { level }) {
     write();
   };
   return html`${level.name}${" "}
-    <button type="button" class="at" aria-label="Move ${level.name} from ${where}" onClick=${begin}><b>${where}</b></button>
+    <button type="button" class="at" aria-label="Move ${level.name} from ${where}"
+      disabled=${desk.status.value !== "live"} onClick=${begin}><b>${where}</b></button>
     ${" "}<${Worth} level=${level} price=${level.price} />`;
 }
 
