@@ -131,7 +131,9 @@ def _targets(asks: tuple[TargetAsk, ...], instrument: Instrument, quantity: int,
     for place, ask in enumerate(asks):
         name, own = f"{field}[{place}]", ask.quantity
         if own is not None and not 0 < own <= QUANTITY_MAX:
-            raise InputRefused(_CODE, f"{name}.quantity must be from 1 to {QUANTITY_MAX}", f"{name}.quantity")
+            raise InputRefused(
+                _CODE, f"{name}.quantity must be a whole number of contracts above 0", f"{name}.quantity"
+            )
         if own is None and place < len(asks) - 1:
             raise InputRefused(
                 _CODE, f"{name} needs a quantity: only the last takes all that is left", f"{name}.quantity"

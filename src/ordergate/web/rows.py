@@ -69,7 +69,8 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     """An entry, or an order of somebody else (``source`` EXTERNAL). ``instrument`` is the symbol.
 
     ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
-    ``reason`` says why it was rejected, cancelled or is in doubt.
+    ``targets`` are all that work, the nearest to the market first. ``reason`` says why it was rejected, cancelled or is
+    in doubt.
     """
 
     order_id: str
@@ -86,6 +87,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     average_fill_price: Decimal | None
     stop_loss: LegRow | None
     take_profit: LegRow | None
+    targets: tuple[LegRow, ...]
     broker_order_id: int | None
     breaches: tuple[BreachRow, ...]
     source: str
@@ -110,9 +112,10 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     """A net position. Some names stand twice because both are documented.
 
     ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
-    that price, ``net_pnl`` less the fees of entry and exit. ``stop_loss`` and ``take_profit`` are the orders that would
-    fill first. ``protected``: stops that rest at the broker cover all of it; ``protection`` says more. A position that
-    has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    that price, ``net_pnl`` less the fees of entry and exit. ``stops`` and ``targets`` work, the first to fill first;
+    ``stop_loss`` and ``take_profit`` are the first of each. ``protected``: stops that rest at the broker cover all of
+    it; ``protection`` says more, ``stop_moves`` how its stops move by themselves. A position that has become flat is
+    told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
     """
 
     position_id: str
@@ -130,8 +133,11 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     net_pnl: Decimal | None = msgspec.field(name="netPnL")
     stop_loss: LegRow | None
     take_profit: LegRow | None
+    stops: tuple[LegRow, ...]
+    targets: tuple[LegRow, ...]
     protected: bool
     protection: CoverRow | None
+    stop_moves: tuple[str, ...]
 
 
 class FillRow(msgspec.Struct, frozen=True, rename="camel"):
