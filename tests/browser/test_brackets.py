@@ -108,6 +108,10 @@ def test_a_scale_out_with_a_runner_goes_from_the_ticket_to_its_legs_at_the_excha
     until(lambda: targets(flat_desk) == [(1, average + 20), (2, average + 30)])
     assert stops(flat_desk) == [average - 20]
     expect(card(page, "MES")).to_contain_text(f"targets 1 at {average + 20:,.2f}, 2 at {average + 30:,.2f}")
+    expect(card(page, "MES")).to_contain_text("stop to breakeven +2 at 40 ticks of profit")
+    expect(card(page, "MES")).to_contain_text("stop trails 90 ticks behind")
+    # 20 points of four contracts and the fees of closing them.
+    expect(section(page, "Limits")).to_contain_text("If this machine dies now −$401.44 at the resting stops")
     # Distances belong to one instrument, as every level does.
     page.select_option("#instrument", "MYM")
     expect(ticket).to_contain_text("Bracket simple")

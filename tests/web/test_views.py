@@ -15,7 +15,7 @@ from ordergate.core.commands import CancelOrder, Leg
 from ordergate.core.events import InstrumentsLoaded
 from ordergate.core.fold import evolve
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
+from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
 from ordergate.web import legs, views
 from ordergate.web.replies import encode
 from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
@@ -204,6 +204,29 @@ def test_a_position_shows_the_stop_and_target_that_would_fill_first() -> None:
     assert row.take_profit.order_id.startswith("o2/target")
     assert [leg.order_id[:2] for leg in row.stops] == ["o2", "o1", "o3"]
     assert [leg.order_id[:2] for leg in row.targets] == ["o2", "o1", "o3"]
+
+
+def test_a_position_says_how_its_stops_move_by_themselves() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 1)
+    assert rows(history).positions[A, MES].stop_moves == ()
+    history.submit("o2", Side.BUY, 1, breakeven=Breakeven(8, 1), trail=Trail(12))
+    words = ("to breakeven +1 at 8 ticks of profit", "trails 12 ticks behind")
+    assert rows(history).positions[A, MES].stop_moves == words
+
+
+def test_an_account_says_what_is_left_if_the_machine_dies() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2, stop=Exit(40), targets=Leg.OFF)
+    row = rows(history).accounts[A]
+    assert (row.if_we_die, row.if_we_die_bounded) == (Decimal(-100) - Decimal("0.72"), True)
+    history.submit("o2", Side.BUY, 1, stop=Leg.OFF, targets=Leg.OFF)
+    assert not rows(history).accounts[A].if_we_die_bounded
+    (told,) = [
+        each for each in views.if_we_die_rows(history.group, history.quotes, history.at_ns) if each.account_id == A
+    ]
+    assert told.worst == rows(history).accounts[A].if_we_die
+    assert [(one.instrument, one.net_position, one.uncovered) for one in told.contracts] == [("MES", 3, 1)]
 
 
 def test_stops_that_cover_a_part_or_do_not_rest_yet_do_not_protect() -> None:
