@@ -111,7 +111,7 @@ def test_a_scale_out_with_a_runner_goes_from_the_ticket_to_its_legs_at_the_excha
     expect(card(page, "MES")).to_contain_text("stop to breakeven +2 at 40 ticks of profit")
     expect(card(page, "MES")).to_contain_text("stop trails 90 ticks behind")
     # 20 points of four contracts and the fees of closing them.
-    left = section(page, "Limits").get_by_text("If this machine dies now").locator("xpath=..")
+    left = section(page, "Limits").locator(".alone")
     expect(left).to_contain_text("\N{MINUS SIGN}$401.44")
     expect(left).to_contain_text("at the resting stops")
     # Distances belong to one instrument, as every level does.

@@ -67,11 +67,10 @@ function IfWeDie(/** @type {{account: import("./rows.js").Account}} */ { account
   const { ifWeDie, ifWeDieBounded } = account;
   if (ifWeDie === 0 && ifWeDieBounded) return null;
   return html`
-    <p class="alone ${ifWeDieBounded ? "" : "bad"}">
-      <span>If this machine dies now</span>
-      <b>${ifWeDie === null ? "not known" : signedUsd(ifWeDie)}</b>
-      <span>${ifWeDieBounded ? "at the resting stops" : "▲ NOT BOUNDED by stops"}</span>
-    </p>
+    <div class="meter alone">
+      <p><span>If this machine dies now</span> <b>${ifWeDie === null ? "not known" : signedUsd(ifWeDie)}</b></p>
+      <p class="quiet"><span class=${ifWeDieBounded ? "" : "near"}>${ifWeDieBounded ? "at the resting stops" : "▲ not bounded by stops that rest"}</span></p>
+    </div>
   `;
 }
 
