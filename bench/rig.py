@@ -165,7 +165,13 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             trace=log_step,
         )
         interception = Interception(
-            bus=bus, clock=clock, take=gate.take, refuse=gate.refuse, state=lambda: gate.group, step=log_step
+            bus=bus,
+            clock=clock,
+            take=gate.take,
+            refuse=gate.refuse,
+            state=lambda: gate.group,
+            presets=(),
+            step=log_step,
         )
         await gate.open()
         await stack.enter_async_context(

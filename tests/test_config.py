@@ -18,10 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
 from ordergate.config import OF_ONE, Loaded, load
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
+from ordergate.preset_settings import EXAMPLE
 from ordergate.settings import SETTINGS, LogLevel, Setting, Settings
 
 SHIPPED = Path(__file__).resolve().parent.parent / "config" / "ordergate.toml"
@@ -36,6 +39,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "ready_file": ("ready.json", Path("ready.json")),
     "browser": ("false", False),
     "max_queue_size": ("7", 7),
+    "bracket_mode": ("auto_oco", BracketMode.AUTO_OCO),
     "allowed_instruments": ("MES, MNQ", ("MES", "MNQ")),
     "min_order_size": ("2", 2),
     "max_order_size": ("2147483647", 2_147_483_647),
@@ -189,6 +193,188 @@ def test_a_product_may_have_limits_of_its_own() -> None:
 def test_every_mistake_in_the_limits_of_a_product_is_told(toml: str, told: str) -> None:
     (found,) = mistakes({}, {}, toml)
     assert found.startswith(told)
+
+
+def test_a_preset_has_the_shape_of_a_bracket_and_may_be_another_in_one_product() -> None:
+    toml = "[presets.A_b-9]\nstop = {dollars = 20.5}\ntargets = []\ntrail = {distance = 12, step = 2}\n"
+    assert load({}, {}, EXAMPLE + toml).settings.presets == (
+        Preset(
+            "scalp",
+            BracketAsk(
+                stop=StopAsk(ticks=8),
+                targets=(TargetAsk(ticks=8, quantity=1), TargetAsk(ticks=16)),
+                breakeven=BreakevenAsk(trigger=8, offset=1),
+            ),
+            {"MNQ": BracketAsk(stop=StopAsk(points=Decimal(5)), targets=(TargetAsk(points=Decimal(10)),))},
+        ),
+        Preset("A_b-9", BracketAsk(stop=StopAsk(dollars=Decimal("20.5")), targets=(), trail=TrailAsk(12, 2))),
+    )
+
+
+def test_a_preset_answers_for_each_product_and_says_where_from() -> None:
+    (preset,) = load({}, {}, EXAMPLE).settings.presets
+    assert (preset.of("MES"), preset.place("MES")) == (preset.bracket, "presets.scalp")
+    assert (preset.of("MNQ"), preset.place("MNQ")) == (preset.instruments["MNQ"], "presets.scalp.instruments.MNQ")
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("presets = 3", ["presets in the configuration file is not a section for each preset"]),
+        ("[presets]\nx = 3", ["presets.x is a whole number: it must be a table"]),
+        ("[presets.x]", ["presets.x is empty: it must say stop or targets or breakeven or trail"]),
+        ("[presets.x.instruments.MES.stop]\nticks = 8", ["presets.x is empty: it must say stop or targets or"]),
+        ("[presets.x.instruments.MES]\n[presets.x.stop]", ["presets.x.instruments.MES is empty: it must say stop or"]),
+        ("[presets.'a b'.stop]", ["presets.'a b' in the configuration file is not a preset: its name must be 1 to 32"]),
+        ("[presets.''.stop]", ["presets.'' in the configuration file is not a preset: its name must be 1 to 32 of"]),
+        (f"[presets.{'x' * 33}.stop]", [f"presets.'{'x' * 33}' in the configuration file is not a preset: its name"]),
+        ("[presets.'\u00e9'.stop]", ["presets.'\u00e9' in the configuration file is not a preset: its name must be"]),
+        (
+            "[presets.x]\ninstruments = 3\nstop = {ticks = 8}",
+            ["presets.x.instruments in the configuration file is not a section for each symbol"],
+        ),
+        (
+            "[presets.x.stop]\n[presets.x.instruments.XYZ.stop]",
+            ["presets.x.instruments.XYZ in the configuration file is not a section of a known symbol"],
+        ),
+        (
+            "[presets.x.stop]\n[presets.x.instruments]\nMES = 3",
+            ["presets.x.instruments.MES in the configuration file is not a section of a known symbol"],
+        ),
+        (
+            "[presets.x]\nstops = {ticks = 8}",
+            ["presets.x.stops in the configuration file is not a part of a preset: stop, targets, breakeven, trail"],
+        ),
+        ("[presets.x]\nstop = 8", ["presets.x.stop is a whole number: it must be a table"]),
+        (
+            "[presets.x.targets]\nticks = 8",
+            ["presets.x.targets is a table: it must be a list of tables, [[presets.x.t"],
+        ),
+        ("[presets.x]\ntargets = [{ticks = 8}, 16]", ["presets.x.targets[1] is a whole number: it must be a table"]),
+        (
+            "[presets.x.stop]\nprice = 5000",
+            ["presets.x.stop.price is a price: a preset is for orders at any price, so"],
+        ),
+        (
+            "[[presets.x.targets]]\nticks = 8\nquantity = 1\n[[presets.x.targets]]\nprice = 5000",
+            ["presets.x.targets[1].price is a price: a preset is for orders at any price, so say ticks, points or dol"],
+        ),
+        (
+            "[presets.x.stop]\nticks = 0",
+            ["presets.x.stop.ticks is '0': it must be a whole number of ticks from 1 to 2"],
+        ),
+        (
+            "[presets.x.stop]\nticks = 8.0",
+            ["presets.x.stop.ticks is a number, '8.0': it must be a whole number of tic"],
+        ),
+        ("[presets.x.stop]\nticks = true", ["presets.x.stop.ticks is a truth value, True: it must be a whole number"]),
+        (
+            "[presets.x.stop]\npoints = -2",
+            ["presets.x.stop.points is '-2': it must be a number of points above 0, with"],
+        ),
+        ("[presets.x.stop]\npoints = 0.0", ["presets.x.stop.points is '0.0': it must be a number of points above 0"]),
+        ("[presets.x.stop]\npoints = nan", ["presets.x.stop.points is 'nan': it must be a number of points above 0"]),
+        (
+            "[presets.x.stop]\ndollars = '20'",
+            ["presets.x.stop.dollars is text, '20': it must be a number of US dollars"],
+        ),
+        ("[presets.x.stop]\nenabled = 'no'", ["presets.x.stop.enabled is text, 'no': it must be true or false"]),
+        (
+            "[[presets.x.targets]]\nticks = 8\n[[presets.x.targets]]\nticks = 9\nquantity = 0",
+            ["presets.x.targets[1].quantity is '0': it must be a whole number of contracts from 1 to 2147483647"],
+        ),
+        ("[presets.x.breakeven]\noffset = 1", ["presets.x.breakeven.trigger is missing: it must be a whole number of"]),
+        (
+            "[presets.x.trail]\ndistance = 2021-01-01",
+            ["presets.x.trail.distance is a date or time, datetime.date(2021"],
+        ),
+        (
+            "[presets.x.stop]\nticks = 0\n[presets.y.stop]\nticks = 0\n[presets.x.trail]\nstep = 0",
+            [
+                "presets.x.stop.ticks is '0'",
+                "presets.x.trail.step is '0'",
+                "presets.x.trail.distance is missing",
+                "presets.y",
+            ],
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_every_mistake_in_a_preset_is_told_with_its_place(toml: str, told: list[str]) -> None:
+    found = mistakes({}, {}, toml + "\n")
+    assert beginnings(found, told) == told
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("stop = {ticks = 8, points = 2}", ["presets.x.stop needs one of ticks, points, price and dollars"]),
+        ("targets = [{quantity = 1}]", ["presets.x.targets[0] needs one of ticks, points, price and dollars"]),
+        ("targets = [{ticks = 8}, {ticks = 9}]", ["presets.x.targets[0] needs a quantity: only the last takes all"]),
+        (f"targets = [{'{ticks = 8, quantity = 1},' * 6}]", ["presets.x.targets has 6 targets; 5 are the most"]),
+        ("breakeven = {trigger = 4, offset = 4}", ["presets.x.breakeven.offset must be from 0 to below the trigger"]),
+        (
+            "stop = {enabled = false}\ntrail = {distance = 8}",
+            ["presets.x.stop.enabled: breakeven and trail move a stop"],
+        ),
+        (
+            "stop = {points = 0.3}",
+            [
+                "presets.x.stop.points 0.3 is not a multiple of MNQ's tick 0.25",
+                "presets.x.stop.points 0.3 is not a multiple of MES's tick 0.25",
+                "presets.x.stop.points 0.3 is not a multiple of MYM's tick 1",
+                "presets.x.stop must be at least 4 ticks of MGC: it is 3",
+                "presets.x.stop must be at least 4 ticks of M2K: it is 3",
+            ],
+        ),
+        (
+            "stop = {dollars = 0.7}",
+            [
+                "presets.x.stop.dollars must be at least 1.00, one tick of 1 MGC",
+                "presets.x.stop must be at least 4 ticks of MNQ: it is 1",
+                "presets.x.stop.dollars must be at least 1.25, one tick of 1 MES",
+                "presets.x.stop.dollars must be at least 1.00, one tick of 1 MCL",
+                "presets.x.stop must be at least 4 ticks of M2K: it is 1",
+                "presets.x.stop must be at least 4 ticks of MYM: it is 1",
+            ],
+        ),
+        (
+            "stop = {ticks = 3}\ninstruments.ES.trail.distance = 3",
+            [
+                *(
+                    f"presets.x.stop must be at least 4 ticks of {s}: it is 3"
+                    for s in ("MGC", "MNQ", "MES", "MCL", "M2K", "MYM")
+                ),
+                "presets.x.instruments.ES.trail.distance must be at least 4 ticks of ES",
+            ],
+        ),
+        (
+            "stop = {ticks = 8, points = 2}\nbreakeven = {trigger = 4, offset = 4}",
+            ["presets.x.stop needs one of ticks", "presets.x.breakeven.offset must be from 0"],
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_preset_that_no_order_could_have_in_a_product_that_may_be_traded_is_refused(
+    toml: str, told: list[str]
+) -> None:
+    found = mistakes({}, {}, f"[presets.x]\n{toml}\n")
+    assert beginnings(sorted(found), sorted(told)) == sorted(told)
+
+
+def test_the_smallest_stop_there_is_may_stand_in_a_preset() -> None:
+    assert load({}, {}, "[presets.x.stop]\nticks = 4\n").settings.presets[0].bracket.stop == StopAsk(ticks=4)
+
+
+def test_what_may_stand_in_a_preset_is_told_without_a_price() -> None:
+    place = "presets.x.stop.tick in the configuration file is not a part of a preset"
+    assert mistakes({}, {}, "[presets.x.stop]\ntick = 8\n") == [f"{place}: enabled, ticks, points, dollars"]
+
+
+def test_a_preset_is_judged_only_where_it_is_used() -> None:
+    toml = "[presets.x]\nstop = {points = 0.5}\ninstruments.MES.stop.points = 2.25\n"
+    assert load({}, {"ALLOWED_INSTRUMENTS": "MES"}, toml).settings.presets[0].name == "x"
+    assert len(mistakes({}, {"ALLOWED_INSTRUMENTS": "MES,MNQ"}, toml)) == 1
 
 
 @every_setting
@@ -402,6 +588,12 @@ def test_the_shipped_file_still_holds_the_defaults_when_its_examples_are_removed
     assert set(changed(load({}, {}, text).settings)) == examples | set(IMPLIED["replay"])
 
 
+def test_the_shipped_files_example_of_a_preset_is_one() -> None:
+    lines = SHIPPED.read_text(encoding="utf-8").partition("# [presets.NAME]")[2].splitlines()
+    toml = "\n".join(line.removeprefix("#   ") for line in lines if line.startswith("#   "))
+    assert load({}, {}, toml).settings.presets == load({}, {}, EXAMPLE).settings.presets != ()
+
+
 def test_the_shipped_file_is_the_one_that_the_table_of_settings_writes() -> None:
     assert SHIPPED.read_text(encoding="utf-8") == shipped_file()
 
@@ -416,6 +608,11 @@ def value_of(settings: Settings, setting: Setting) -> object:
     for name in setting.field.split("."):
         value = getattr(value, name)
     return value
+
+
+def beginnings(found: list[str], told: list[str]) -> list[str]:
+    """Of each of ``found`` as much as its own of ``told`` says; none of either may be left over."""
+    return [line[: len(start)] for line, start in zip(found, told, strict=True)]
 
 
 def mistakes(flags: dict[str, object], environ: dict[str, str], toml: str | None) -> list[str]:
@@ -455,12 +652,19 @@ def shipped_file() -> str:
             section = setting.section
             lines += ["", f"[{section}]"]
         lines += ["", *(f"# {line}" for line in comment(setting)), key_line(setting)]
+    preset = (
+        "[presets.NAME] is a bracket that an order asks for by its name. [presets.NAME.instruments.SYMBOL] replaces it "
+    )
+    preset += "in one product. For example:"
     told = f"[instruments.SYMBOL] holds what one product has of its own, out of {', '.join(OF_ONE)}. For example:"
     lines += [
         "",
         *(f"# {line}" for line in textwrap.wrap(told, 116)),
         "#   [instruments.MES]",
         "#   max_order_size = 2",
+        "",
+        *(f"# {line}" for line in textwrap.wrap(preset, 116)),
+        *(f"#   {line}" for line in EXAMPLE.splitlines()),
     ]
     return "\n".join(lines) + "\n"
 

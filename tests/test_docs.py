@@ -19,13 +19,16 @@ from typing import Any
 
 import pytest
 
+from ordergate.config import load
 from ordergate.core.rules import RULES
+from ordergate.web.presets import presets_answer
+from ordergate.web.replies import encode
 from tests.end_to_end import process
 from tools.reference import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-HTTP, DECISION = ROOT / "docs/http.md", ROOT / "docs/decision.md"
+HTTP, DECISION, SETTINGS = (ROOT / "docs" / name for name in ("http.md", "decision.md", "settings.md"))
 PAGES = [README, HTTP, *sorted(path for path in (ROOT / "docs").rglob("*.md") if path != HTTP)]
 LINKED = [*PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"))]
 
@@ -93,6 +96,12 @@ def test_what_is_made_from_the_code_is_what_the_code_says() -> None:
         assert path.read_text(encoding="utf-8") == page, f"{path.name}: run python -m tools.reference"
 
 
+def test_the_presets_of_the_settings_page_are_told_as_the_http_page_says() -> None:
+    (example,) = (text for kind, text in blocks(SETTINGS) if kind == "toml")
+    (said,) = (text for _, text in blocks(HTTP) if '"scalp"' in text)
+    assert json.loads(said) == json.loads(encode(presets_answer(load({}, {}, example).settings.presets)))
+
+
 def test_the_rules_are_told_in_their_order_each_with_its_codes() -> None:
     table = DECISION.read_text(encoding="utf-8").partition("<!-- made: rules -->")[2].partition("<!-- end -->")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
@@ -109,6 +118,10 @@ def commands(page: Path) -> Iterator[tuple[str, str, str]]:
             after = blocks[number + 1] if number + 1 < len(blocks) else None
             follows = after is not None and after[1] != "sh" and text[block.end() : after.start()].strip() == ""
             yield (block[2], after[1], after[2]) if after is not None and follows else (block[2], "", "")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return [(block[1], block[2]) for block in BLOCK.finditer(page.read_text(encoding="utf-8"))]
 
 
 def printed_by(desk: process.Desk, command: str) -> str:

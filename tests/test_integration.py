@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk
 from ordergate.bus.messages import UNREADABLE
 from ordergate.bus.port import Channel, Topic
 from ordergate.core.effects import Place
-from ordergate.core.order import Side
+from ordergate.core.order import Breakeven, Exit, Protection, Side, Target
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome, Quote
 from ordergate.integration import Interception
 from ordergate.journal.memory import MemoryJournal
@@ -30,6 +31,15 @@ ORDER = {
     "stopLossPoints": 5,
     "takeProfitPoints": 10,
 }
+
+# Without a word about its bracket.
+BARE = {name: value for name, value in ORDER.items() if not name.endswith("Points")}
+PRESETS = (
+    Preset(
+        "scalp",
+        BracketAsk(stop=StopAsk(ticks=8), targets=(TargetAsk(ticks=8, quantity=1),), breakeven=BreakevenAsk(trigger=4)),
+    ),
+)
 
 
 class Client:
@@ -74,6 +84,7 @@ async def intercepted(clock: SetClock | None = None) -> AsyncIterator[Client]:
             take=desk.gate.take,
             refuse=desk.gate.refuse,
             state=lambda: desk.gate.group,
+            presets=PRESETS,
             step=lambda _step, _name: None,
         )
         client = Client(desk)
@@ -133,6 +144,33 @@ async def test_a_place_order_is_sent_and_its_acceptance_and_fill_are_told_with_t
         assert levels["calculations"]["tickSize"] == 0.25
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"stopLossPoints": 5},
+        {"takeProfitPoints": 5},
+        {"stopLoss": {"enabled": True}},
+        {"takeProfit": {"enabled": False}},
+        {"bracket": {}},
+    ],
+    ids=str,
+)
+async def test_a_preset_beside_any_other_word_about_the_bracket_is_refused(said: dict[str, Any]) -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", BARE | {"preset": "scalp"} | said)
+        assert (await client.told("ORDER_REJECTED"))["reason"] == "BAD_PRESET"
+        assert client.known() == []
+
+
+async def test_a_place_order_may_name_a_preset() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", BARE | {"preset": "scalp"})
+        await placed(client)
+        order = client.desk.gate.group.accounts[ACCOUNT].order(str(ORDER["orderId"]))
+        assert order is not None
+        assert order.protection == Protection(Exit(8), (Target(Exit(8), 1),), Breakeven(4))
+
+
 async def test_a_denied_order_is_answered_with_order_rejected_and_a_failed_order_response() -> None:
     async with intercepted() as client:
         await client.say("PLACE_ORDER", ORDER | {"quantity": 11})
@@ -155,6 +193,9 @@ async def test_a_denied_order_is_answered_with_order_rejected_and_a_failed_order
         ({"orderType": "LIMIT"}, "MISSING_PRICE"),
         ({"orderType": "LIMIT", "limitPrice": 5000.1}, "OFF_TICK"),
         ({"stopLossPoints": -5}, "DISTANCE_NOT_POSITIVE"),
+        ({"preset": "scalp"}, "BAD_PRESET"),  # and the points that every ORDER has
+        ({"preset": "nope", "stopLossPoints": None, "takeProfitPoints": None}, "UNKNOWN_PRESET"),
+        ({"preset": 7}, "BAD_MESSAGE"),
     ],
 )
 async def test_what_is_no_order_but_carries_an_order_id_is_answered_and_goes_no_further(

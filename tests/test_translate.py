@@ -24,4 +24,4 @@ from tests.core.desk import ACCOUNT, MES
 )
 def test_the_time_of_a_message_is_when_its_order_was_sent(timestamp: int | None, sent_ns: int | None) -> None:
     payload = PlaceOrderPayload("MANUAL", "a", ACCOUNT, "MES", "BUY", Decimal(1), timestamp=timestamp)
-    assert submit_order(payload, {MES.contract_id: MES}, "r").sent_ns == sent_ns
+    assert submit_order(payload, {MES.contract_id: MES}, "r", ()).sent_ns == sent_ns

@@ -16,6 +16,7 @@ from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS
+from ordergate.preset_settings import EXAMPLE
 from ordergate.settings import SETTINGS, Setting
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
 from ordergate.web.routes import ROUTES
@@ -50,6 +51,22 @@ What one product has of its own, in the file only: `[instruments.MES]` and below
 of `[limits]` may stand there, with the same meaning and bounds:
 """
 
+_PRESETS_INTRO = """\
+## Presets
+
+`[presets.NAME]`, in the file only, is a bracket that an order asks for by its name: `"preset": "scalp"` in place of
+`bracket`, `stopLoss` and `takeProfit`. A name has 1 to 32 of `A-Z`, `a-z`, `0-9`, `_` and `-`.
+
+- It has the shape of an order's `bracket`: `stop`, `targets`, `breakeven`, `trail`. Levels are distances in `ticks`,
+  `points` or `dollars`; a `price` is refused, for a preset is for orders at any price. What is left out is the default.
+- `[presets.NAME.instruments.SYMBOL]` replaces the whole bracket in that product.
+- At the start each preset is tried in every product of `allowed_instruments`; one that fits no order there is told with
+  its place, such as `presets.scalp.targets[1].quantity`, and nothing starts. What only a larger order finds, such as
+  dollars that are less than a tick of it, is `BAD_PRESET` then.
+- An order keeps what its preset meant when it was decided. Asked for again after the preset was edited, it is the same
+  order; after the preset was removed, it is `UNKNOWN_PRESET`, and nothing new is placed.
+"""
+
 
 def settings_page() -> str:
     """``docs/settings.md``."""
@@ -60,7 +77,7 @@ def settings_page() -> str:
             section = setting.section
             lines.append(f"## [{section}]\n")
         lines += [f"### {setting.key}\n", *_setting(setting), ""]
-    lines += [_OF_ONE_INTRO, *(f"- `{key}`" for key in OF_ONE)]
+    lines += [_OF_ONE_INTRO, *(f"- `{key}`" for key in OF_ONE), "", _PRESETS_INTRO, f"```toml\n{EXAMPLE}```"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -170,7 +170,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             journal=ports.journal,
             clock=ports.clock,
             approval_key=ports.approval_key,
-            started=Started(ports.install_id, VENUE, venue.user_name, limits),
+            started=Started(ports.install_id, VENUE, venue.user_name, limits, settings.bracket_mode),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,
             step=ports.step,
@@ -182,6 +182,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             take=gate.take,
             refuse=gate.refuse,
             state=lambda: gate.group,
+            presets=settings.presets,
             step=ports.step,
         )
         try:
@@ -197,7 +198,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
         running.push_async_callback(aggregator_server.close)
         manager_server = await manager.serve(HOST, settings.connection_manager_port)
         running.push_async_callback(manager_server.close)
-        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step, manager_server.url)
+        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step, manager_server.url, settings.presets)
         await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
         await web.start(settings.web_port)
         running.push_async_callback(web.close)

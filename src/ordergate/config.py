@@ -16,11 +16,12 @@ from typing import Any
 
 import msgspec
 
+from ordergate import preset_settings
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.limits import OVERRIDABLE, InstrumentLimits
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
-from ordergate.setting_kinds import Fraction
+from ordergate.setting_kinds import Fraction, one_line, shown, value_of, written
 from ordergate.settings import SETTINGS, Setting, Settings
 
 
@@ -41,6 +42,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
     named = [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
     document = _document(toml, mistakes)
     own = _instruments(document.pop(_INSTRUMENTS, {}), mistakes)
+    presets = preset_settings.presets(document.pop(preset_settings.SECTION, {}), mistakes)
     sources = ([*_file_texts(document, mistakes)], [*_environment_texts(environ, mistakes)], named)
     given: dict[str, object] = {}
     told: dict[str, tuple[int, str]] = {}
@@ -50,8 +52,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
                 given[setting.field] = setting.kind.parse(text.strip())
                 told[setting.field] = (source, label)
             except ValueError:
-                mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
-    given["limits.instruments"] = own
+                mistakes.append(f"{label} is {shown(text)}: it must be {setting.kind.allowed}")
+    given |= {"limits.instruments": own, "presets": presets}
     settings = _replayed(_filled(given), told, mistakes)
     for symbol in ("", *(each.symbol for each in own)):
         limits = settings.limits.of(symbol)
@@ -59,6 +61,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
         if smallest > largest:
             text = f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}"
             mistakes.append(f"for {symbol}, {text}" if symbol else text)
+    mistakes += preset_settings.misfits(presets, settings.limits.allowed_symbols)
     if mistakes:
         raise StartRefused("\n".join(mistakes))
     idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT or name.startswith("PROJECTX_")]
@@ -69,7 +72,6 @@ _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
 _BY_FILE_KEY = {f"{setting.section}.{setting.key}": setting for setting in SETTINGS}
 _SECTIONS = {setting.section for setting in SETTINGS}
-_SHOWN_MAX = 80  # characters of a bad value: enough to recognise it
 
 # Ours, but no settings: the command line and the state directory read them.
 _READ_ELSEWHERE = ("ORDERGATE_CONFIG", "ORDERGATE_APPROVAL_KEY")
@@ -89,15 +91,6 @@ _WITHOUT_EFFECT = (
     "REDIS_URL",
     "SHADOW_MODE",
 )
-
-_TOML_TYPES = {
-    bool: "a truth value",
-    dict: "a table",
-    int: "a whole number",
-    list: "a list",
-    str: "text",
-    Fraction: "a number",
-}
 
 # The weakest source.
 _FILE = 0
@@ -128,19 +121,16 @@ def _instruments(tables: object, mistakes: list[str]) -> tuple[InstrumentLimits,
     for symbol, table in tables.items():
         place = f"{_INSTRUMENTS}.{symbol}"
         if symbol not in PRODUCT_BY_SYMBOL or not isinstance(table, dict):
-            mistakes.append(f"{_name(place)} in the configuration file is not a section of a known symbol")
+            mistakes.append(f"{one_line(place)} in the configuration file is not a section of a known symbol")
             continue
         own: dict[str, Any] = {}
         for key, value in table.items():
             setting, label = OF_ONE.get(key), f"{place}.{key}"
             if setting is None:
                 allowed = ", ".join(OF_ONE)
-                mistakes.append(f"{_name(label)} in the configuration file is not a limit of one product: {allowed}")
-            elif (text := _written(setting, label, value, mistakes)) is not None:
-                try:
-                    own[setting.field.removeprefix("limits.")] = setting.kind.parse(text)
-                except ValueError:
-                    mistakes.append(f"{label} is {_shown(text)}: it must be {setting.kind.allowed}")
+                mistakes.append(f"{one_line(label)} in the configuration file is not a limit of one product: {allowed}")
+            else:
+                own[setting.field.removeprefix("limits.")] = value_of(setting.kind, label, value, mistakes)
         found.append(InstrumentLimits(symbol, **own))
     return tuple(found)
 
@@ -151,7 +141,7 @@ def _file_texts(document: Mapping[str, object], mistakes: list[str]) -> Iterator
         if section not in _SECTIONS or not isinstance(table, dict):
             meant = _meant(section)
             hint = f"; did you mean {meant.key} in [{meant.section}]?" if meant else ""
-            mistakes.append(f"{_name(section)} in the configuration file is not a section{hint}")
+            mistakes.append(f"{one_line(section)} in the configuration file is not a section{hint}")
             continue
         for key, value in table.items():
             label = f"{section}.{key}"
@@ -159,20 +149,9 @@ def _file_texts(document: Mapping[str, object], mistakes: list[str]) -> Iterator
             if setting is None:
                 meant = _meant(key)
                 hint = f"; did you mean {meant.key} in [{meant.section}]?" if meant else ""
-                mistakes.append(f"{_name(label)} in the configuration file is not a setting{hint}")
-            elif (text := _written(setting, label, value, mistakes)) is not None:
+                mistakes.append(f"{one_line(label)} in the configuration file is not a setting{hint}")
+            elif (text := written(setting.kind, label, value, mistakes)) is not None:
                 yield setting, label, text
-
-
-def _written(setting: Setting, label: str, value: object, mistakes: list[str]) -> str | None:
-    """A value of the file as a text, if it has a type that the setting may have."""
-    if type(value) not in setting.kind.written_as:
-        kind = _TOML_TYPES.get(type(value), "a date or time")
-        mistakes.append(f"{label} is {kind}, {_shown(value)}: it must be {setting.kind.allowed}")
-        return None
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[_Text]:
@@ -183,7 +162,7 @@ def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Itera
         elif name.startswith("ORDERGATE_") and name not in _READ_ELSEWHERE:
             meant = _meant(name.removeprefix("ORDERGATE_").lower())
             hint = f"; did you mean {meant.variables[-1]}?" if meant else ""
-            mistakes.append(f"{_name(name)} is not a setting{hint}")
+            mistakes.append(f"{one_line(name)} is not a setting{hint}")
     for setting in SETTINGS:
         told = {environ[name].strip() for name in setting.variables if name in environ}
         if len(told) > 1:
@@ -216,17 +195,6 @@ def _replayed(settings: Settings, told: Mapping[str, tuple[int, str]], mistakes:
         mistakes.append(f"{label} is always: a replay keeps the exchange's hours, so leave it out")
     exchange = msgspec.structs.replace(settings.exchange, hours=Hours.EXCHANGE)
     return msgspec.structs.replace(settings, exchange=exchange)
-
-
-def _name(text: str) -> str:
-    """A name that somebody else chose, fit for one line."""
-    return text if text.isprintable() else repr(text)
-
-
-def _shown(value: object) -> str:
-    """A value that somebody else chose, fit for one line."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _meant(key: str) -> Setting | None:

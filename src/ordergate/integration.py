@@ -18,6 +18,7 @@ from fractions import Fraction
 import msgspec
 
 from ordergate.bus import messages
+from ordergate.bus.brackets import Preset
 from ordergate.bus.follower import Follower
 from ordergate.bus.port import Bus, Channel, Topic
 from ordergate.bus.topics import Happened, news
@@ -40,7 +41,10 @@ _MS_NS = 1_000_000
 
 
 class Interception:
-    """``take`` queues a command at the gate, ``refuse`` answers what never became one."""
+    """``take`` queues a command at the gate, ``refuse`` answers what never became one.
+
+    ``presets`` are those that orders may name.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Interception:
         take: Callable[[commands.Command], Awaitable[None]],
         refuse: Callable[[commands.Answer], Awaitable[None]],
         state: Callable[[], Group],
+        presets: tuple[Preset, ...],
         step: Step,
     ) -> None:
         self._bus = bus
@@ -57,6 +62,7 @@ class Interception:
         self._take = take
         self._refuse = refuse
         self._state = state
+        self._presets = presets
         self._step = step
         self._follower = Follower(bus)
         self._following = asyncio.Event()
@@ -88,7 +94,7 @@ class Interception:
         if isinstance(asked, messages.CancelOrder):
             return commands.CancelOrder(request_id, payload.order_id, payload.account_id)
         self._step("intercepted", payload.order_id)
-        return submit_order(asked.payload, self._state().instruments, request_id)
+        return submit_order(asked.payload, self._state().instruments, request_id, self._presets)
 
     async def _refused(self, message: bytes, code: str, text: str, field: str | None) -> None:
         """Input that never became a command is answered by its order id, if it has one that can be read."""

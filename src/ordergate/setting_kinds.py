@@ -1,6 +1,6 @@
 """How the text of a setting becomes its value: ports, dollars, lists, windows. Pure.
 
-Invariant: what cannot be read raises ``ValueError``; nothing unreadable becomes another value.
+Invariant: what cannot be read raises ``ValueError``, or is told as a mistake; nothing unreadable becomes another value.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -37,6 +38,55 @@ class Fraction(str):
     """A number with a point or exponent, as the file writes it: a float would round it."""
 
     __slots__ = ()
+
+
+_SHOWN_MAX = 80  # characters of a bad value: enough to recognise it
+_TOML_TYPES = {
+    bool: "a truth value",
+    dict: "a table",
+    int: "a whole number",
+    list: "a list",
+    str: "text",
+    Fraction: "a number",
+}
+
+
+def written(kind: Kind, label: str, value: object, mistakes: list[str]) -> str | None:
+    """A value of the file as a text, if it has a type that it may have."""
+    if type(value) not in kind.written_as:
+        mistakes.append(f"{label} is {type_name(value)}, {shown(value)}: it must be {kind.allowed}")
+        return None
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(kind: Kind, label: str, value: object, mistakes: list[str]) -> Any:
+    """A value of the file as it is read; None where it cannot be."""
+    text = written(kind, label, value, mistakes)
+    if text is None:
+        return None
+    try:
+        return kind.parse(text)
+    except ValueError:
+        mistakes.append(f"{label} is {shown(text)}: it must be {kind.allowed}")
+        return None
+
+
+def type_name(value: object) -> str:
+    """What a value of the file is, as TOML calls it."""
+    return _TOML_TYPES.get(type(value), "a date or time")
+
+
+def one_line(text: str) -> str:
+    """A name that somebody else chose, fit for one line."""
+    return text if text.isprintable() else repr(text)
+
+
+def shown(value: object) -> str:
+    """A value that somebody else chose, fit for one line."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def whole(low: int, high: int, of: str = "") -> Kind:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from ordergate.bus.brackets import Preset
 from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.order import BracketMode
 from ordergate.core.pace import KEPT_MAX
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.setting_kinds import (
@@ -54,10 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ready_file: Path | None = None
     browser: bool = True
     max_queue_size: int = 100
+    bracket_mode: BracketMode = BracketMode.UNKNOWN
     replay: Path | None = None
     speed: int = 1
     limits: Limits = Limits()
     exchange: ExchangeSettings = ExchangeSettings()
+    presets: tuple[Preset, ...] = ()
     enable_logging: bool = True
     log_level: LogLevel = LogLevel.INFO
 
@@ -128,6 +132,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("process", "max_queue_size", "max_queue_size", whole(1, 100_000, "orders"), documented=True,
             meaning="Orders that may wait for a decision, cancels and closes aside; the next is answered QUEUE_FULL.",
             reason="as documented."),
+    Setting("process", "bracket_mode", "bracket_mode", one_of(BracketMode), flag=True,
+            meaning="The account's bracket setting on the platform. With auto_oco, one stop and one target that are "
+                    "distances are attached to the order and survive this machine; else stops are placed on the fill.",
+            reason="the API does not show it, and an account in Position Brackets refuses such an order whole."),
     Setting("limits", "allowed_instruments", "limits.allowed_symbols", SYMBOLS, documented=True,
             meaning="Products in which risk may be added, parted by commas in a variable.",
             reason="as documented, the six micros."),

@@ -77,9 +77,14 @@ def test_an_order_with_its_nulls_written_out_is_read() -> None:
     assert report.created_ns == 1_787_172_565_000_000_000
 
 
-@pytest.mark.parametrize("status", [1, 6, 7, 8])
-def test_open_pending_and_suspended_orders_are_open(status: int) -> None:
+@pytest.mark.parametrize("status", [1, 6, 7])
+def test_open_and_pending_orders_are_open(status: int) -> None:
     assert translate.order_report(order(status=status), MNQ).state is OrderState.OPEN
+
+
+def test_a_child_that_sleeps_is_told_apart_and_names_its_parent() -> None:
+    report = translate.order_report(order(status=8, parent_order_id=26973), MNQ)
+    assert (report.state, report.parent_id) == (OrderState.SUSPENDED, 26973)
 
 
 @pytest.mark.parametrize(

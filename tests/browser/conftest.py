@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import DESK, PHONE, chromium, executable, watched
-from tests.end_to_end.process import Desk, running
+from tests.end_to_end.process import Desk, running, until
 
 ARTEFACTS = Path(__file__).resolve().parent.parent.parent / ".artefacts/browser"
 MISSING = "browser tests need Chromium or Chrome: none is on the PATH, and ORDERGATE_BROWSER names none"
@@ -40,6 +40,14 @@ def shared_desk(
     """One desk for the tests of a module that leave it as it was."""
     with running(tmp_path_factory.mktemp("desk")) as desk:
         yield desk
+
+
+@pytest.fixture
+def flat_desk(shared_desk: Desk) -> Iterator[Desk]:
+    """The shared one, for a test that trades and does not mind what was traded before: flat again after it."""
+    yield shared_desk
+    shared_desk.post("/api/flatten", {"accountId": "all"})
+    until(shared_desk.flat_and_empty)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ POSITION, STOP, TARGET = (232, 237, 244), (255, 138, 92), (63, 208, 164)
 
 
 def test_a_bought_position_stands_with_its_stop_and_target_on_the_chart_as_the_exchange_has_them(
-    desk: Desk, page: Page
+    flat_desk: Desk, page: Page
 ) -> None:
-    opened(page, desk)
+    opened(page, flat_desk)
     page.fill("#quantity", "2")
     page.get_by_role("button", name="Buy 2 MES").click()
     expect(section(page, "Order ticket")).to_contain_text("✓ FILLED Buy 2 MES market")
@@ -27,7 +27,7 @@ def test_a_bought_position_stands_with_its_stop_and_target_on_the_chart_as_the_e
 
     drawn = page.get_by_label("Lines on the chart")
     expect(drawn).to_contain_text("LONG 2")
-    legs = until(lambda: len(rows := desk.resting()) == 2 and rows)
+    legs = until(lambda: len(rows := flat_desk.resting()) == 2 and rows)
     for leg in legs:
         expect(drawn).to_contain_text(f"{leg['stopPrice'] or leg['limitPrice']:,.2f}")
     until(lambda: all(sees_colour(page, colour) for colour in (POSITION, STOP, TARGET)))
@@ -60,8 +60,8 @@ def test_what_an_order_would_do_is_told_while_it_is_written(desk: Desk, page: Pa
     expect(buy).to_have_count(0)
 
 
-def test_the_nearest_order_is_taken_over_and_passes(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_the_nearest_order_is_taken_over_and_passes(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.fill("#quantity", "25")
     sell = page.get_by_label("What a sell would do")
     expect(sell).to_contain_text("✕ 25 contracts is above the largest order of 10 and 2 more")
@@ -86,10 +86,10 @@ def test_what_is_no_order_is_told_before_it_can_be_sent(desk: Desk, page: Page) 
     assert desk.get("/api/orders") == []
 
 
-def test_a_working_order_is_shown_on_the_chart_and_cancelled(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_a_working_order_is_shown_on_the_chart_and_cancelled(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.get_by_label("Limit", exact=True).check()
-    far_below = float(desk.get("/api/prices/MES")["bid"]) - 30
+    far_below = float(flat_desk.get("/api/prices/MES")["bid"]) - 30
     page.fill("#level", str(far_below))
     page.get_by_role("button", name="Buy 1 MES").click()
     orders = section(page, "Working orders")
@@ -97,20 +97,20 @@ def test_a_working_order_is_shown_on_the_chart_and_cancelled(desk: Desk, page: P
     expect(page.get_by_label("Lines on the chart")).to_contain_text(f"BUY 1 limit {far_below:,.2f}")
     orders.get_by_role("button", name="Cancel").click()
     expect(orders).to_contain_text("None.")
-    until(lambda: desk.resting() == [])
+    until(lambda: flat_desk.resting() == [])
 
 
-def test_a_position_is_closed_and_its_fill_says_what_it_earned(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_a_position_is_closed_and_its_fill_says_what_it_earned(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.get_by_role("button", name="Buy 1 MES").click()
     card(page, "MES").get_by_role("button", name="Close 1 MES").click()
     expect(section(page, "Positions")).to_contain_text("Flat.")
     expect(section(page, "Fills")).to_contain_text(re.compile(r"▼ SELL 1.*close.*\$\d"))
-    until(desk.flat_and_empty)
+    until(flat_desk.flat_and_empty)
 
 
-def test_flatten_closes_all_and_says_so(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_flatten_closes_all_and_says_so(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.get_by_role("button", name="Sell 1 MES").click()
     expect(card(page, "MES")).to_contain_text("✓ protected")
     page.select_option("#instrument", "MNQ")
@@ -119,7 +119,7 @@ def test_flatten_closes_all_and_says_so(desk: Desk, page: Page) -> None:
     page.get_by_role("button", name="Flatten").click()
     expect(page.get_by_text("✓ flat")).to_be_visible()
     expect(section(page, "Positions")).to_contain_text("Flat.")
-    until(desk.flat_and_empty)
+    until(flat_desk.flat_and_empty)
 
 
 def test_a_trader_locks_himself_out_with_two_presses_and_can_only_get_out(desk: Desk, page: Page) -> None:
@@ -148,13 +148,13 @@ def test_the_legs_that_are_switched_off_are_not_placed_and_the_page_says_unprote
     page.get_by_label("Stop loss", exact=True).uncheck()
     page.get_by_label("Take profit", exact=True).uncheck()
     page.get_by_role("button", name="Buy 1 MES").click()
-    expect(card(page, "MES")).to_contain_text("✕ UNPROTECTED")
+    expect(card(page, "MES")).to_contain_text("▲ UNPROTECTED by choice")
     expect(card(page, "MES")).to_contain_text("stop none")
     assert desk.resting() == []
 
 
-def test_another_instrument_brings_its_own_prices_and_leaves_no_level_behind(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_another_instrument_brings_its_own_prices_and_leaves_no_level_behind(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.get_by_label("Stop", exact=True).check()
     page.fill("#level", "5000")
     page.fill("#stop", "7")
@@ -163,11 +163,11 @@ def test_another_instrument_brings_its_own_prices_and_leaves_no_level_behind(des
     expect(page.locator("#stop")).to_have_value("")
     expect(page.get_by_role("button", name="Buy 1 MYM")).to_be_disabled()
     asked = float(page.locator("#ask").inner_text().replace(",", ""))
-    assert abs(asked - float(desk.get("/api/prices/MYM")["ask"])) < 100
+    assert abs(asked - float(flat_desk.get("/api/prices/MYM")["ask"])) < 100
 
 
-def test_everything_can_be_done_with_the_keyboard(desk: Desk, page: Page) -> None:
-    opened(page, desk)
+def test_everything_can_be_done_with_the_keyboard(flat_desk: Desk, page: Page) -> None:
+    opened(page, flat_desk)
     page.locator("#quantity").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("3")
@@ -194,13 +194,15 @@ def test_every_mode_has_a_word_and_a_shape_of_its_own_and_what_enforces_nothing_
     assert {colour for _, _, colour in shown[3:]} == {"rgb(179, 21, 31)"}
 
 
-def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_again(desk: Desk, page: Page) -> None:
-    opened(page, desk)
-    expect(page.locator("#account")).to_have_value(str(desk.at["accountIds"][0]))
-    page.select_option("#account", str(desk.at["accountIds"][1]))
+def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_again(
+    flat_desk: Desk, page: Page
+) -> None:
+    opened(page, flat_desk)
+    expect(page.locator("#account")).to_have_value(str(flat_desk.at["accountIds"][0]))
+    page.select_option("#account", str(flat_desk.at["accountIds"][1]))
     page.select_option("#instrument", "MNQ")
     page.reload()
-    expect(page.locator("#account")).to_have_value(str(desk.at["accountIds"][1]))
+    expect(page.locator("#account")).to_have_value(str(flat_desk.at["accountIds"][1]))
     expect(page.get_by_role("button", name="Buy 1 MNQ")).to_be_enabled()
 
 

@@ -33,7 +33,7 @@ from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
-from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Target, Trail
+from ordergate.core.order import BracketMode, Breakeven, Exit, Order, OrderType, Role, Side, Target, Trail
 from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
@@ -99,6 +99,7 @@ class Desk:
         orders: Sequence[OrderReport] = (),
         fills: Sequence[FillReport] = (),
         adopted: bool = True,
+        mode: BracketMode = BracketMode.UNKNOWN,
     ) -> None:
         self.group = Group()
         self.now_ns = at_ns
@@ -111,7 +112,7 @@ class Desk:
         self._requests = 0
         self._broker_ids = 9_000
         self._fill_ids = 500
-        self.feed(Started("desk", "sim", "practice", limits or Limits()))
+        self.feed(Started("desk", "sim", "practice", limits or Limits(), mode))
         self.feed(InstrumentsReport((MES, MNQ, ES, OLD_MES)))
         if adopted:
             self.feed(AccountReport(ACCOUNT, "PRACTICE-1", self.balance, can_trade=True))

@@ -15,7 +15,7 @@ from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
 from ordergate.core.limits import Limits, Trailing
-from ordergate.core.order import Side
+from ordergate.core.order import BracketMode, Exit, OrderType, Side
 from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, Unreadable
 from ordergate.journal.codec import decode, encode
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, order_row
@@ -26,10 +26,16 @@ def long_day() -> Desk:
     intraday = Limits(
         maximum_loss_usd=Decimal(10_000), maximum_loss_trailing=Trailing.INTRADAY, repeats_per_minute_max=0
     )
-    desk = Desk(intraday)
+    desk = Desk(intraday, mode=BracketMode.AUTO_OCO)
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(50_100), can_trade=True))
     for _ in range(2):
         desk.snapshot(balance="50100")
+    desk.enter("native", stop=Exit(40), target=Leg.OFF)
+    tag = f"{desk.order('native').tag}-SL"
+    desk.feed(order_row(50, Side.SELL, order_tag=tag, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=ASK - 40))
+    desk.fill(desk.stop("native").order_id, 1, ASK - 1)
+    desk.submit("taught")
+    desk.placed("taught", Outcome.REFUSED, text="Brackets cannot be used with Position Brackets.")
     desk.hold("a", quantity=3)
     desk.mark(ASK + 20)
     desk.quote(MES, BID, ASK)

@@ -97,6 +97,30 @@ def test_a_bad_setting_is_named_with_its_value() -> None:
     assert any("MAX_POSITION_SIZE" in line and "ten" in line for line in lines)
 
 
+def test_an_order_has_what_its_preset_meant_and_is_the_same_order_after_a_start_with_another(folder: Path) -> None:
+    config = folder / "ordergate.toml"
+    config.write_text("[presets.scalp]\nstop = {points = 60}\ntargets = []\n")
+    with running(folder, "--config", str(config)) as desk:
+        (row,) = desk.get("/api/presets")["presets"]
+        assert row == {"name": "scalp", "instruments": None, "bracket": {"stop": {"points": 60}, "targets": []}}
+        first = desk.buy(1, "one", preset="scalp")
+        assert first[0] == 200
+        (leg,) = until(desk.resting)
+        assert leg["stopPrice"] == desk.order("one")["averageFillPrice"] - 60
+    config.write_text("[presets.scalp]\nstop = {points = 5}\n")
+    with running(folder, "--config", str(config)) as desk:
+        assert desk.buy(1, "one", preset="scalp") == first
+        assert [row["stopPrice"] for row in desk.resting()] == [leg["stopPrice"]]
+        assert desk.buy(1, "two", preset="swing")[1]["code"] == "UNKNOWN_PRESET"
+
+
+def test_a_preset_that_fits_no_order_is_one_line_with_its_place(folder: Path) -> None:
+    config = folder / "ordergate.toml"
+    config.write_text("[[presets.scalp.targets]]\nticks = 8\n[[presets.scalp.targets]]\nticks = 16\n")
+    (line,) = refused("demo", "--config", str(config))
+    assert "presets.scalp.targets[0] needs a quantity" in line
+
+
 def test_a_limit_of_the_environment_changes_the_decision(folder: Path) -> None:
     desk = Desk(folder, environment={"MAX_POSITION_SIZE": "3", "SHADOW_MODE": "true", "REDIS_HOST": "elsewhere"})
     try:

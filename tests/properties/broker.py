@@ -34,7 +34,8 @@ PRICE = ASK
 class Broker:
     """``rows`` and ``fills`` are the two streams of the user hub, each in its order; ``answers`` come over REST.
 
-    ``oco``: a stop that fills shrinks its target at the same moment, and the other way round.
+    ``oco``: a stop that fills shrinks its target at the same moment, and the other way round. The children of a native
+    bracket always do.
     """
 
     def __init__(self, *, oco: bool = False) -> None:
@@ -47,6 +48,7 @@ class Broker:
         self.answers: list[Report] = []
         self.now_ns = 0
         self.entries: dict[str, str] = {}
+        self.brackets: dict[int, Terms] = {}
         self._next_id = 1_000
 
     @property
@@ -112,6 +114,8 @@ class Broker:
             created_ns=self.now_ns,
         )
         self.orders[row.broker_order_id] = row
+        if terms.is_native:
+            self.brackets[row.broker_order_id] = terms
         if tell:
             self.rows.append(row)
         return row
@@ -162,18 +166,57 @@ class Broker:
         self.fills.append(fill)
         state = OrderState.FILLED if filled == row.quantity else OrderState.OPEN
         self.change(row, filled_quantity=filled, state=state)
-        if self.oco:
-            self._shrink_siblings(row, quantity)
+        if row.parent_id is not None:
+            siblings = [other for other in self.open_orders if other.parent_id == row.parent_id]
+            self._shrink([other for other in siblings if other.order_type is not row.order_type], quantity)
+        elif self.oco:
+            self._shrink(self._siblings(row), quantity)
+        if row.broker_order_id in self.brackets:
+            self._protect(row, quantity)
 
-    def _shrink_siblings(self, row: OrderReport, quantity: int) -> None:
+    def _protect(self, entry: OrderReport, quantity: int) -> None:
+        """The children of a native bracket wake up with the first fill of their entry, and grow with the next ones."""
+        terms = self.brackets[entry.broker_order_id]
+        children = [row for row in self.orders.values() if row.parent_id == entry.broker_order_id]
+        for child in children:
+            if child.state is OrderState.OPEN:
+                self.change(child, quantity=child.quantity + quantity)
+        if children:
+            return
+        for suffix, offset, order_type in (
+            ("SL", terms.stop_offset_ticks, OrderType.STOP),
+            ("TP", terms.target_offset_ticks, OrderType.LIMIT),
+        ):
+            if offset is not None:
+                level = _price(entry) + offset
+                is_stop = order_type is OrderType.STOP
+                made = self.make(
+                    Terms(
+                        ACCOUNT,
+                        entry.contract_id,
+                        entry.side.opposite,
+                        quantity,
+                        order_type,
+                        None if is_stop else level,
+                        level if is_stop else None,
+                    ),
+                    f"{entry.order_tag}-{suffix}",
+                    tell=False,
+                )
+                self.change(made, parent_id=entry.broker_order_id)
+
+    def _siblings(self, row: OrderReport) -> list[OrderReport]:
         entry = self.entry_of(row)
-        for other in self.open_orders:
-            if entry and self.entry_of(other) == entry and other.order_type is not row.order_type:
-                left = max(0, other.quantity - other.filled_quantity - quantity)
-                if left:
-                    self.change(other, quantity=other.filled_quantity + left)
-                else:
-                    self.change(other, state=OrderState.CANCELLED)
+        others = [other for other in self.open_orders if entry and self.entry_of(other) == entry]
+        return [other for other in others if other.order_type is not row.order_type]
+
+    def _shrink(self, rows: list[OrderReport], quantity: int) -> None:
+        for other in rows:
+            left = max(0, other.quantity - other.filled_quantity - quantity)
+            if left:
+                self.change(other, quantity=other.filled_quantity + left)
+            else:
+                self.change(other, state=OrderState.CANCELLED)
 
     def entry_of(self, row: OrderReport) -> str:
         """The entry whose leg an order is, as the test told; empty for any other order."""

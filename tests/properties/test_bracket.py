@@ -18,12 +18,17 @@ from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.effects import Place
 from ordergate.core.fold import evolve
-from ordergate.core.order import Order, OrderType, Role, Side
+from ordergate.core.order import BracketMode, Order, OrderType, Role, Side
 from ordergate.core.reports import OrderReport
 from tests.core.desk import ACCOUNT, WIDE
 from tests.properties.world import Choices, World, often, runs
 
 LIMITS = replace(WIDE, position_quantity_max=6)
+
+
+def some(choices: Choices) -> BracketMode:
+    """Brackets that the broker makes, or ours."""
+    return BracketMode.AUTO_OCO if choices.chance(2) else BracketMode.UNKNOWN
 
 
 @often
@@ -36,9 +41,23 @@ def test_what_is_promised_is_covered_exactly_once_everything_has_been_heard(choi
 
 
 @often
+@given(runs(700))
+def test_what_the_broker_protects_is_covered_exactly_too_by_one_engine(choices: Choices) -> None:
+    world = World(choices, LIMITS, legs=True, mode=BracketMode.AUTO_OCO)
+    world.play()
+    world.check_agreement()
+    world.check_coverage()
+    world.check_replay()
+    stops = [row.quantity - row.filled_quantity for row in world.broker.open_orders if row.stop_ticks is not None]
+    assert sum(stops) == sum(entry.open_quantity for entry in world.entries() if entry.protection.stop is not None)
+    taken = [event for event in world.history if isinstance(event, e.ChildSeen)]
+    assert len(taken) == len({event.order.broker_order_id for event in taken})
+
+
+@often
 @given(runs(500))
 def test_stops_that_somebody_moves_and_deletes_are_put_back(choices: Choices) -> None:
-    world = World(choices, LIMITS, legs=True, strangers=True)
+    world = World(choices, LIMITS, legs=True, strangers=True, mode=some(choices))
     world.play()
     world.check_agreement()
     world.check_coverage()
@@ -47,7 +66,7 @@ def test_stops_that_somebody_moves_and_deletes_are_put_back(choices: Choices) ->
 @often
 @given(runs(500))
 def test_no_leg_is_asked_for_beyond_what_its_entry_holds(choices: Choices) -> None:
-    world = World(choices, LIMITS, legs=True)
+    world = World(choices, LIMITS, legs=True, mode=some(choices))
     while world.choices:
         world.step()
     group = Group()
@@ -75,7 +94,7 @@ def check_size(account: Account, leg: Order) -> None:
 @often
 @given(runs(250))
 def test_on_a_prompt_line_no_exit_takes_the_position_through_flat(choices: Choices) -> None:
-    world = World(choices, LIMITS, legs=True, faults=False)
+    world = World(choices, LIMITS, legs=True, faults=False, mode=some(choices))
     fill = world.broker.fill
 
     def watched(row: OrderReport, quantity: int) -> None:

@@ -15,7 +15,7 @@ from ordergate.core.draft import Draft
 from ordergate.core.figures import figures
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
-from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.order import BracketMode, Order, Role, Side, Status
 from ordergate.core.orders import Orders
 from ordergate.core.worst import new_risk_usd
 from tests.core.desk import ACCOUNT, MES
@@ -27,7 +27,8 @@ LIMITS = Limits(position_quantity_max=6, daily_loss_usd_max=Decimal(10**9), risk
 @often
 @given(runs(300))
 def test_what_is_known_of_the_orders_is_what_the_slow_way_says(choices: Choices) -> None:
-    world = World(choices, LIMITS, legs=True, strangers=choices.chance(2))
+    mode = BracketMode.AUTO_OCO if choices.chance(3) else BracketMode.UNKNOWN
+    world = World(choices, LIMITS, legs=True, strangers=choices.chance(2), mode=mode)
 
     def nothing_is_forgotten() -> None:
         check(world.desk.group, world.desk.account)

@@ -7,9 +7,11 @@ Requests older than five seconds are not sent, as the connection manager refuses
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable
+from fractions import Fraction
 
 import msgspec
 from hypothesis import settings
@@ -22,7 +24,19 @@ from ordergate.core.effects import Cancel, Effect, LookUp, Modify, Place, RaiseE
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Input, Mark, Started
 from ordergate.core.limits import Limits
-from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
+from ordergate.core.order import (
+    BracketMode,
+    Breakeven,
+    Exit,
+    Order,
+    OrderType,
+    Role,
+    Side,
+    Status,
+    Target,
+    Terms,
+    Trail,
+)
 from ordergate.core.reports import (
     BrokerSnapshot,
     FillReport,
@@ -106,7 +120,7 @@ class World:
     """``legs``: orders may have brackets. ``strangers``: somebody else trades the account too.
 
     ``late``: what was given up may still arrive: a stop whose place was called unknown, what was asked before a crash.
-    ``oco``: the broker knows which legs belong together.
+    ``oco``: the broker knows which legs belong together. ``mode``: what the account's brackets are set to.
     """
 
     def __init__(
@@ -119,6 +133,7 @@ class World:
         faults: bool = True,
         late: bool = True,
         oco: bool = False,
+        mode: BracketMode = BracketMode.UNKNOWN,
     ) -> None:
         self.choices = choices
         self.legs = legs
@@ -126,7 +141,7 @@ class World:
         self.faults = faults
         self.late = late
         self.broker = Broker(oco=oco)
-        self.desk = Desk(limits)
+        self.desk = Desk(limits, mode=mode)
         self.history = list(self.desk.events)
         self.desk.forget()
         self.requests: list[Request] = []
@@ -349,7 +364,8 @@ class World:
         self.broker.answers.clear()
         self.broker.rows.clear()
         self.broker.fills.clear()
-        self.feed(Started("desk", "sim", "practice", self.desk.group.limits))
+        group = self.desk.group
+        self.feed(Started("desk", "sim", "practice", group.limits, group.bracket_mode))
         self.feed(LinkReport(up=True))
 
     def meddle(self) -> None:
@@ -454,6 +470,7 @@ class World:
                 left -= share
                 own = [leg for leg in legs if leg.role is Role.TARGET and leg.slot == slot]
                 assert sum(leg.leaves for leg in own) == share, (entry, own)
+            self.check_levels(entry, legs)
         closing = Side.SELL if self.broker.net > 0 else Side.BUY
         last = self.desk.quotes[MES.contract_id].last_ticks
         # The market of this world fills nothing by itself: it may be at a stop, which covers nothing then.
@@ -471,6 +488,21 @@ class World:
         assert told == ({MES.contract_id: (state, uncovered)} if self.broker.net else {})
         for leg in account.live_orders():
             assert not leg.is_leg or account.orders[leg.parent_id or ""].open_quantity, leg
+
+    def check_levels(self, entry: Order, legs: list[Order]) -> None:
+        """At the broker each leg stands where exact arithmetic puts it; a stop may have stayed at a better price."""
+        average = Fraction(entry.opened_ticks, entry.opened_quantity)
+        up, down = math.ceil(average), math.floor(average)
+        near, sign = (up, 1) if entry.terms.side is Side.BUY else (down, -1)
+        for leg in legs:
+            row = self.broker.orders[leg.broker_order_id or 0]
+            if leg.role is Role.TARGET:
+                at = entry.protection.targets[leg.slot].at
+                assert row.limit_ticks == (near + sign * at.ticks if at.price_ticks is None else at.price_ticks)
+            elif entry.protection.stop is not None and row.stop_ticks is not None:
+                stop = entry.protection.stop
+                level = near - sign * stop.ticks if stop.price_ticks is None else stop.price_ticks
+                assert (row.stop_ticks - level) * sign >= 0, (entry, row)
 
     def entries(self) -> list[Order]:
         return [

@@ -6,11 +6,13 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from ordergate.bus import messages, topics
+from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Channel, Subscription, Topic
 from ordergate.bus.translate import submit_order
@@ -27,6 +29,19 @@ from tests.web.page import exact
 
 # What never ends is over at once on virtual time, and soon on real sockets.
 SCENARIO_S = 30
+PRESETS = (
+    Preset(
+        "scalp",
+        BracketAsk(
+            stop=StopAsk(ticks=8),
+            targets=(TargetAsk(points=Decimal("2.0"), quantity=1), TargetAsk(ticks=16)),
+            breakeven=BreakevenAsk(trigger=8, offset=1),
+            trail=TrailAsk(distance=12),
+        ),
+        {"MNQ": BracketAsk(stop=StopAsk(points=Decimal(5)), targets=())},
+    ),
+    Preset("dollars", BracketAsk(stop=StopAsk(dollars=Decimal(20)), targets=())),
+)
 
 
 class Gate:
@@ -95,7 +110,8 @@ class Gate:
             assert isinstance(asked, messages.PlaceOrder)
             assert asked.payload.request_id is not None
             if not self.deaf:
-                await self.put(submit_order(asked.payload, self.history.group.instruments, asked.payload.request_id))
+                instruments, request_id = self.history.group.instruments, asked.payload.request_id
+                await self.put(submit_order(asked.payload, instruments, request_id, PRESETS))
 
 
 class Desk:
@@ -159,7 +175,7 @@ async def desk(
     steps: list[tuple[str, str]] = []
     manager = await network.serve(connection_manager, host="127.0.0.1", port=0)
     rng = random.Random(7)
-    web = WebServer(bus, network, clock, rng, lambda step, name: steps.append((step, name)), manager.url)
+    web = WebServer(bus, network, clock, rng, lambda step, name: steps.append((step, name)), manager.url, PRESETS)
     for quote in gate.history.quotes.values():
         gate.quote(quote.contract_id, quote.bid_ticks or 0)
     await web.start(0)

@@ -25,7 +25,7 @@ from tests.web.test_asking import at_a_desk
 
 READING = (
     "/api/accounts", "/api/positions", "/api/orders", "/api/fills", "/api/prices", "/api/prices/MES", "/api/snapshot",
-    "/api/if-we-die", "/api/instruments/active", "/api/trading-status", "/health", "/api/events",
+    "/api/if-we-die", "/api/instruments/active", "/api/trading-status", "/health", "/api/events", "/api/presets",
 )  # fmt: skip
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",
@@ -244,7 +244,7 @@ async def test_two_accounts_are_told_apart(at: Desk) -> None:
 @at_a_desk
 async def test_a_port_in_use_is_refused(at: Desk) -> None:
     clock = VirtualClock(asyncio.get_running_loop())
-    other = WebServer(MemoryBus(), at.network, clock, random.Random(1), lambda _step, _name: None, "http://nowhere")
+    other = WebServer(MemoryBus(), at.network, clock, random.Random(1), lambda _step, _name: None, "http://nowhere", ())
     with pytest.raises(PortInUse):
         await other.start(urlsplit(at.web.url).port or 0)
 

@@ -15,8 +15,8 @@ from ordergate.core.commands import CancelOrder, Leg
 from ordergate.core.events import InstrumentsLoaded
 from ordergate.core.fold import evolve
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
-from ordergate.web import views
+from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
+from ordergate.web import legs, views
 from ordergate.web.replies import encode
 from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
 from tests.web.history import MES, MES_TICKS, MNQ, OLD, SECOND_NS, A, B, History, instrument
@@ -24,8 +24,8 @@ from tests.web.page import exact
 
 ORDER_FIELDS = {
     "orderId", "accountId", "instrument", "contractId", "side", "quantity", "filledQuantity", "orderType", "limitPrice",
-    "stopPrice", "status", "averageFillPrice", "stopLoss", "takeProfit", "brokerOrderId", "breaches", "source",
-    "timestamps", "reason",
+    "stopPrice", "status", "averageFillPrice", "stopLoss", "takeProfit", "targets", "brokerOrderId", "breaches",
+    "source", "timestamps", "reason",
 }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_an_order_has_exactly_the_fields_of_the_contract() -> None:
 
 
 def test_every_status_of_the_core_has_its_word() -> None:
-    assert set(views.STATUS) == set(Status)
+    assert set(legs.STATUS) == set(Status)
 
 
 def test_an_order_is_pending_until_the_broker_has_answered_and_partially_filled_when_it_is() -> None:
@@ -113,6 +113,29 @@ def test_a_leg_that_works_is_shown_and_else_the_last_that_did() -> None:
     assert row.stop_loss is not None
     assert row.take_profit is not None
     assert (row.stop_loss.status, row.take_profit.status) == ("CANCELLED", "FILLED")
+
+
+SCALED = (Target(Exit(80), 2), Target(Exit(40), 1))
+
+
+def test_all_targets_that_work_are_shown_the_nearest_to_the_market_first() -> None:
+    for side, sign in ((Side.BUY, 1), (Side.SELL, -1)):
+        history = History().open()
+        history.submit("o1", side, 3, targets=SCALED)
+        row, position = order(history, "o1"), rows(history).positions[A, MES]
+        first, second = row.targets
+        assert ((second.price - first.price) * sign, first.quantity, second.quantity) == (Decimal(10), 1, 2)
+        assert row.targets == position.targets
+        assert (row.take_profit, position.take_profit) == (first, first)
+
+        history.fill(first.order_id, 1, MES_TICKS + 40 * sign)
+        assert [leg.order_id for leg in order(history, "o1").targets] == [second.order_id]
+        assert order(history, "o1").take_profit == order(history, "o1").targets[0]
+        history.fill(second.order_id, 2, MES_TICKS + 80 * sign)
+        done = order(history, "o1")
+        assert done.targets == ()
+        assert done.take_profit is not None
+        assert done.take_profit.status == "FILLED"
 
 
 def test_a_leg_that_was_refused_does_not_hide_the_one_that_works() -> None:
@@ -179,6 +202,31 @@ def test_a_position_shows_the_stop_and_target_that_would_fill_first() -> None:
     assert row.stop_loss.price == row.take_profit.price - 10
     assert row.stop_loss.order_id.startswith("o2/stop")
     assert row.take_profit.order_id.startswith("o2/target")
+    assert [leg.order_id[:2] for leg in row.stops] == ["o2", "o1", "o3"]
+    assert [leg.order_id[:2] for leg in row.targets] == ["o2", "o1", "o3"]
+
+
+def test_a_position_says_how_its_stops_move_by_themselves() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 1)
+    assert rows(history).positions[A, MES].stop_moves == ()
+    history.submit("o2", Side.BUY, 1, breakeven=Breakeven(8, 1), trail=Trail(12))
+    words = ("to breakeven +1 at 8 ticks of profit", "trails 12 ticks behind")
+    assert rows(history).positions[A, MES].stop_moves == words
+
+
+def test_an_account_says_what_is_left_if_the_machine_dies() -> None:
+    history = History().open()
+    history.submit("o1", Side.BUY, 2, stop=Exit(40), targets=Leg.OFF)
+    row = rows(history).accounts[A]
+    assert (row.if_we_die, row.if_we_die_bounded) == (Decimal(-100) - Decimal("0.72"), True)
+    history.submit("o2", Side.BUY, 1, stop=Leg.OFF, targets=Leg.OFF)
+    assert not rows(history).accounts[A].if_we_die_bounded
+    (told,) = [
+        each for each in views.if_we_die_rows(history.group, history.quotes, history.at_ns) if each.account_id == A
+    ]
+    assert told.worst == rows(history).accounts[A].if_we_die
+    assert [(one.instrument, one.net_position, one.uncovered) for one in told.contracts] == [("MES", 3, 1)]
 
 
 def test_stops_that_cover_a_part_or_do_not_rest_yet_do_not_protect() -> None:
@@ -229,7 +277,7 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     row = exact(encode(rows(history).accounts[A]))
     assert row == {
         "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "equity": 50_000,
-        "dayPnl": 0, "dayPnlAtStops": 0, "dailyLossLimit": 200, "openOrders": 0,
+        "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0, "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
         "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None, "tradingDay": "2026-11-23",
         "linkUp": True,
     }  # fmt: skip

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
@@ -66,6 +67,21 @@ class BracketAsk(msgspec.Struct, frozen=True, omit_defaults=True):
     trail: TrailAsk | None = None
 
 
+class Preset(msgspec.Struct, frozen=True):
+    """A bracket by its name; ``instruments`` are those that replace it whole in single products, by symbol."""
+
+    name: str
+    bracket: BracketAsk
+    instruments: Mapping[str, BracketAsk] = {}
+
+    def of(self, symbol: str) -> BracketAsk:
+        return self.instruments.get(symbol, self.bracket)
+
+    def place(self, symbol: str) -> str:
+        """Where in the settings ``of`` finds what it answers."""
+        return f"presets.{self.name}.instruments.{symbol}" if symbol in self.instruments else f"presets.{self.name}"
+
+
 class Asked(NamedTuple):
     """A bracket in ticks, as ``SubmitOrder`` has it."""
 
@@ -73,6 +89,19 @@ class Asked(NamedTuple):
     targets: tuple[Target, ...] | Leg
     breakeven: Breakeven | None = None
     trail: Trail | None = None
+
+
+def preset_asked(presets: tuple[Preset, ...], name: str, instrument: Instrument, quantity: int) -> Asked:
+    """What the preset ``name`` means for an order of ``quantity`` contracts. Raises ``InputRefused``."""
+    preset = next((each for each in presets if each.name == name), None)
+    if preset is None:
+        known = ", ".join(each.name for each in presets) or "none"
+        raise InputRefused("UNKNOWN_PRESET", f"no preset is called {name[:64]!r}; there are: {known}", "preset")
+    try:
+        return asked(preset.of(instrument.symbol), instrument, quantity, preset.place(instrument.symbol))
+    except InputRefused as error:
+        # The order's field is its preset; the text says which place of the settings does not fit this order.
+        raise InputRefused("BAD_PRESET", error.message, "preset") from None
 
 
 def asked(bracket: BracketAsk, instrument: Instrument, quantity: int, field: str = "bracket") -> Asked:
@@ -102,7 +131,9 @@ def _targets(asks: tuple[TargetAsk, ...], instrument: Instrument, quantity: int,
     for place, ask in enumerate(asks):
         name, own = f"{field}[{place}]", ask.quantity
         if own is not None and not 0 < own <= QUANTITY_MAX:
-            raise InputRefused(_CODE, f"{name}.quantity must be from 1 to {QUANTITY_MAX}", f"{name}.quantity")
+            raise InputRefused(
+                _CODE, f"{name}.quantity must be a whole number of contracts above 0", f"{name}.quantity"
+            )
         if own is None and place < len(asks) - 1:
             raise InputRefused(
                 _CODE, f"{name} needs a quantity: only the last takes all that is left", f"{name}.quantity"
@@ -131,7 +162,8 @@ def _dollar_ticks(dollars: Decimal, instrument: Instrument, quantity: int, round
     if not dollars.is_finite() or not one <= dollars <= one * QUANTITY_MAX:
         text = f"{field} must be at least {one:f}, one tick of {quantity} {instrument.symbol}"
         raise InputRefused(_CODE, text, field)
-    return int((dollars / one).to_integral_value(rounding))
+    whole, rest = divmod(dollars, one)  # exact; a quotient is rounded to 28 digits first
+    return int(whole) + int(rest > 0 and rounding == ROUND_CEILING)
 
 
 def _breakeven(ask: BreakevenAsk | None, field: str) -> Breakeven | None:

@@ -25,8 +25,8 @@ class LegAsk(msgspec.Struct, frozen=True, omit_defaults=True):
 class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``quantity`` is any number here, so that a wrong one is answered by name instead of dropped.
 
-    ``requestId``, ``stopLoss``, ``takeProfit`` and ``bracket`` are our additions; other readers ignore them. A field
-    without a value is left out, as documented: a reader in JavaScript would take null for a distance of 0.
+    ``requestId``, ``stopLoss``, ``takeProfit``, ``bracket`` and ``preset`` are our additions; other readers ignore
+    them. A field without a value is left out, as documented: a JavaScript reader would take null for a distance of 0.
     """
 
     instance_id: str
@@ -45,6 +45,7 @@ class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     stop_loss: LegAsk | None = None
     take_profit: LegAsk | None = None
     bracket: BracketAsk | None = None
+    preset: str | None = None
     request_id: str | None = None
     timestamp: int | None = None
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from ordergate.bus import brackets
+from ordergate.bus.brackets import BracketAsk, Preset
 from ordergate.bus.messages import LegAsk, PlaceOrderPayload
 from ordergate.core.commands import Leg, SubmitOrder, checked_order_id
 from ordergate.core.instrument import QUANTITY_MAX, Instrument, symbol_instrument
@@ -25,14 +26,16 @@ _TIME_MS_MAX = 9_000_000_000_000
 _OF_THE_ASKING = ("request_id", "timestamp")
 
 
-def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument], request_id: str) -> SubmitOrder:
+def submit_order(
+    payload: PlaceOrderPayload, instruments: dict[str, Instrument], request_id: str, presets: tuple[Preset, ...]
+) -> SubmitOrder:
     """The command that ``payload`` asks for. Raises ``InputRefused`` with code and field."""
     checked_order_id(payload.order_id)
     instrument = symbol_instrument(instruments, payload.instrument)
     order_type = _choice(OrderType, payload.order_type, "orderType", "BAD_ORDER_TYPE")
     limit, stop = _prices(payload, order_type, instrument)
     size = quantity(payload.quantity, "quantity")
-    bracket = _bracket(payload, instrument, size)
+    bracket = _bracket(payload, instrument, size, presets)
     return SubmitOrder(
         request_id=request_id,
         account_id=payload.account_id,
@@ -54,7 +57,12 @@ def submit_order(payload: PlaceOrderPayload, instruments: dict[str, Instrument],
 
 
 def fingerprint(payload: PlaceOrderPayload) -> str:
-    """The same for two askings of one order, different for any other order."""
+    """The same for two askings of one order, different for any other order.
+
+    A preset is in it by its name alone. What the name meant is kept with the order that was decided, and asking again
+    does not change it. Were the meaning in here too, an order asked for again after its preset was edited would be
+    ORDER_ID_REUSED, and whoever then takes another id has two orders.
+    """
     said = msgspec.structs.replace(payload, **dict.fromkeys(_OF_THE_ASKING))
     return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:32]
 
@@ -79,12 +87,24 @@ def _prices(payload: PlaceOrderPayload, order_type: OrderType, instrument: Instr
     return None, instrument.ticks(payload.stop_price, "stopPrice")
 
 
-def _bracket(payload: PlaceOrderPayload, instrument: Instrument, size: int) -> brackets.Asked:
-    """What the order says of its bracket: in the documented fields, or in ours, never in both."""
-    documented = (payload.stop_loss, payload.take_profit, payload.stop_loss_points, payload.take_profit_points)
+def check_said_once(preset: str | None, bracket: BracketAsk | None, *legs: object) -> None:
+    """Raises ``InputRefused`` where a bracket is said in two ways; ``legs`` are the fields for one leg each."""
+    with_legs = any(said is not None for said in legs)
+    if preset is not None and (bracket is not None or with_legs):
+        raise InputRefused("BAD_PRESET", "say a preset alone, without bracket, stopLoss and takeProfit", "preset")
+    if bracket is not None and with_legs:
+        raise InputRefused("BAD_BRACKET", "say a bracket, or stopLoss and takeProfit, not both", "bracket")
+
+
+def _bracket(
+    payload: PlaceOrderPayload, instrument: Instrument, size: int, presets: tuple[Preset, ...]
+) -> brackets.Asked:
+    """What the order says of its bracket: in the documented fields, in ours, or by a name."""
+    legs = (payload.stop_loss, payload.take_profit, payload.stop_loss_points, payload.take_profit_points)
+    check_said_once(payload.preset, payload.bracket, *legs)
+    if payload.preset is not None:
+        return brackets.preset_asked(presets, payload.preset, instrument, size)
     if payload.bracket is not None:
-        if any(said is not None for said in documented):
-            raise InputRefused("BAD_BRACKET", "say a bracket, or stopLoss and takeProfit, not both", "bracket")
         return brackets.asked(payload.bracket, instrument, size)
     target = _leg(payload.take_profit, payload.take_profit_points, instrument, "takeProfit")
     if isinstance(target, Leg):

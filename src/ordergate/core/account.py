@@ -14,7 +14,7 @@ import msgspec
 from ordergate.core.events import Cover, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
-from ordergate.core.order import Order, Side, Terms
+from ordergate.core.order import BracketMode, Order, Side, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
@@ -132,7 +132,8 @@ class Account(msgspec.Struct, frozen=True):
     ``timers`` are the instants at which something must be looked at again, by what it is, ``bracket_timers`` those of
     brackets, by entry; ``reconciled_ns`` is when the last compared snapshot was begun. ``doubted`` are the positions
     that differed in it, ``doubting`` those of the comparison under way. ``covers`` are by contract. ``spared_by``: see
-    ``PositionsSpared``. ``locked_until_ns`` is 0 while not locked out.
+    ``PositionsSpared``. ``bracket_mode`` is what the broker has taught us of it. ``locked_until_ns`` is 0 while not
+    locked out.
 
     ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
     at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
@@ -171,6 +172,7 @@ class Account(msgspec.Struct, frozen=True):
     cancels_remembered: tuple[str, ...] = ()
     stop_failures: dict[str, int] = {}
     covers: dict[str, Covered] = {}
+    bracket_mode: BracketMode | None = None
     unexplained: str = ""
     unexplained_ns: int = 0
     snapshot_since_ns: int = 0
@@ -218,6 +220,7 @@ class Group(msgspec.Struct, frozen=True):
     limits_waiting: Limits | None = None
     limits_from: str = ""
     limits_configured: Limits | None = None
+    bracket_mode: BracketMode = BracketMode.UNKNOWN
     instruments: dict[str, Instrument] = {}
     link_up: bool = False
     link_reason: str = "not connected yet"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core import events as e
+from ordergate.core import native
 from ordergate.core.account import Account, RunningExit
 from ordergate.core.draft import Draft
 from ordergate.core.following import follow
@@ -28,6 +29,7 @@ def react(draft: Draft, account_id: int) -> None:
         if book.brackets_rest and not exiting:
             continue
         waiting = [_entry(draft, bracket) for bracket in brackets(account, contract_id)]
+        native.cut(draft, draft.account(account_id), contract_id)
         # Nothing was done, though nothing waits for its time or its price: so it stays until an order changes.
         book.brackets_rest = not any(waiting) and not exiting and draft.account(account_id) is account
 
@@ -102,30 +104,44 @@ def _given_up(account: Account, entry: Order, so_far: int) -> int:
 
 def _entry(draft: Draft, bracket: Bracket) -> bool:
     """The next step of one bracket; whether one waits for its time, for a price or for its stop."""
-    entry, held, legs = bracket.entry, bracket.held, bracket.legs
-    stops = [leg for leg in legs if leg.role is Role.STOP]
-    targets = [leg for leg in legs if leg.role is Role.TARGET]
+    entry, held = bracket.entry, bracket.held
+    stops = [leg for leg in bracket.legs if leg.role is Role.STOP]
     rests = any(leg.status is Status.WORKING for leg in stops)
-    if rests and held and entry.protection.moves:
-        entry = follow(draft, entry)
+    awaited = held > 0 and native.awaits(draft, entry)
     stop = entry.protection.stop
+    if stop is not None and rests and held and entry.protection.moves:
+        entry = follow(draft, entry, _stop_level(entry, stops, stop, held))
+        stop = entry.protection.stop
     due = draft.account(entry.terms.account_id).bracket_timers.get(entry.order_id, 0) <= draft.at_ns
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
+    elif not stops and awaited:
+        pass  # the broker's own is on its way
     elif not stops:
         _first_stop(draft, entry, held, stop_level(entry, stop))
     else:
         _shape(draft, entry, stops, held, _stop_level(entry, stops, stop, held), due=due)
-    is_allowed = (stop is None or rests) and _may_place_targets(draft, entry)
-    complete = True
-    for slot, share in enumerate(bracket.shares):
-        own = [leg for leg in targets if leg.slot == slot]
-        _target(draft, entry, own, slot, share, is_allowed=is_allowed, due=due)
-        complete = complete and (share == 0 or bool(own))
-    _end(draft, [leg for leg in targets if leg.slot >= len(bracket.shares)], "nothing left to take profit on")
+    is_allowed = (stop is None or rests) and not awaited and _may_place_targets(draft, entry)
+    complete = _targets(draft, entry, bracket, is_allowed=is_allowed, due=due)
     if held == 0:
         return False
     return entry.protection.moves or not (due and (stops or stop is None) and complete)
+
+
+def _targets(draft: Draft, entry: Order, bracket: Bracket, *, is_allowed: bool, due: bool) -> bool:
+    """The next step of each target of one bracket; whether each that has a share has a leg."""
+    targets = [leg for leg in bracket.legs if leg.role is Role.TARGET]
+    complete, room = True, max(0, bracket.held - sum(leg.leaves for leg in targets))
+    for slot, share in enumerate(bracket.shares):
+        own = [leg for leg in targets if leg.slot == slot]
+        # What is being cancelled or made smaller may still fill: until that is proven, no other grows into it.
+        size = sum(leg.leaves for leg in own)
+        now = min(share, size + room)
+        room -= max(0, now - size)
+        _target(draft, entry, own, slot, now, is_allowed=is_allowed, due=due)
+        complete = complete and (share == 0 or bool(own))
+    _end(draft, [leg for leg in targets if leg.slot >= len(bracket.shares)], "nothing left to take profit on")
+    return complete
 
 
 def _may_place_targets(draft: Draft, entry: Order) -> bool:

@@ -113,6 +113,8 @@ def _start(draft: Draft, started: Started) -> None:
     if not group.install_id:
         draft.add(e.GroupOpened(0, started.install_id, started.venue, started.login))
     limit_changes.configure(draft, started.limits)
+    if group.bracket_mode is not started.bracket_mode:
+        draft.add(e.BracketModeConfigured(0, started.bracket_mode))
     if group.link_up:
         draft.add(e.LinkChanged(0, up=False, reason="starting", at_ns=draft.at_ns))
     for account in list(group.accounts.values()):

@@ -13,7 +13,7 @@ import msgspec
 
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach, Limits
-from ordergate.core.order import Change, Order, Protection, Side
+from ordergate.core.order import BracketMode, Change, Order, Protection, Side
 from ordergate.core.reports import FillReport, PositionReport, Quote
 
 
@@ -518,6 +518,36 @@ class OrderResting(msgspec.Struct, frozen=True, tag="order-resting"):
     at_ns: int
 
 
+class BracketModeConfigured(msgspec.Struct, frozen=True, tag="bracket-mode-configured"):
+    """The setting says another bracket mode; what the broker has taught us is forgotten."""
+
+    account_id: int
+    mode: BracketMode
+
+
+class BracketModeLearned(msgspec.Struct, frozen=True, tag="bracket-mode-learned"):
+    """The broker has shown what the account's bracket mode is."""
+
+    account_id: int
+    mode: BracketMode
+    cause: str
+
+
+class NativeAwaited(msgspec.Struct, frozen=True, tag="native-awaited"):
+    """An entry has filled whose bracket the broker attaches: until then its children may yet show."""
+
+    account_id: int
+    order_id: str
+    until_ns: int
+
+
+class ChildSeen(msgspec.Struct, frozen=True, tag="child-seen"):
+    """The broker has shown a child of an entry of ours; it stands on the entry's approval."""
+
+    account_id: int
+    order: Order
+
+
 Event = (
     GroupOpened
     | InstrumentsLoaded
@@ -571,6 +601,10 @@ Event = (
     | ExitFinished
     | ProtectionChanged
     | CoverChanged
+    | BracketModeConfigured
+    | BracketModeLearned
+    | NativeAwaited
+    | ChildSeen
     | OrderResting
     | ProtectionFailed
 )

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from ordergate.core import events as e
+from ordergate.core import native
 from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin, is_exit_order
@@ -43,6 +46,8 @@ def apply_account(draft: Draft, report: AccountReport) -> None:
 
 def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -> None:
     """One order as the broker shows it. ``read_ns``: when its reading began; None = told as it happened."""
+    if report.state is OrderState.SUSPENDED:
+        return  # a child that sleeps: it closes what its entry may yet open, and has no price
     account = draft.account(report.account_id)
     name = account.broker_ids.get(report.broker_order_id) or account.tags.get(report.order_tag or "")
     order = account.order(name)
@@ -58,7 +63,7 @@ def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -
             )
         if order is not None and order.broker_order_id == report.broker_order_id:
             return
-        order = _external(draft, report)
+        order = _child(draft, report) or _external(draft, report)
     if order.broker_order_id is None and report.state is not OrderState.REJECTED:
         link(draft, order, report.broker_order_id)
         read_ns = None  # our last word of it is this very report
@@ -141,9 +146,20 @@ def reject(draft: Draft, order: Order, code: int, text: str) -> None:
         stop_lost(draft, order, text, draft.at_ns)
 
 
+def _child(draft: Draft, report: OrderReport) -> Order | None:
+    order = native.child(draft, report)
+    if order is not None:
+        _apply_held(draft, report.account_id, report.broker_order_id)
+    return order
+
+
 def _external(draft: Draft, report: OrderReport) -> Order:
     order = _somebodys(draft, report)
+    if native.is_foreign(draft.account(report.account_id), report):
+        order = replace(order, foreign=True)
     draft.add(e.ExternalOrderSeen(report.account_id, order))
+    if order.foreign:
+        native.learn_foreign(draft, order)
     _apply_held(draft, report.account_id, report.broker_order_id)
     return now(draft, order)
 

@@ -17,7 +17,7 @@ from ordergate.core.timing import RESIZE_GAP_NS
 K = TypeVar("K")
 V = TypeVar("V")
 
-_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail", "rest")
+_OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail", "rest", "native")
 
 
 def step(order: Order, trigger: Trigger, at_ns: int = 0) -> Order:
@@ -72,6 +72,11 @@ def trail_timer(order_id: str) -> str:
 def cover_timer(contract_id: str) -> str:
     """The name of the timer after which a gap in the cover of a position is too long."""
     return f"cover:{contract_id}"
+
+
+def native_timer(order_id: str) -> str:
+    """The name of the timer before which the children of an entry may yet show."""
+    return f"native:{order_id}"
 
 
 def rest_timer(order_id: str) -> str:

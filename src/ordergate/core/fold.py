@@ -19,6 +19,7 @@ from ordergate.core.filing import (
     known,
     leg_timer,
     linked,
+    native_timer,
     put,
     rest_timer,
     step,
@@ -76,6 +77,9 @@ def evolve(group: Group, event: e.Event) -> Group:
             return replace(group, limits_configured=event.limits)
         case e.LinkChanged():
             return link_changed(group, event)
+        case e.BracketModeConfigured():
+            accounts = {name: replace(each, bracket_mode=None) for name, each in group.accounts.items()}
+            return replace(group, bracket_mode=event.mode, accounts=accounts)
         case _:
             raise AssertionError(f"{type(event).__name__} names no account")
 
@@ -129,6 +133,10 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return fill_applied(group, account, event)
         case e.FillBusted():
             return fill_busted(group, account, event)
+        case e.BracketModeLearned():
+            return replace(account, bracket_mode=event.mode)
+        case e.NativeAwaited():
+            return timer(account, native_timer(event.order_id), event.until_ns)
         case e.CoverChanged():
             covered = Covered(event.state, event.uncovered, event.since_ns, event.cause)
             account = replace(account, covers=account.covers | {event.contract_id: covered})
@@ -165,6 +173,9 @@ def _ordered(account: Account, event: Any) -> Account:
             return put(replace(account, cancels_remembered=kept), event.order)
         case e.ExternalOrderSeen():
             return linked(put(account, event.order), event.order)
+        case e.ChildSeen():
+            tagged = replace(account, tags=account.tags.set(event.order.tag, event.order.order_id))
+            return linked(put(tagged if event.order.tag else account, event.order), event.order)
         case e.ModifyDenied():
             return account
         case _:

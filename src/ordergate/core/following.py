@@ -13,25 +13,25 @@ from msgspec.structs import replace
 from ordergate.core.account import Group
 from ordergate.core.draft import Draft
 from ordergate.core.filing import trail_timer
-from ordergate.core.levels import average_ticks, stop_level
+from ordergate.core.levels import average_ticks
 from ordergate.core.order import Exit, Order, Protection
 from ordergate.core.pnl import mark_ticks
 from ordergate.core.timing import TRAIL_GAP_NS
 
 
-def follow(draft: Draft, entry: Order) -> Order:
-    """``entry`` with its stop where the market has brought it by now; its stop rests at the broker."""
-    protection, stop = entry.protection, entry.protection.stop
-    contract_id, sign = entry.terms.contract_id, entry.terms.side.sign
-    if stop is None:
-        return entry
+def follow(draft: Draft, entry: Order, level: int) -> Order:
+    """``entry`` with its stop where the market has brought it by now; until now it belongs at ``level``, and rests.
+
+    That can be better than what is promised: where a fill was busted, the stop stays behind the old average.
+    """
+    protection, contract_id, sign = entry.protection, entry.terms.contract_id, entry.terms.side.sign
     instrument = draft.group.instruments[contract_id]
     quote = draft.market.of(instrument, draft.group.limits.of(instrument.symbol))
     mark = None if quote is None else mark_ticks(quote, sign)
     if mark is None:
         return entry
     breakeven, trail = protection.breakeven, protection.trail
-    average, level = average_ticks(entry), stop_level(entry, stop)
+    average = average_ticks(entry)
     if breakeven is not None and (mark - average) * sign >= breakeven.trigger_ticks:
         reached = average + sign * breakeven.offset_ticks
         kept = protection if (reached - level) * sign <= 0 else _at(protection, entry, reached)

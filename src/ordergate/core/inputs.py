@@ -7,6 +7,7 @@ import msgspec
 from ordergate.core.commands import Command
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
+from ordergate.core.order import BracketMode
 from ordergate.core.reports import Report
 
 
@@ -17,6 +18,7 @@ class Started(msgspec.Struct, frozen=True):
     venue: str
     login: str
     limits: Limits
+    bracket_mode: BracketMode = BracketMode.UNKNOWN
 
 
 class Mark(msgspec.Struct, frozen=True):

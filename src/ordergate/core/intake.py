@@ -15,7 +15,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordergate.core import answers, limit_changes, lockout
+from ordergate.core import answers, limit_changes, lockout, native
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
@@ -37,7 +37,7 @@ from ordergate.core.exits import begin
 from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import Judgement, judge, terms_of
 from ordergate.core.nearest import nearest
-from ordergate.core.order import Order, Role, Status
+from ordergate.core.order import Order, Role, Status, Terms
 
 
 def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
@@ -97,7 +97,7 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
 def _order(group: Group, command: SubmitOrder, stamp: Stamped, judged: Judgement) -> Order:
     return Order(
         order_id=command.order_id,
-        terms=terms_of(group, command) if judged.proposal is None else judged.proposal.terms,
+        terms=_terms(group, command, judged),
         role=Role.ENTRY,
         status=Status.APPROVED,
         instance_id=intern(command.instance_id),  # one name for all the orders that it comes with
@@ -108,6 +108,16 @@ def _order(group: Group, command: SubmitOrder, stamp: Stamped, judged: Judgement
         decided_ns=stamp.market.at_ns,
         updated_ns=stamp.market.at_ns,
     )
+
+
+def _terms(group: Group, command: SubmitOrder, judged: Judgement) -> Terms:
+    """What leaves; a bracket is attached only to what opens with every contract of it."""
+    if judged.proposal is None:
+        return terms_of(group, command)
+    terms = judged.proposal.terms
+    if judged.closing:
+        return terms
+    return native.attached(group, group.accounts[command.account_id], terms, judged.protection)
 
 
 def _again(draft: Draft, account: Account, command: SubmitOrder, known: Order, stamp: Stamped) -> Answer:

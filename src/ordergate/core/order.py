@@ -177,10 +177,19 @@ def next_status(status: Status, trigger: Trigger) -> Status | None:
     return found
 
 
+class BracketMode(enum.Enum):
+    """The platform's setting for an account: whether it takes brackets on an order, or makes its own for a position."""
+
+    AUTO_OCO = "auto_oco"
+    POSITION = "position"
+    UNKNOWN = "unknown"
+
+
 class Terms(msgspec.Struct, frozen=True, gc=False):
     """Exactly what leaves for the broker; an approval's hash covers every field.
 
-    ``quantity`` > 0; ``limit_ticks`` only on LIMIT, ``stop_ticks`` only on STOP.
+    ``quantity`` > 0; ``limit_ticks`` only on LIMIT, ``stop_ticks`` only on STOP. The offsets are those of native
+    brackets: signed ticks from the fill price, None where the broker attaches nothing.
     """
 
     account_id: int
@@ -190,6 +199,13 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     order_type: OrderType
     limit_ticks: int | None = None
     stop_ticks: int | None = None
+    stop_offset_ticks: int | None = None
+    target_offset_ticks: int | None = None
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the broker attaches a bracket to it."""
+        return self.stop_offset_ticks is not None
 
 
 class Exit(msgspec.Struct, frozen=True, gc=False):
@@ -255,7 +271,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     to stop, per contract, that the decision counted. ``reported_filled`` is what the broker's order row says; fills
     themselves are counted only with a fill id. ``change_unknown``: how ``change`` ended is being looked up.
     ``slot`` (>= 0) is the place, among the targets of its entry, of the one that a target leg is for.
-    ``rests``: the broker has shown it open; told of stops only.
+    ``rests``: the broker has shown it open; told of stops only. ``foreign``: another engine's leg for a fill of ours.
     ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells
     the same request from another with its id.
     """
@@ -283,6 +299,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     changed: bool = False
     changes_refused: int = 0
     rests: bool = False
+    foreign: bool = False
     cancel_wanted: bool = False
     cancel_sent: int = 0
     doubt_reads: int = 0

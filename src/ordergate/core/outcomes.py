@@ -8,6 +8,7 @@ Invariants:
 from __future__ import annotations
 
 from ordergate.core import events as e
+from ordergate.core import native
 from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
 from ordergate.core.order import Order, Role, Status
@@ -34,6 +35,7 @@ def apply_place(draft: Draft, outcome: PlaceOutcome) -> None:
             elif order.broker_order_id is None:
                 link(draft, order, outcome.broker_order_id)
         case Outcome.REFUSED:
+            native.learn(draft, outcome.account_id, outcome.text)
             reject(draft, order, outcome.code, outcome.text or "no reason given")
         case Outcome.UNKNOWN:
             _doubt(draft, order, outcome.text or "no answer from the broker")

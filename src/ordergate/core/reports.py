@@ -45,6 +45,7 @@ class OrderState(enum.Enum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REJECTED = "rejected"
+    SUSPENDED = "suspended"
 
 
 class PlaceOutcome(msgspec.Struct, frozen=True, tag="placed"):
@@ -80,7 +81,7 @@ class CancelOutcome(msgspec.Struct, frozen=True, tag="cancelled"):
 
 
 class OrderReport(msgspec.Struct, frozen=True, tag="order"):
-    """One order as the broker shows it. ``filled_quantity`` is cumulative."""
+    """One order as the broker shows it. ``filled_quantity`` is cumulative; ``parent_id`` is the entry's of a child."""
 
     account_id: int
     broker_order_id: int
@@ -94,6 +95,7 @@ class OrderReport(msgspec.Struct, frozen=True, tag="order"):
     state: OrderState
     filled_quantity: int
     created_ns: int
+    parent_id: int | None = None
 
 
 class FillReport(msgspec.Struct, frozen=True, tag="fill"):

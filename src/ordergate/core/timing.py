@@ -44,6 +44,10 @@ REST_READ_NS = 1_000 * _MS
 REST_READ_MAX_NS = 15_000 * _MS
 # From a fill to a stop that rests (faults, invariant I5): an order's round trip, the hub's word and one more try.
 PROTECT_WITHIN_NS = 2_000 * _MS
+# The children of a native bracket show some 20 ms after the fill (API notes, section 6); then we place them ourselves.
+NATIVE_WAIT_NS = 1_000 * _MS
+# Another engine makes its legs as the fill happens; what comes later is a person's own order.
+FOREIGN_NS = 3_000 * _MS
 # Between two moves of a trailing stop, times the stops that trail: together one a second is 60 of the broker's 200
 # requests a minute. A market that runs is followed in larger moves; the stop that rests meanwhile is the older one.
 TRAIL_GAP_NS = 1_000 * _MS

@@ -14,7 +14,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.coverage import resting_size
 from ordergate.core.instrument import Instrument
 from ordergate.core.market import Market
-from ordergate.core.order import Side
+from ordergate.core.order import Order, Side
 from ordergate.core.pnl import Position, closed_usd, mark_ticks
 from ordergate.core.worst import order_risk_usd
 
@@ -43,7 +43,7 @@ def unattended(group: Group, account: Account, market: Market) -> tuple[Unattend
     """Every contract in which something is held or works."""
     names = dict.fromkeys((*account.positions, *account.orders.books))
     found = (_contract(group, account, contract_id, market) for contract_id in names)
-    return tuple(one for one in found if one.net or one.opening)
+    return tuple(one for one in found if one.net or one.opening or one.worst_usd)
 
 
 def _contract(group: Group, account: Account, contract_id: str, market: Market) -> Unattended:
@@ -52,6 +52,7 @@ def _contract(group: Group, account: Account, contract_id: str, market: Market) 
     opening = max(_opening(account, position, side) for side in Side)
     if held_usd is not None:
         held_usd -= order_risk_usd(instrument, instrument.stress_ticks, opening)
+        held_usd -= sum((_attached_usd(instrument, order) for order in _attached(account, contract_id)), Decimal(0))
     return Unattended(contract_id, position.net, uncovered, opening, held_usd)
 
 
@@ -73,5 +74,16 @@ def _held(account: Account, instrument: Instrument, position: Position, market: 
 
 
 def _opening(account: Account, position: Position, side: Side) -> int:
-    """Contracts that orders on ``side`` open when all of them fill."""
-    return max(0, account.orders.book(position.contract_id).leaves(side).plain - max(0, -position.net * side.sign))
+    """Contracts that orders on ``side`` open, without a stop, when all of them fill."""
+    attached = sum(o.leaves for o in _attached(account, position.contract_id) if o.terms.side is side)
+    plain = account.orders.book(position.contract_id).leaves(side).plain - attached
+    return max(0, plain - max(0, -position.net * side.sign))
+
+
+def _attached(account: Account, contract_id: str) -> list[Order]:
+    """Live entries whose stop the broker attaches to them."""
+    return [order for order in account.orders.book(contract_id).orders.values() if order.terms.is_native and order.live]
+
+
+def _attached_usd(instrument: Instrument, order: Order) -> Decimal:
+    return order_risk_usd(instrument, abs(order.terms.stop_offset_ticks or 0), order.leaves)

@@ -47,11 +47,13 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
         case e.ProtectionFailed():
             message = f"the stop could not be placed, attempt {event.attempt}: {event.reason}"
             return about("PROTECTION_FAILED", message, order_id=event.order_id)
+        case e.BracketModeLearned():
+            return about("BRACKET_MODE", f"stops are placed from here, not attached to orders: {event.cause}")
         case e.CoverChanged() if event.state is e.Cover.UNPROTECTED:
-            message = f"{event.uncovered} contracts have no resting stop: {event.cause}"
+            message = f"{event.uncovered} of the position without a resting stop: {event.cause}"
             return about("UNPROTECTED", message, contract_id=event.contract_id)
         case e.CoverChanged() if event.state is e.Cover.BY_CHOICE:
-            message = f"{event.uncovered} contracts have no stop: {event.cause}"
+            message = f"{event.uncovered} of the position without a stop: {event.cause}"
             return about("UNPROTECTED_BY_CHOICE", message, contract_id=event.contract_id)
         case e.ExitFinished() if not event.flat:
             message = "the exit is over and the position is not closed: look at the broker"

@@ -21,8 +21,9 @@ from decimal import Decimal
 import msgspec
 
 from ordergate.bus import messages, topics
+from ordergate.bus.brackets import Preset
 from ordergate.bus.port import Bus, Channel, Topic
-from ordergate.bus.translate import quantity, submit_order
+from ordergate.bus.translate import check_said_once, quantity, submit_order
 from ordergate.clock import Clock
 from ordergate.core import answers
 from ordergate.core.account import Account, Group
@@ -73,12 +74,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Asking:
     """Every POST, by its path in ``routes``."""
 
-    def __init__(self, mirror: Mirror, bus: Bus, clock: Clock, rng: random.Random, trace: Step) -> None:
+    def __init__(
+        self, mirror: Mirror, bus: Bus, clock: Clock, rng: random.Random, trace: Step, presets: tuple[Preset, ...]
+    ) -> None:
         self._mirror = mirror
         self._bus = bus
         self._clock = clock
         self._rng = rng
         self._trace = trace
+        self._presets = presets
         self.routes: dict[str, Callable[[bytes], Awaitable[Response]]] = {
             "/api/order": self.order,
             "/api/preview": self.preview,
@@ -99,7 +103,7 @@ class Asking:
         order_id = self._fresh("manual") if asked.order_id is None else asked.order_id
         request_id = self._fresh("web")
         payload = _payload(asked, order_id, request_id, _asked_ms(asked, self._clock.now_ns()))
-        command = submit_order(payload, group.instruments, request_id)
+        command = submit_order(payload, group.instruments, request_id, self._presets)
         _adopted(group, asked.account_id)
         answer = await self._mirror.ask(request_id, lambda: self._publish(payload), _deadline())
         answer = msgspec.structs.replace(answer, order_id=order_id)
@@ -117,7 +121,7 @@ class Asking:
         asked = read(body, OrderBody)
         group, now_ns = self._known(), self._clock.now_ns()
         payload = _payload(asked, asked.order_id or "preview", "preview", now_ns // _MS_NS)
-        command = submit_order(payload, group.instruments, "preview")
+        command = submit_order(payload, group.instruments, "preview", self._presets)
         account = _adopted(group, asked.account_id)
         stamp = Stamped(command, Market(self._mirror.quotes, now_ns), now_ns)
         seen = preview(group, account, command, stamp)
@@ -270,6 +274,7 @@ def _payload(asked: OrderBody, order_id: str, request_id: str, asked_ms: int) ->
         raise InputRefused("NO_LIMIT_PRICE", "only a LIMIT order has a limitPrice", "limitPrice")
     if asked.stop_price is not None and asked.order_type != "STOP":
         raise InputRefused("NO_STOP_PRICE", "only a STOP order has a stopPrice", "stopPrice")
+    check_said_once(asked.preset, asked.bracket, asked.stop_loss, asked.take_profit)
     stop, target = asked.stop_loss or LegBody(), asked.take_profit or LegBody()
     return messages.PlaceOrderPayload(
         instance_id=messages.MANUAL_INSTANCE,
@@ -286,6 +291,7 @@ def _payload(asked: OrderBody, order_id: str, request_id: str, asked_ms: int) ->
         stop_loss=None if stop.enabled else messages.LegAsk(enabled=False),
         take_profit=None if target.enabled else messages.LegAsk(enabled=False),
         bracket=asked.bracket,
+        preset=asked.preset,
         request_id=request_id,
         timestamp=asked_ms,
     )

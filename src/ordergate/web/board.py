@@ -18,6 +18,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.web import views
+from ordergate.web.legs import legs_of
 from ordergate.web.rows import AccountRow, DeskRow, FillRow, InstrumentRow, OrderRow, PositionRow, PriceRow
 from ordergate.web.stream import Stream
 
@@ -58,7 +59,7 @@ class Board:
     def show(self, group: Group, now_ns: int) -> None:
         """Show a whole state. If it lacks rows that are shown, clients begin anew."""
         self._group = group
-        self._legs = {entry: {leg.order_id: None for leg in legs} for entry, legs in views.legs_of(group).items()}
+        self._legs = {entry: {leg.order_id: None for leg in legs} for entry, legs in legs_of(group).items()}
         rows = views.rows(group, self._quotes, now_ns)
         if (
             self._accounts.keys() - rows.accounts

@@ -20,7 +20,7 @@ class LegBody(msgspec.Struct, frozen=True):
 class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
     """``order_id`` is what makes a second asking the same order; we make one where none is given.
 
-    ``bracket`` stands in place of ``stop_loss`` and ``take_profit``.
+    ``bracket`` stands in place of ``stop_loss`` and ``take_profit``, and ``preset``, a name, in place of all three.
     ``waited_ms`` (>= 0) is how long before it was sent here the order was asked for. A duration, so that no two clocks
     have to agree: a page can be open on any machine, and beside a recorded market.
     """
@@ -35,6 +35,7 @@ class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
     stop_loss: LegBody | None = None
     take_profit: LegBody | None = None
     bracket: BracketAsk | None = None
+    preset: str | None = None
     order_id: str | None = None
     waited_ms: int = 0
 

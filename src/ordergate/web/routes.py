@@ -28,6 +28,7 @@ from ordergate.web.bodies import (
     ProtectionBody,
 )
 from ordergate.web.limits import LimitsAnswer, LimitsBody
+from ordergate.web.presets import PresetsAnswer
 from ordergate.web.replies import DENIED, Done
 from ordergate.web.rows import (
     AccountRow,
@@ -46,6 +47,7 @@ HEALTH = "/health"
 OPENAPI = "/openapi.json"
 EVENTS = "/api/events"
 BARS = "/api/bars"
+PRESETS = "/api/presets"
 PRICE = "/api/prices/{symbol}"
 _PRICES = PRICE.removesuffix("{symbol}")
 
@@ -286,6 +288,13 @@ ROUTES: tuple[Route, ...] = (
         parameters=(Parameter("symbol", "path", str, "As in instruments.", required=True),),
     ),
     Route("GET", "/api/instruments/active", "The contracts that can be traded now.", list[InstrumentRow], _READ),
+    Route(
+        "GET",
+        PRESETS,
+        "The presets of the settings: brackets that an order can ask for by name.",
+        PresetsAnswer,
+        _ANY,
+    ),
     Route(
         "GET",
         "/api/trading-status",

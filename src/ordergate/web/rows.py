@@ -69,7 +69,8 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     """An entry, or an order of somebody else (``source`` EXTERNAL). ``instrument`` is the symbol.
 
     ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
-    ``reason`` says why it was rejected, cancelled or is in doubt.
+    ``targets`` are all that work, the nearest to the market first. ``reason`` says why it was rejected, cancelled or is
+    in doubt.
     """
 
     order_id: str
@@ -86,6 +87,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     average_fill_price: Decimal | None
     stop_loss: LegRow | None
     take_profit: LegRow | None
+    targets: tuple[LegRow, ...]
     broker_order_id: int | None
     breaches: tuple[BreachRow, ...]
     source: str
@@ -110,9 +112,10 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     """A net position. Some names stand twice because both are documented.
 
     ``current_price`` is where it could be closed: the bid of a long, the ask of a short; ``unrealized_pnl`` is gross at
-    that price, ``net_pnl`` less the fees of entry and exit. ``stop_loss`` and ``take_profit`` are the orders that would
-    fill first. ``protected``: stops that rest at the broker cover all of it; ``protection`` says more. A position that
-    has become flat is told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
+    that price, ``net_pnl`` less the fees of entry and exit. ``stops`` and ``targets`` work, the first to fill first;
+    ``stop_loss`` and ``take_profit`` are the first of each. ``protected``: stops that rest at the broker cover all of
+    it; ``protection`` says more, ``stop_moves`` how its stops move by themselves. A position that has become flat is
+    told once with ``side`` FLAT and ``quantity`` 0, and is listed no more.
     """
 
     position_id: str
@@ -130,8 +133,11 @@ class PositionRow(msgspec.Struct, frozen=True, rename="camel"):
     net_pnl: Decimal | None = msgspec.field(name="netPnL")
     stop_loss: LegRow | None
     take_profit: LegRow | None
+    stops: tuple[LegRow, ...]
+    targets: tuple[LegRow, ...]
     protected: bool
     protection: CoverRow | None
+    stop_moves: tuple[str, ...]
 
 
 class FillRow(msgspec.Struct, frozen=True, rename="camel"):
@@ -173,7 +179,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
 
     ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
     every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
-    price they need is missing. ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
+    price they need is missing. ``if_we_die`` and ``if_we_die_bounded`` are ``worst`` and ``bounded`` of ``IfWeDieRow``.
+    ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
     """
@@ -186,6 +193,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     equity: Decimal | None
     day_pnl: Decimal | None
     day_pnl_at_stops: Decimal | None
+    if_we_die: Decimal | None
+    if_we_die_bounded: bool
     daily_loss_limit: Decimal
     open_orders: int
     exposures: tuple[ExposureRow, ...]

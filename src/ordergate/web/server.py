@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ordergate.bus.brackets import Preset
 from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core.account import Group
@@ -25,6 +26,7 @@ from ordergate.telemetry import Step, logger
 from ordergate.web import guard, history, limits, openapi, pages, routes, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
+from ordergate.web.presets import presets_answer
 from ordergate.web.replies import JSON_HEADERS, refused, reply
 from ordergate.web.rows import PriceRow
 
@@ -52,17 +54,19 @@ class WebServer:
         rng: random.Random,
         trace: Step,
         connection_manager_url: str,
+        presets: tuple[Preset, ...],
     ) -> None:
         self._network = network
         self._clock = clock
         self._mirror = Mirror(bus, clock)
         self._bars = history.Bars(network, connection_manager_url)
-        self._asking = Asking(self._mirror, bus, clock, rng, trace)
+        self._asking = Asking(self._mirror, bus, clock, rng, trace, presets)
         self._pages = pages.load()
         # What can be read without the gate's state, and what with it.
         self._at_any_time: dict[str, Callable[[], Response]] = {
             routes.HEALTH: self._health,
             routes.OPENAPI: lambda: Response(200, openapi.document(), JSON_HEADERS),
+            routes.PRESETS: lambda: reply(presets_answer(presets)),
             routes.EVENTS: lambda: Response(200, headers=_STREAM_HEADERS, stream=self._mirror.stream.listen()),
         }
         self._rows: dict[str, Callable[[Group], Any]] = {

@@ -23,11 +23,12 @@ from ordergate.core.figures import figures, governing_realized
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach
 from ordergate.core.market import Market
-from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.order import Order, Role, Side
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.sessions import utc_text
-from ordergate.core.unattended import Unattended, unattended
+from ordergate.core.unattended import unattended
+from ordergate.web.legs import leg_number, leg_rows, legs_of, nearest_first, order_status, shown_leg, stop_moves
 from ordergate.web.rows import (
     AccountRow,
     BreachRow,
@@ -37,7 +38,6 @@ from ordergate.web.rows import (
     FillRow,
     IfWeDieRow,
     InstrumentRow,
-    LegRow,
     LimitsRow,
     Mode,
     OrderRow,
@@ -56,18 +56,6 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
 # Digits of an average price that lies between two ticks: the finest listed tick, 0.0000005, and three digits more.
 _AVERAGE_DIGITS = 10
-
-STATUS = {
-    Status.APPROVED: "PENDING",
-    Status.WORKING: "WORKING",
-    Status.IN_DOUBT: "IN_DOUBT",
-    Status.FILLED: "FILLED",
-    Status.CANCELLED: "CANCELLED",
-    Status.DENIED: "DENIED",
-    Status.REJECTED: "REJECTED",
-    Status.EXPIRED: "EXPIRED",
-    Status.NOT_SENT: "EXPIRED",  # its approval expired without anything having left
-}
 
 
 def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
@@ -124,16 +112,6 @@ def desk_row(group: Group) -> DeskRow:
     )
 
 
-def legs_of(group: Group) -> dict[tuple[int, str], list[Order]]:
-    """The legs of every entry, by account and entry."""
-    found: dict[tuple[int, str], list[Order]] = {}
-    for account in group.accounts.values():
-        for order in (*account.orders.values(), *account.done.values()):
-            if order.is_leg and order.parent_id is not None:
-                found.setdefault((account.account_id, order.parent_id), []).append(order)
-    return found
-
-
 def active(group: Group) -> dict[str, Instrument]:
     """The active contract of every symbol."""
     found: dict[str, Instrument] = {}
@@ -151,7 +129,9 @@ def is_listed(order: Order) -> bool:
 def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
     """``legs`` are all stops and targets that ``order`` ever had, in any order."""
     instrument, terms = group.instruments[order.terms.contract_id], order.terms
-    legs = sorted(legs, key=_leg_number)
+    legs = sorted(legs, key=leg_number)
+    targets = [leg for leg in legs if leg.role is Role.TARGET]
+    working = nearest_first((leg for leg in targets if leg.live), terms.side)
     return OrderRow(
         order_id=order.order_id,
         account_id=terms.account_id,
@@ -165,21 +145,15 @@ def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
         stop_price=_price(instrument, terms.stop_ticks),
         status=order_status(order),
         average_fill_price=_average_fill(instrument, order),
-        stop_loss=_leg_row(instrument, _shown_leg(legs, Role.STOP)),
-        take_profit=_leg_row(instrument, _shown_leg(legs, Role.TARGET)),
+        stop_loss=shown_leg(instrument, [leg for leg in legs if leg.role is Role.STOP]),
+        take_profit=shown_leg(instrument, [*working, *targets]),
+        targets=leg_rows(instrument, working),
         broker_order_id=order.broker_order_id,
         breaches=tuple(breach_row(breach) for breach in order.breaches),
         source=EXTERNAL if order.role is Role.EXTERNAL else order.instance_id,
         timestamps=Timestamps(_instant(order.received_ns), _instant(order.decided_ns), _instant(order.updated_ns)),
         reason=order.reason,
     )
-
-
-def order_status(order: Order) -> str:
-    """The word of the HTTP API for where an order stands."""
-    if order.status is Status.WORKING and order.filled_quantity:
-        return "PARTIALLY_FILLED"
-    return STATUS[order.status]
 
 
 def position_row(group: Group, account: Account, contract_id: str, market: Market) -> PositionRow:
@@ -193,10 +167,7 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         (order for order in orders if order.terms.stop_ticks is not None),
         key=lambda order: (order.terms.stop_ticks or 0) * -closing.opposite.sign,
     )
-    targets = sorted(
-        (order for order in orders if order.role is Role.TARGET),
-        key=lambda order: (order.terms.limit_ticks or 0) * closing.opposite.sign,
-    )
+    targets = nearest_first((order for order in orders if order.role is Role.TARGET), closing.opposite)
     cover = account.covers.get(contract_id) if position.net else None
     average = average_price(instrument, position.average) if position.net else None
     unrealized = None if mark is None else open_usd(instrument, position, mark)
@@ -214,12 +185,15 @@ def position_row(group: Group, account: Account, contract_id: str, market: Marke
         current_price=_price(instrument, mark),
         unrealized_pnl=unrealized,
         net_pnl=None if unrealized is None else unrealized - 2 * instrument.fee_usd * abs(position.net),
-        stop_loss=_leg_row(instrument, stops[0] if stops else None),
-        take_profit=_leg_row(instrument, targets[0] if targets else None),
+        stop_loss=shown_leg(instrument, stops),
+        take_profit=shown_leg(instrument, targets),
+        stops=leg_rows(instrument, stops),
+        targets=leg_rows(instrument, targets),
         protected=cover is not None and cover.state is Cover.PROTECTED,
         protection=None
         if cover is None
         else CoverRow(cover.state.value, cover.uncovered, utc_text(cover.since_ns), cover.cause),
+        stop_moves=tuple(word for entry in account.orders.book(contract_id).entries() for word in stop_moves(entry)),
     )
 
 
@@ -228,6 +202,7 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
     pnl = found.day_pnl
     open_pnl = None if pnl is None else pnl - governing_realized(account) + account.day.carried_usd
     locked = account.locked_until_ns > 0
+    alone = if_we_die_row(group, account, market)
     return AccountRow(
         id=account.account_id,
         account_id=account.account_id,
@@ -237,6 +212,8 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
         equity=None if open_pnl is None else account.balance_usd + open_pnl,
         day_pnl=pnl,
         day_pnl_at_stops=found.day_pnl_at_stops,
+        if_we_die=alone.worst,
+        if_we_die_bounded=alone.bounded,
         daily_loss_limit=group.limits.daily_loss_usd_max,
         open_orders=found.open_orders,
         exposures=exposure_rows(group, account),
@@ -360,10 +337,11 @@ def if_we_die_rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> list[
     """Each account, left alone from now on."""
     market = Market(quotes, now_ns)
     adopted = sorted((a for a in group.accounts.values() if a.adopted), key=lambda account: account.account_id)
-    return [_if_we_die(group, account, unattended(group, account, market)) for account in adopted]
+    return [if_we_die_row(group, account, market) for account in adopted]
 
 
-def _if_we_die(group: Group, account: Account, found: tuple[Unattended, ...]) -> IfWeDieRow:
+def if_we_die_row(group: Group, account: Account, market: Market) -> IfWeDieRow:
+    """One account, left alone from now on."""
     rows = tuple(
         UnattendedRow(
             group.instruments[one.contract_id].symbol,
@@ -374,7 +352,7 @@ def _if_we_die(group: Group, account: Account, found: tuple[Unattended, ...]) ->
             one.worst_usd,
             one.bounded,
         )
-        for one in found
+        for one in unattended(group, account, market)
     )
     known = [row.worst for row in rows if row.worst is not None]
     worst = sum(known, Decimal(0)) if len(known) == len(rows) else None
@@ -397,25 +375,6 @@ def _average_fill(instrument: Instrument, order: Order) -> Decimal | None:
     if not order.filled_quantity or not order.fill_ticks:
         return None  # without ticks: filled before we knew the order, at prices nobody told us
     return average_price(instrument, Fraction(order.fill_ticks, order.filled_quantity))
-
-
-def _shown_leg(legs: list[Order], role: Role) -> Order | None:
-    """The first that works, else the last that did."""
-    legs = [leg for leg in legs if leg.role is role]
-    return next((leg for leg in legs if leg.live), legs[-1] if legs else None)
-
-
-def _leg_number(leg: Order) -> int:
-    """Legs are numbered in the order of their making (``Draft.approve_leg``)."""
-    return int(leg.order_id.rpartition("/")[2])
-
-
-def _leg_row(instrument: Instrument, leg: Order | None) -> LegRow | None:
-    if leg is None:
-        return None
-    ticks = leg.terms.stop_ticks if leg.terms.stop_ticks is not None else leg.terms.limit_ticks
-    assert ticks is not None, "a stop or target has a price"
-    return LegRow(leg.order_id, instrument.price(ticks), leg.terms.quantity, order_status(leg))
 
 
 def _price(instrument: Instrument, ticks: int | None) -> Decimal | None:

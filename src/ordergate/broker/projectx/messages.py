@@ -177,6 +177,7 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     custom_tag: str | None = None
+    parent_order_id: int | None = None
 
 
 class Position(msgspec.Struct, frozen=True, rename="camel"):
@@ -274,6 +275,13 @@ class BarsAnswer(Answer, frozen=True, rename="camel"):
     bars: tuple[Bar, ...] | None = None
 
 
+class BracketBody(msgspec.Struct, frozen=True):
+    """Signed ticks from the fill price: a wrong sign is code 2 (ProjectX API notes, section 6)."""
+
+    ticks: int
+    type: OrderType
+
+
 class PlaceBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Absent members are left out: a null ``linkedOrderId`` was seen rejected (ProjectX API notes, section 5.4)."""
 
@@ -285,6 +293,8 @@ class PlaceBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     custom_tag: str
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    stop_loss_bracket: BracketBody | None = None
+    take_profit_bracket: BracketBody | None = None
 
 
 class ModifyBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -30,7 +30,7 @@ _STATES = {
     messages.OrderStatus.OPEN: OrderState.OPEN,
     messages.OrderStatus.PENDING: OrderState.OPEN,
     messages.OrderStatus.PENDING_CANCELLATION: OrderState.OPEN,
-    messages.OrderStatus.SUSPENDED: OrderState.OPEN,
+    messages.OrderStatus.SUSPENDED: OrderState.SUSPENDED,
     messages.OrderStatus.FILLED: OrderState.FILLED,
     messages.OrderStatus.CANCELLED: OrderState.CANCELLED,
     messages.OrderStatus.EXPIRED: OrderState.EXPIRED,
@@ -114,6 +114,7 @@ def order_report(row: messages.Order, instrument: Instrument) -> OrderReport:
         state=state,
         filled_quantity=_quantity(row.fill_volume, "fillVolume"),
         created_ns=instant_ns(row.creation_timestamp),
+        parent_id=row.parent_order_id,
     )
 
 
@@ -195,7 +196,13 @@ def place_body(terms: Terms, order_tag: str, instrument: Instrument) -> messages
         custom_tag=order_tag,
         limit_price=None if terms.limit_ticks is None else instrument.price(terms.limit_ticks),
         stop_price=None if terms.stop_ticks is None else instrument.price(terms.stop_ticks),
+        stop_loss_bracket=_bracket(terms.stop_offset_ticks, messages.OrderType.STOP),
+        take_profit_bracket=_bracket(terms.target_offset_ticks, messages.OrderType.LIMIT),
     )
+
+
+def _bracket(ticks: int | None, kind: messages.OrderType) -> messages.BracketBody | None:
+    return None if ticks is None else messages.BracketBody(ticks, kind)
 
 
 def modify_body(terms: Terms, broker_order_id: int, instrument: Instrument) -> messages.ModifyBody:

@@ -5,6 +5,7 @@ import { ask } from "./ask.js";
 import * as desk from "./desk.js";
 import { price as priceText, signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
+import { ProtectionLight } from "./protection.js";
 
 /** @typedef {import("./rows.js").Position} Position */
 /** @typedef {import("./rows.js").Order} Order */
@@ -28,7 +29,6 @@ export function Positions() {
 
 function PositionLine(/** @type {{row: Position}} */ { row }) {
   const instrument = desk.instruments.value.get(row.instrument);
-  const at = (/** @type {Leg | null} */ leg) => (leg ? priceText(leg.price, instrument) : "none");
   const close = () => act("/api/close-position", { accountId: row.accountId, instrument: row.contractId });
   return html`
     <li>
@@ -39,9 +39,10 @@ function PositionLine(/** @type {{row: Position}} */ { row }) {
       <b class="live big ${tone(row.netPnL)}" title="open P&L less the fees of entry and exit">${signedUsd(row.netPnL)}</b>
       <button type="button" onClick=${close}>Close ${row.quantity} ${row.instrument}</button>
       <p>
-        <b class=${row.protected ? "good" : "bad"}>${row.protected ? "✓ protected" : "✕ UNPROTECTED"}</b>
-        <span class="sell">stop ${at(row.stopLoss)}</span>
-        <span class="good">target ${at(row.takeProfit)}</span>
+        <${ProtectionLight} told=${row.protection} quantity=${row.quantity} />
+        <span class="sell">${legsText("stop", row.stops, row.quantity, instrument)}</span>
+        ${row.stopMoves.map((word) => html`<span class="quiet">stop ${word}</span>`)}
+        <span class="good">${legsText("target", row.targets, row.quantity, instrument)}</span>
       </p>
     </li>
   `;
@@ -74,9 +75,26 @@ function OrderLine(/** @type {{row: Order}} */ { row }) {
         ${row.status.replace("_", " ").toLowerCase()}${row.filledQuantity ? `, ${row.filledQuantity} filled` : ""}
       </span>
       ${row.source === "EXTERNAL" && html`<b class="quiet">◆ EXTERNAL</b>`}
+      ${row.targets.length > 0 &&
+      html`<span class="good">${legsText("target", row.targets, row.filledQuantity, instrument)}</span>`}
       <button type="button" class="end" onClick=${cancel}>Cancel</button>
     </li>
   `;
+}
+
+/**
+ * The legs of one kind, with how many leave at each where that is not simply all of `quantity`.
+ * @param {string} name
+ * @param {Leg[]} legs
+ * @param {number} quantity
+ * @param {import("./rows.js").Instrument | undefined} instrument
+ */
+function legsText(name, legs, quantity, instrument) {
+  const [first] = legs;
+  if (!first) return `${name} none`;
+  if (legs.length === 1 && first.quantity === quantity) return `${name} ${priceText(first.price, instrument)}`;
+  const each = legs.map((leg) => `${leg.quantity} at ${priceText(leg.price, instrument)}`);
+  return `${name}${legs.length > 1 ? "s" : ""} ${each.join(", ")}`;
 }
 
 async function act(/** @type {string} */ path, /** @type {object} */ body) {

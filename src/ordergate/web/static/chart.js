@@ -1,9 +1,10 @@
 /**
  * The price of the chosen instrument, with the lines that matter on it: position, stop, target, working orders.
  *
- * The bars come from the broker's history once and from the prices that are told after that. The same lines stand below
- * the chart as text, for who cannot see a canvas. The library's own logo brings an inline style, which the page's policy
- * forbids, so its licence's link stands here as text too.
+ * A stop and a target are dragged by their lines (grip.js); where one would go is drawn beside where it is. The bars come
+ * from the broker's history once and from the prices that are told after that. The same lines stand below the chart as
+ * text, for who cannot see a canvas; the levels can be moved there too. The library's own logo brings an inline style,
+ * which the page's policy forbids, so its licence's link stands here as text too.
  */
 
 import { computed, effect } from "@preact/signals";
@@ -11,12 +12,14 @@ import { CandlestickSeries, createChart, LineStyle, TickMarkType } from "lightwe
 import { useEffect, useRef } from "preact/hooks";
 import * as desk from "./desk.js";
 import { decimals, price as priceText, signedUsd } from "./format.js";
+import { gripped } from "./grip.js";
 import { html } from "./html.js";
+import { Carried, LevelLine, levels, move, moved, outcome, Refusal } from "./levels.js";
 
 /** @typedef {import("lightweight-charts").UTCTimestamp} Seconds */
 /** @typedef {import("lightweight-charts").AutoscaleInfo} AutoscaleInfo */
 /** @typedef {{time: Seconds, open: number, high: number, low: number, close: number}} Candle */
-/** @typedef {{name: string, price: number, kind: string, text: string}} Line */
+/** @typedef {{name: string, price: number, kind: keyof typeof COLOURS}} Line */
 
 const BAR_S = 60;
 // The same as in style.css, which a canvas cannot read by class.
@@ -25,36 +28,28 @@ const COLOURS = { position: "#e8edf4", stop: "#ff8a5c", target: "#3fd0a4", order
 const FAR = 0.01;
 const STYLES = { position: LineStyle.Solid, stop: LineStyle.Dashed, target: LineStyle.Dashed, order: LineStyle.Dotted };
 
-/** What is drawn across the chart. */
-export const lines = computed(() => {
+/** What stands across the chart, but for the levels. */
+const others = computed(() => {
   const held = desk.position.value;
-  const instrument = desk.instrument.value;
   /** @type {Line[]} */
   const found = [];
-  if (held && held.averagePrice !== null && instrument) {
-    const average = held.averagePrice;
-    const worth = (/** @type {number} */ at) => (at - average) * held.netPosition * instrument.pointValue;
-    const sides = 2 * instrument.fee * held.quantity;
-    found.push({ name: `${held.side} ${held.quantity}`, price: average, kind: "position", text: "" });
-    for (const [name, kind, leg] of /** @type {const} */ ([
-      ["STOP", "stop", held.stopLoss],
-      ["TARGET", "target", held.takeProfit],
-    ])) {
-      if (leg) {
-        found.push({ name: `${name} ${leg.quantity}`, price: leg.price, kind, text: signedUsd(worth(leg.price) - sides) });
-      }
-    }
+  if (held && held.averagePrice !== null) {
+    found.push({ name: `${held.side} ${held.quantity}`, price: held.averagePrice, kind: "position" });
   }
+  const shown = new Set(levels.value.map((level) => level.orderId));
   for (const row of desk.orders.value.values()) {
-    const level = row.limitPrice ?? row.stopPrice;
+    const price = row.limitPrice ?? row.stopPrice;
     const isHere = row.accountId === desk.chosenAccount.value && row.instrument === desk.chosenSymbol.value;
-    if (isHere && level !== null && desk.isWorking(row)) {
+    if (isHere && price !== null && desk.isWorking(row) && !shown.has(row.orderId)) {
       const left = row.quantity - row.filledQuantity;
-      found.push({ name: `${row.side} ${left} ${row.orderType.toLowerCase()}`, price: level, kind: "order", text: "" });
+      found.push({ name: `${row.side} ${left} ${row.orderType.toLowerCase()}`, price, kind: "order" });
     }
   }
   return found;
 });
+
+/** All that is drawn across the chart where it is; what is being moved is drawn a second time where it would go. */
+const lines = computed(() => /** @type {Line[]} */ ([...others.value, ...levels.value]));
 
 export function Chart() {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
@@ -63,14 +58,17 @@ export function Chart() {
   return html`
     <section class="panel chart" aria-label="Chart">
       <div class="canvas" ref=${box}></div>
+      <${Carried} />
       <ul class="lines" aria-label="Lines on the chart">
-        ${lines.value.map(
-          (line) => html`<li class=${line.kind}>${line.name} <b>${priceText(line.price, instrument)}</b> ${line.text}</li>`,
+        ${others.value.map(
+          (line) => html`<li class=${line.kind}>${line.name} <b>${priceText(line.price, instrument)}</b></li>`,
         )}
+        ${levels.value.map((level) => html`<${LevelLine} key=${level.orderId} level=${level} />`)}
         <li class="credit" title="TradingView Lightweight Charts, Copyright (c) 2023 TradingView, Inc.">
           <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">Chart by TradingView</a>
         </li>
       </ul>
+      <${Refusal} />
     </section>
   `;
 }
@@ -100,17 +98,15 @@ function draw(box) {
   let drawn = /** @type {import("lightweight-charts").IPriceLine[]} */ ([]);
   const stopLines = effect(() => {
     for (const line of drawn) series.removePriceLine(line);
-    drawn = lines.value.map((line) => {
-      const kind = /** @type {keyof typeof COLOURS} */ (line.kind);
-      return series.createPriceLine({
-        price: line.price,
-        color: COLOURS[kind],
-        lineWidth: 2,
-        lineStyle: STYLES[kind],
-        axisLabelVisible: true,
-        title: line.name,
-      });
-    });
+    drawn = lines.value.map((line) => series.createPriceLine(styled(line)));
+  });
+  const stopMove = effect(() => {
+    const level = moved.value;
+    if (level === null || move.value === null) return undefined;
+    const { to } = move.value;
+    const line = { name: `${level.name} → ${signedUsd(outcome(level, to).usd)}`, price: to, kind: level.kind };
+    const there = series.createPriceLine({ ...styled(line), lineStyle: LineStyle.Solid });
+    return () => series.removePriceLine(there);
   });
   const symbol = computed(() => (desk.status.value === "live" ? desk.chosenSymbol.value : ""));
   const stopHistory = effect(() => {
@@ -139,12 +135,20 @@ function draw(box) {
     last = grown(last, told.last, Math.floor(told.timestamp / 1000 / BAR_S) * BAR_S);
     series.update(last);
   });
+  const letGo = gripped(box, chart, series);
   return () => {
+    letGo();
     stopLines();
+    stopMove();
     stopHistory();
     stopPrices();
     chart.remove();
   };
+}
+
+function styled(/** @type {Line} */ { name, price, kind }) {
+  const lineWidth = /** @type {const} */ (2);
+  return { price, color: COLOURS[kind], lineWidth, lineStyle: STYLES[kind], axisLabelVisible: true, title: name };
 }
 
 /**

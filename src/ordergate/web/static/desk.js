@@ -56,6 +56,15 @@ export const position = computed(
 const nowMs = signal(performance.now());
 setInterval(() => (nowMs.value = performance.now()), LOOK_MS);
 
+/**
+ * What the gate's clock says now, in milliseconds: as its newest price tells it, and this page's clock since then. The
+ * two need not agree, and beside a recorded market they do not. Without any price, this machine's own.
+ */
+export const gateMs = computed(() => {
+  const ahead = Math.max(...[...prices.value.values()].map((row) => row.timestamp - row.quotedMs));
+  return Number.isFinite(ahead) ? nowMs.value + ahead : performance.timeOrigin + nowMs.value;
+});
+
 /** Whether the chosen instrument has a two-sided quote of now: a market that falls silent tells nothing by itself. */
 export const isQuoted = computed(() => {
   const row = price.value;

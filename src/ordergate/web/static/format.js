@@ -43,9 +43,20 @@ export function tone(/** @type {number | null | undefined} */ value) {
   return value === null || value === undefined || value === 0 ? "" : value > 0 ? "gain" : "loss";
 }
 
+/** Whether what was written is a number that the server would read as one. */
+export function isNumber(/** @type {string} */ text) {
+  return /^-?\d{1,8}(\.\d{1,9})?$/.test(text);
+}
+
 /** An instant as the clock of this machine shows it. */
 export function clock(/** @type {string | null} */ instant) {
   return instant === null ? UNKNOWN : new Date(instant).toLocaleTimeString("en-GB");
+}
+
+/** A span of time as minutes and seconds, for example 00:07. */
+export function elapsed(/** @type {number} */ ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  return [Math.floor(seconds / 60), seconds % 60].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 /**

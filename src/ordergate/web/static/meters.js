@@ -56,8 +56,21 @@ export function Meters() {
         text="${account.openOrders} of ${limits.maxOpenOrders}"
         worstText=""
       />
+      <${IfWeDie} account=${account} />
       <${Lockout} account=${account} />
     </section>
+  `;
+}
+
+/** What is left to lose if the gate's machine dies now, by what rests at the broker; nothing where nothing can be. */
+function IfWeDie(/** @type {{account: import("./rows.js").Account}} */ { account }) {
+  const { ifWeDie, ifWeDieBounded } = account;
+  if (ifWeDie === 0 && ifWeDieBounded) return null;
+  return html`
+    <div class="meter alone">
+      <p><span>If this machine dies now</span> <b>${ifWeDie === null ? "not known" : signedUsd(ifWeDie)}</b></p>
+      <p class="quiet"><span class=${ifWeDieBounded ? "" : "near"}>${ifWeDieBounded ? "at the resting stops" : "▲ not bounded by stops that rest"}</span></p>
+    </div>
   `;
 }
 

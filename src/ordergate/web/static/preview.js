@@ -6,17 +6,21 @@
  * 2. What is shown is of the orders that the buttons say, or nothing is.
  */
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { ask } from "./ask.js";
 import * as desk from "./desk.js";
+import { faultIn } from "./fault.js";
 import { price as priceText, usd } from "./format.js";
 import { html } from "./html.js";
+import { whereLost } from "./presets.js";
 
 /** @typedef {import("./rows.js").Preview} Preview */
 /** @typedef {import("./rows.js").Nearest} Nearest */
 /** @typedef {import("./rows.js").Answer} Answer */
-/** @typedef {{stopLoss: {enabled?: boolean, points?: number} | undefined}} Order what matters here of its body */
+/** @typedef {{enabled?: boolean} | undefined} Leg */
+/** @typedef {{stopLoss?: Leg, bracket?: {stop: Leg}, preset?: string}} Order what matters here of its body */
 /** @typedef {{BUY: Order, SELL: Order}} Orders */
+/** @typedef {readonly (Preview | Answer)[]} Answers of a buy and of a sell; empty while there are none of these orders */
 
 const GAP_MS = 500;
 const SIDES = /** @type {const} */ (["BUY", "SELL"]);
@@ -27,8 +31,9 @@ const COUNTED = new Set(["MAX_ORDER_SIZE", "MAX_POSITION_SIZE", "MAX_ACCOUNT_POS
 const told = signal(/** @type {{of: string, answers: (Preview | Answer)[]} | null} */ (null));
 
 /**
- * Ask whenever the orders or the account change.
+ * Ask whenever the orders or the account change. What is answered is of the orders as they are.
  * @param {import("@preact/signals").ReadonlySignal<Orders | null>} orders null = nothing could be sent
+ * @returns {import("@preact/signals").ReadonlySignal<Answers>}
  */
 export function keepAsking(orders) {
   let timer = 0;
@@ -51,11 +56,11 @@ export function keepAsking(orders) {
     desk.isQuoted.value;
     if (wanted !== null && timer === 0) timer = setTimeout(round, Math.max(0, askedAt + GAP_MS - performance.now()));
   });
+  return computed(() => (told.value?.of === JSON.stringify(orders.value) ? told.value.answers : []));
 }
 
-/** @param {{orders: Orders, use: (nearest: Nearest) => void}} props */
-export function Previews({ orders, use }) {
-  const answers = told.value?.of === JSON.stringify(orders) ? told.value.answers : [];
+/** @param {{orders: Orders, answers: Answers, use: (nearest: Nearest) => void}} props */
+export function Previews({ orders, answers, use }) {
   return html`
     <div class="previews">
       ${SIDES.map(
@@ -72,7 +77,9 @@ export function Previews({ orders, use }) {
 /** @param {{order: Order, answer: Preview | Answer | undefined, use: (nearest: Nearest) => void}} props */
 function Outlook({ order, answer, use }) {
   if (!answer) return null;
-  if (!("decision" in answer)) return html`<p class="bad">✕ ${answer.error}</p>`;
+  if (!("decision" in answer)) {
+    return html`<p class="bad">✕ ${faultIn([answer]) ? "no order: see what is marked" : answer.error}</p>`;
+  }
   if (answer.decision === "approved") return html`<${Passing} order=${order} seen=${answer} />`;
   const [first, ...more] = answer.breaches;
   const nearest = answer.nearest;
@@ -87,7 +94,8 @@ function Outlook({ order, answer, use }) {
 /** @param {{order: Order, seen: Preview}} props */
 function Passing({ order, seen }) {
   const loss = seen.lossAtStop;
-  const where = order.stopLoss?.enabled === false ? "in a stress move: no stop" : "at stop";
+  const stop = order.bracket?.stop ?? order.stopLoss;
+  const where = order.preset ? whereLost() : stop?.enabled === false ? "in a stress move: no stop" : "at stop";
   const left = seen.bindsNext === null ? null : seen.room[seen.bindsNext];
   return html`
     <p>${loss === 0 ? "✓ only closes" : html`✓ <b>${loss === null ? "–" : `−${usd(loss)}`}</b> ${where}`}</p>

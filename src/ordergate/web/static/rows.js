@@ -5,24 +5,28 @@
  *
  * @typedef {{code: string, limit: number | string, actual: number | string, message: string}} Breach
  * @typedef {{orderId: string, price: number, quantity: number, status: string}} Leg
+ * @typedef {{state: "protected" | "protecting" | "unprotected" | "by choice", uncovered: number, since: string,
+ *   cause: string}} Protection
  * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
  *   maxRiskPercent: number, defaultRiskReward: number}} Limits
  * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
  *   limits: Limits}} Desk
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
  * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
- *   dayPnl: number | null, dayPnlAtStops: number | null, dailyLossLimit: number, openOrders: number,
+ *   dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
+ *   dailyLossLimit: number, openOrders: number,
  *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
  *   linkUp: boolean}} Account
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
  *   quantity: number, netPosition: number, averagePrice: number | null, currentPrice: number | null,
  *   unrealizedPnL: number | null, netPnL: number | null, stopLoss: Leg | null, takeProfit: Leg | null,
- *   protected: boolean}} Position
+ *   stops: Leg[], targets: Leg[], protected: boolean, protection: Protection | null,
+ *   stopMoves: string[]}} Position
  * @typedef {{orderId: string, accountId: number, instrument: string, contractId: string, side: string, quantity: number,
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
- *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, brokerOrderId: number | null,
- *   breaches: Breach[], source: string, timestamps: {received: string | null, decided: string | null,
- *   updated: string | null}, reason: string}} Order
+ *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
+ *   brokerOrderId: number | null, breaches: Breach[], source: string,
+ *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string}} Order
  * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
  *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
  *   busted: boolean}} Fill
@@ -34,6 +38,10 @@
  *   instrument: string | null, at: string}} Alarm
  * @typedef {{number: number, desk: Desk, accounts: Account[], positions: Position[], orders: Order[], fills: Fill[],
  *   instruments: Instrument[], prices: Record<string, Price>}} Snapshot
+ * @typedef {{ticks?: number, points?: number, price?: number, dollars?: number}} Distance
+ * @typedef {{name: string, instruments: string[] | null, bracket: {stop?: (Distance & {enabled?: boolean}) | null,
+ *   targets?: (Distance & {quantity?: number})[] | null, breakeven?: {trigger: number, offset?: number} | null,
+ *   trail?: {distance: number, step?: number} | null}}} Preset
  * @typedef {{quantity: number, limitPrice: number | null, stopPrice: number | null}} Nearest
  * @typedef {{decision: "approved" | "denied", breaches: Breach[], worstPosition: number, lossAtStop: number | null,
  *   room: Record<string, number | null>, bindsNext: string | null, nearest: Nearest | null, asOf: number}} Preview

@@ -8,10 +8,13 @@
 
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ask, isOpen } from "./ask.js";
+import { Bracket, bracketBody, clear, hasTargets, isUsed, unsaid } from "./bracket.js";
 import * as desk from "./desk.js";
-import { decimals, onTick, price as priceText, usd } from "./format.js";
+import { FaultAt, faultIn, marked } from "./fault.js";
+import { decimals, isNumber, onTick, price as priceText, usd } from "./format.js";
 import { html } from "./html.js";
 import { intend, settle } from "./intent.js";
+import { preset, PresetChooser } from "./presets.js";
 import { keepAsking, Previews } from "./preview.js";
 
 /** @typedef {import("./rows.js").Answer} Answer */
@@ -44,6 +47,7 @@ effect(() => {
     levelText.value = "";
     stop.points.value = "";
     target.points.value = "";
+    clear();
   });
 });
 
@@ -58,13 +62,14 @@ const obstacle = computed(() => {
   if (!desk.account.value || !desk.instrument.value) return "no account or instrument";
   if (!/^[1-9]\d{0,3}$/.test(quantity.value)) return "the quantity must be a whole number from 1";
   if (orderType.value !== "MARKET" && !isNumber(levelText.value)) return `say the ${orderType.value.toLowerCase()} price`;
+  if (preset.value !== "") return "";
   for (const [name, leg] of /** @type {const} */ ([["stop", stop], ["target", target]])) {
     const points = leg.points.value;
     if (leg.enabled.value && points !== "" && !(isNumber(points) && Number(points) > 0)) {
       return `the ${name} must be a number of points above 0`;
     }
   }
-  return "";
+  return unsaid.value?.text ?? "";
 });
 
 /** @param {{enabled: import("@preact/signals").Signal<boolean>, points: import("@preact/signals").Signal<string>}} leg */
@@ -84,13 +89,20 @@ function bodyOf(/** @type {"BUY" | "SELL"} */ side) {
     orderType: orderType.value,
     limitPrice: orderType.value === "LIMIT" ? level : undefined,
     stopPrice: orderType.value === "STOP" ? level : undefined,
-    stopLoss: legBody(stop),
-    takeProfit: legBody(target),
+    ...protection(),
   };
 }
 
+/** What is said of stop and targets: by a name, as a bracket, or in the documented fields. */
+function protection() {
+  if (preset.value !== "") return { preset: preset.value };
+  const [stopLoss, takeProfit] = [legBody(stop), legBody(target)];
+  return isUsed.value ? { bracket: bracketBody(stopLoss, takeProfit) } : { stopLoss, takeProfit };
+}
+
 const orders = computed(() => (obstacle.value === "" ? { BUY: bodyOf("BUY"), SELL: bodyOf("SELL") } : null));
-keepAsking(orders);
+const outlook = keepAsking(orders);
+const fault = computed(() => (preset.value === "" ? unsaid.value : null) ?? faultIn(outlook.value));
 
 function use(/** @type {import("./rows.js").Nearest} */ { quantity: contracts, limitPrice, stopPrice }) {
   const level = limitPrice ?? stopPrice;
@@ -176,15 +188,30 @@ export function Ticket() {
           <button type="button" aria-label="one tick up" onClick=${() => nudge(1)}>+</button>
         </span>
       </label>`}
-      <${LegField} name="Stop loss" id="stop" leg=${stop} usual=${instrument?.defaultStopPoints} />
-      <${LegField} name="Take profit" id="target" leg=${target} usual=${usualTarget()} />
+      <${PresetChooser} fault=${fault.value} />
+      ${preset.value === "" && html`<${Legs} />`}
       <div class="sides">
         <${Side} side="BUY" /><${Side} side="SELL" />
       </div>
       <p class="obstacle" role="status">${obstacle.value}</p>
-      ${orders.value && html`<${Previews} orders=${orders.value} use=${use} />`}
+      ${orders.value && html`<${Previews} orders=${orders.value} answers=${outlook.value} use=${use} />`}
       <${Outcome} />
     </section>
+  `;
+}
+
+/** What the order says of its own bracket. */
+function Legs() {
+  const instrument = desk.instrument.value;
+  return html`
+    <${LegField} name="Stop loss" id="stop" leg=${stop} usual=${instrument?.defaultStopPoints}
+      fields=${["stopLoss", "bracket.stop"]} />
+    ${hasTargets.value
+      ? html`<p class="leg"><span>Take profit</span> <b class="quiet">in the bracket</b></p>`
+      : html`<${LegField} name="Take profit" id="target" leg=${target} usual=${usualTarget()}
+          fields=${["takeProfit", "bracket.targets"]} />`}
+    <${Bracket} fault=${fault.value} contracts=${Number(quantity.value) || 0} pointValue=${instrument?.pointValue}
+      tickSize=${instrument?.tickSize ?? 1} />
   `;
 }
 
@@ -209,8 +236,8 @@ function Side(/** @type {{side: "BUY" | "SELL"}} */ { side }) {
   `;
 }
 
-/** @param {{name: string, id: string, leg: typeof stop, usual: number | undefined}} props */
-function LegField({ name, id, leg, usual }) {
+/** @param {{name: string, id: string, leg: typeof stop, usual: number | undefined, fields: string[]}} props */
+function LegField({ name, id, leg, usual, fields }) {
   const instrument = desk.instrument.value;
   const points = leg.points.value === "" ? usual : Number(leg.points.value);
   const contracts = Number(quantity.value) || 0;
@@ -225,12 +252,13 @@ function LegField({ name, id, leg, usual }) {
       ${leg.enabled.value
         ? html`<label class="points">
               <input id=${id} inputmode="decimal" autocomplete="off" aria-label="${name} in points" value=${leg.points.value}
-                placeholder=${usual ?? ""}
+                placeholder=${usual ?? ""} ...${marked(fault.value, ...fields)}
                 onInput=${(/** @type {any} */ event) => (leg.points.value = event.target.value.trim())} />
               <span>pts</span>
             </label>
             <output>${worth === null || Number.isNaN(worth) ? "" : usd(worth)}</output>`
         : html`<b class="off">none</b>`}
+      <${FaultAt} fault=${fault.value} fields=${fields} />
     </div>
   `;
 }
@@ -272,10 +300,6 @@ function nudge(/** @type {number} */ ticks) {
   const from = isNumber(levelText.value) ? Number(levelText.value) : desk.price.value?.last;
   if (!instrument || from === null || from === undefined) return;
   levelText.value = String(onTick(from + ticks * instrument.tickSize, instrument));
-}
-
-function isNumber(/** @type {string} */ text) {
-  return /^-?\d{1,8}(\.\d{1,9})?$/.test(text);
 }
 
 function titled(/** @type {string} */ word) {
