@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from ordergate import app
 from ordergate.core import events as e
 from ordergate.core.limits import Limits
+from ordergate.core.order import BracketMode as Setting
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market, Moved
 from ordergate.exchange.matching import Quote
-from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.settings import BracketMode, ExchangeSettings
 from ordergate.exchange.store import MemoryStore
 from ordergate.journal.codec import decode
 from ordergate.journal.memory import MemoryJournal
@@ -228,19 +229,26 @@ def price(ticks: int) -> Decimal:
 
 
 @contextlib.asynccontextmanager
-async def running(limits: Limits) -> AsyncIterator[Desk]:
-    """A ready desk."""
+async def running(limits: Limits, *, native: bool, platform: BracketMode) -> AsyncIterator[Desk]:
+    """A ready desk. ``native``: it attaches brackets to its orders; ``platform`` is what the account really takes."""
     seed, line, journal = next(_seeds), Line(), MemoryJournal()
     venue = ExchangeSettings(
         seed=seed,
         symbols=("MES",),
         account_count=1,
+        bracket_mode=platform,
         latency_ms=0,
         quote_interval_ms=10,
         requests_max=10_000,  # of the trader in another window, whom these tests ask often
     )
     settings = Settings(
-        web_port=0, connection_manager_port=0, aggregator_port=0, gateway_port=0, exchange=venue, limits=limits
+        web_port=0,
+        connection_manager_port=0,
+        aggregator_port=0,
+        gateway_port=0,
+        exchange=venue,
+        limits=limits,
+        bracket_mode=Setting.AUTO_OCO if native else Setting.UNKNOWN,
     )
     ports = app.Ports(
         network=line,

@@ -10,16 +10,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ordergate.core import events as e
+from ordergate.exchange.settings import BracketMode
 from ordergate.journal.codec import decode
 from ordergate.journal.sqlite import SqliteJournal
 from tests.end_to_end.process import Desk as Process
 from tests.end_to_end.process import running as process
 from tests.end_to_end.process import until as until_now
+from tests.exchange.support import MES
 from tests.faults.desk import ASK, BID, BUY, SELL, Desk, price, until
 from tests.faults.line import LIMIT, MARKET, MARKET_HUB, STOP, Fault, Held, Refused, TurnedAway, a_market_order, a_stop
 from tests.faults.side_by_side import beside_the_others, on_a_desk
 
-CANCELLED, REJECTED = 3, 5
+FILLED, CANCELLED, REJECTED = 2, 3, 5
 MOVING = {"stop": {"ticks": 20}, "targets": [], "breakeven": {"trigger": 10}, "trail": {"distance": 20}}
 
 
@@ -129,7 +131,9 @@ async def test_a_stop_and_a_target_that_both_fill_are_reversed_by_the_excess_and
     await desk.over()
     assert await desk.nets() == [2, 0, -2, 0]
     await desk.alarmed("UNPROTECTED")
-    assert desk.alarms("UNPROTECTED") == ["2 contracts have no resting stop: being closed: exits went through flat"]
+    assert desk.alarms("UNPROTECTED") == [
+        "2 of the position without a resting stop: being closed: exits went through flat"
+    ]
     assert desk.alarms("UNPROTECTED_BY_CHOICE") == []
 
 
@@ -201,6 +205,38 @@ async def test_a_stop_that_the_trader_deletes_elsewhere_is_placed_again(desk: De
     assert (again["stopPrice"], again["size"]) == (stop["stopPrice"], 2)
     told = [(event.state, event.uncovered) for event in await desk.journaled(e.CoverChanged)]
     assert told[-2:] == [(e.Cover.PROTECTING, 2), (e.Cover.PROTECTED, 0)]
+
+
+@on_a_desk()
+async def test_the_legs_of_another_bracket_engine_go_once_ours_rest_and_not_before(desk: Desk) -> None:
+    """F36: the other engine is a program with the same login, as quick as the platform's own."""
+    ours = desk.fault(Held, "Order/place", a_stop)
+    await desk.buy(2)
+    await until(lambda: ours.met)
+    legs = {"contractId": MES, "side": SELL, "size": 2}
+    stop = await desk.exchange("Order/place", type=STOP, stopPrice=price(BID - 60), **legs)
+    target = await desk.exchange("Order/place", type=LIMIT, limitPrice=price(BID + 60), **legs)
+    await desk.alarmed("BRACKET_MODE")
+    assert {row["id"] for row in await desk.resting()} == {stop["orderId"], target["orderId"]}
+    ours.arrive()
+    await until(lambda: both_rest(desk))
+    assert all((row["customTag"] or "").startswith("og-") for row in await desk.resting())
+    await desk.quoted(BID - 70)
+    await desk.over()
+    assert await desk.nets() == [2, 0]
+
+
+@on_a_desk(native=True, platform=BracketMode.POSITION)
+async def test_an_account_in_position_brackets_mode_refuses_the_entry_and_is_served_from_here_then(desk: Desk) -> None:
+    """F37."""
+    await desk.buy(2, "a")
+    await desk.alarmed("ORDER_REJECTED")
+    await desk.alarmed("BRACKET_MODE")
+    assert await desk.nets() == []
+    await desk.buy(2, "b")
+    await until(lambda: both_rest(desk))
+    assert [row["status"] for row in await desk.orders(BUY, MARKET)] == [REJECTED, FILLED]
+    assert await desk.nets() == [2]
 
 
 @on_a_desk()
