@@ -6,7 +6,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Covered
 from ordergate.core.commands import Leg
 from ordergate.core.coverage import resting
-from ordergate.core.effects import LookUp
+from ordergate.core.effects import Cancel, LookUp, Modify, Place
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import LinkReport, OrderState, Outcome
 from tests.core.desk import ASK, BID, MES, MS_NS, Desk, order_row
@@ -219,9 +219,20 @@ def test_a_stop_that_the_market_traded_at_and_that_does_not_fill_is_told_and_not
     assert cover(desk) == Covered(e.Cover.UNPROTECTED, 2, begun_ns, "the market is at its stop, which has not filled")
     desk.wait(60_000)
     assert told(desk) == [(e.Cover.PROTECTING, 2), (e.Cover.UNPROTECTED, 2)]
-    assert desk.effects == []
+    assert desk.asked(Place) + desk.asked(Modify) + desk.asked(Cancel) == []
     desk.mark(level + 1)
     assert cover(desk) == Covered(e.Cover.PROTECTED, 0, desk.now_ns, "")
+
+
+def test_a_stop_that_was_reached_and_does_not_fill_is_read_once() -> None:
+    desk = Desk()
+    desk.hold("a", stop=Exit(40))
+    desk.forget()
+    desk.mark(desk.stop("a").terms.stop_ticks or 0)
+    desk.wait(1_999)
+    assert desk.told(e.SnapshotRequested) == []
+    desk.wait(1_000)
+    assert [event.reason for event in desk.told(e.SnapshotRequested)] == ["a stop was reached and has not filled"]
 
 
 def test_a_stop_of_a_short_is_reached_from_below() -> None:

@@ -7,7 +7,8 @@ at, and that has not filled, covers nothing: trading is halted, or nobody is the
 Invariants:
 1. Every change is an event, so that each gap is in the journal with its cause and its length.
 2. What no stop was promised for is unprotected by choice: it is shown, and never closed for that.
-3. Nothing is sent from here: a stop that has been reached may fill at any moment, and a second exit would fill too.
+3. No order is sent from here: a stop that has been reached may fill at any moment, and a second exit would fill too.
+   What it has come to is read, once, as the hub may have lost its fill.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def react(draft: Draft, account_id: int) -> None:
             draft.add(
                 e.CoverChanged(account_id, contract_id, state, uncovered, cause, since_ns, lasted_ns, draft.at_ns)
             )
+            if reached and state is e.Cover.UNPROTECTED:
+                draft.request_snapshot(draft.account(account_id), "a stop was reached and has not filled")
         if book is not None:
             book.cover_told = None if found[0] in _GAP else position
 
