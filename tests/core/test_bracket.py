@@ -350,6 +350,57 @@ def test_a_stop_deleted_at_the_broker_is_placed_again(state: OrderState) -> None
     assert desk.stop("a").leaves == 2
 
 
+def taken_away(desk: Desk, leg_id: str, state: OrderState = OrderState.CANCELLED) -> None:
+    desk.accept(leg_id)
+    desk.show(leg_id)
+    desk.show(leg_id, state)
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.EXPIRED])
+def test_stops_that_somebody_deletes_one_after_the_other_count_as_refused_and_end_in_a_close(state: OrderState) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.show(desk.stop("a").order_id, state)
+    assert desk.told(e.ProtectionFailed) == [], "the first one is placed again at once"
+    for attempt in (1, 2, 3):
+        taken_away(desk, desk.stop("a").order_id, state)
+        assert desk.told(e.ProtectionFailed)[-1].attempt == attempt
+        assert desk.legs("a") == [], "and the next ones after a moment"
+        desk.wait(500)
+    assert desk.told(e.ExitStarted)[-1].cause == "the stop was refused"
+
+
+def test_a_stop_that_is_deleted_long_after_another_one_is_placed_again_at_once() -> None:
+    desk = Desk()
+    desk.hold("a")
+    for _ in range(5):
+        taken_away(desk, desk.stop("a").order_id)
+        desk.accept(desk.stop("a").order_id)
+        desk.wait(60_000)
+    assert desk.told(e.ProtectionFailed) == []
+
+
+def test_the_deleted_stop_of_another_entry_counts_for_nothing() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.hold("b")
+    taken_away(desk, desk.stop("a").order_id)
+    taken_away(desk, desk.stop("b").order_id)
+    assert desk.told(e.ProtectionFailed) == []
+
+
+def test_targets_that_somebody_deletes_one_after_the_other_are_placed_again_after_a_while() -> None:
+    desk = Desk()
+    desk.hold("a")
+    taken_away(desk, desk.target("a").order_id)
+    taken_away(desk, desk.target("a").order_id)
+    assert desk.legs("a", Role.TARGET) == []
+    desk.wait(4_999)
+    assert desk.legs("a", Role.TARGET) == []
+    desk.wait(1)
+    assert desk.target("a").live
+
+
 def test_a_stop_that_was_rejected_after_it_had_been_accepted_is_placed_again() -> None:
     desk = Desk()
     desk.hold("a")

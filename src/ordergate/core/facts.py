@@ -20,6 +20,7 @@ from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin, is_exit_order
 from ordergate.core.order import Order, Role, Status, Terms, Trigger, next_status
+from ordergate.core.pace import is_taken_again
 from ordergate.core.reports import AccountReport, FillReport, OrderReport, OrderState
 
 # What the user hub says of a rejection; the reason itself is only in the REST answer (ProjectX API notes, section 11,
@@ -129,11 +130,23 @@ def _ended(draft: Draft, order: Order, state: OrderState) -> None:
         return
     match state:
         case OrderState.CANCELLED:
-            _if_listed(draft, order, Trigger.CANCEL, e.OrderCancelled(account_id, order.order_id, draft.at_ns))
+            if _if_listed(draft, order, Trigger.CANCEL, e.OrderCancelled(account_id, order.order_id, draft.at_ns)):
+                _taken_away(draft, order)
         case OrderState.EXPIRED:
-            _if_listed(draft, order, Trigger.EXPIRE, e.OrderExpired(account_id, order.order_id, draft.at_ns))
+            if _if_listed(draft, order, Trigger.EXPIRE, e.OrderExpired(account_id, order.order_id, draft.at_ns)):
+                _taken_away(draft, order)
         case _:
             reject(draft, order, 0, _NO_REASON)
+
+
+def _taken_away(draft: Draft, stop: Order) -> None:
+    """A stop that nobody here wanted gone is placed again at once. So soon after another one it counts as refused.
+
+    Whatever takes each of them away would else use up the broker's requests, and those for closing with them.
+    """
+    is_ours = stop.role is Role.STOP and not stop.cancel_wanted
+    if is_ours and is_taken_again(draft.account(stop.terms.account_id), stop, draft.at_ns):
+        stop_lost(draft, stop, "each one is cancelled by somebody else", draft.at_ns)
 
 
 def reject(draft: Draft, order: Order, code: int, text: str) -> None:

@@ -29,7 +29,7 @@ from ordergate.core.filing import (
 )
 from ordergate.core.fills import adopted, corrected, day_opened, fill_applied, fill_busted, settled
 from ordergate.core.order import Order, Role, Status, Trigger
-from ordergate.core.pace import paced
+from ordergate.core.pace import is_taken_again, paced
 from ordergate.core.readings import doubted, link_changed, reconciled, updated
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
@@ -51,6 +51,7 @@ from ordergate.core.timing import (
 )
 
 _REFUSED = (Trigger.REJECT, Trigger.PROVE_ABSENT)
+_TAKEN = (Trigger.CANCEL, Trigger.EXPIRE)
 
 
 def evolve(group: Group, event: e.Event) -> Group:
@@ -297,7 +298,8 @@ def _end(account: Account, order: Order, trigger: Trigger, at_ns: int, reason: s
     """A terminal fact about an order: its timers and what was under way end with it."""
     order = replace(step(order, trigger, at_ns), reason=reason, change=None, cancel_sent=0)
     account = leg_timer(ended(account, order), order, at_ns)
-    if order.role is Role.TARGET and order.parent_id in account.orders and trigger in _REFUSED:
+    is_taken = trigger in _TAKEN and not order.cancel_wanted and is_taken_again(account, order, at_ns)
+    if order.role is Role.TARGET and order.parent_id in account.orders and (trigger in _REFUSED or is_taken):
         account = timer(account, f"target:{order.parent_id}", at_ns + TARGET_RETRY_NS)
     return put(account, order)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.account import Account, Asked
 from ordergate.core.limits import Limits
-from ordergate.core.order import Role
+from ordergate.core.order import Order, Role, Status
 
 MINUTE_NS = 60_000_000_000
 _MS_NS = 1_000_000
@@ -51,6 +51,19 @@ when_ns = attrgetter("at_ns")
 def failures(account: Account, at_ns: int) -> int:
     """What we do by ourselves failed that often in the last minute."""
     return sum(failed_ns > at_ns - MINUTE_NS for failed_ns in account.failures)
+
+
+def is_taken_again(account: Account, leg: Order, at_ns: int) -> bool:
+    """Whether somebody else has ended another leg in the place of ``leg`` within the last minute."""
+    place = (leg.parent_id, leg.role, leg.slot)
+    return any(
+        (other.parent_id, other.role, other.slot) == place
+        and other.order_id != leg.order_id
+        and other.status in (Status.CANCELLED, Status.EXPIRED)
+        and not other.cancel_wanted
+        and other.updated_ns > at_ns - MINUTE_NS
+        for other in account.done.values()
+    )
 
 
 def _asked(limits: Limits, account: Account, new: Asked) -> Account:

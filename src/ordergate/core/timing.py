@@ -37,7 +37,8 @@ REFUSALS_DOUBLED_MAX = 6
 # After a refused stop, the next try: long enough for the market to pass a rejected price, short for a naked position.
 STOP_RETRY_NS = 500 * _MS
 STOP_ATTEMPTS = 3
-# After a refused target: nothing is unprotected without it, and what was refused once mostly is again.
+# After a refused target, or one of those that somebody else cancels one after the other: nothing is unprotected without
+# it, and what was refused once mostly is again.
 TARGET_RETRY_NS = 5_000 * _MS
 # An accepted stop that the hub has not shown: read over REST. Both tell within tens of milliseconds.
 REST_READ_NS = 1_000 * _MS
