@@ -17,8 +17,20 @@ from tests.end_to_end.process import Desk as Process
 from tests.end_to_end.process import running as process
 from tests.end_to_end.process import until as until_now
 from tests.exchange.support import MES
-from tests.faults.desk import ASK, BID, BUY, SELL, Desk, price, until
-from tests.faults.line import LIMIT, MARKET, MARKET_HUB, STOP, Fault, Held, Refused, TurnedAway, a_market_order, a_stop
+from tests.faults.desk import ASK, BID, BUY, LOOK_S, SELL, Desk, price, until
+from tests.faults.line import (
+    LIMIT,
+    MARKET,
+    MARKET_HUB,
+    STOP,
+    USER_HUB,
+    Fault,
+    Held,
+    Refused,
+    TurnedAway,
+    a_market_order,
+    a_stop,
+)
 from tests.faults.side_by_side import beside_the_others, on_a_desk
 
 FILLED, CANCELLED, REJECTED = 2, 3, 5
@@ -336,6 +348,40 @@ async def test_a_position_whose_stop_and_close_are_refused_is_told_and_closed_as
 
 
 @on_a_desk()
+async def test_stops_that_something_deletes_without_end_end_in_a_close_and_not_in_a_used_up_request_limit(
+    desk: Desk,
+) -> None:
+    """F41, and F35 where it does not stop."""
+    stops = desk.fault(Fault, "Order/place", a_stop)
+    await desk.buy(1)
+    while not await closed(desk):
+        for row in await desk.resting(STOP):
+            await desk.exchange("Order/cancel", orderId=row["id"])
+        await asyncio.sleep(LOOK_S)
+    await desk.over()
+    assert len(stops.met) == 4
+    assert len(desk.alarms("PROTECTION_FAILED")) == 3
+    assert await desk.nets() == [1, 0]
+
+
+@on_a_desk()
+async def test_flatten_with_a_target_that_fills_in_part_in_flight_closes_the_rest(desk: Desk) -> None:
+    """F42."""
+    await desk.buy(3)
+    await until(lambda: both_rest(desk))
+    cancel = desk.fault(Held, "Order/cancel")
+    flattening = asyncio.create_task(desk.post("/api/flatten"))
+    await until(lambda: len(cancel.met) == 2)
+    await desk.quoted(ASK + 40, bid_size=1)
+    assert await desk.nets() == [3, 2]
+    cancel.arrive()
+    await flattening
+    await desk.over()
+    assert [row["size"] for row in await desk.orders(SELL, MARKET)] == [2]
+    assert min(await desk.nets()) == 0
+
+
+@on_a_desk()
 async def test_flatten_with_a_target_that_fills_in_flight_closes_nothing_twice(desk: Desk) -> None:
     """F42."""
     await desk.buy(3)
@@ -366,6 +412,34 @@ async def test_a_stop_that_triggers_and_does_not_fill_is_told_and_gets_no_second
     assert await desk.nets() == [2]
     await desk.quoted(BID - 60)
     await desk.over()
+    assert await desk.nets() == [2, 0]
+
+
+@on_a_desk()
+async def test_a_flatten_in_a_halt_sends_one_close_and_takes_the_stop_away_first(desk: Desk) -> None:
+    """F43."""
+    await desk.buy(2)
+    await until(lambda: both_rest(desk))
+    await desk.quoted(BID - 30, bid_size=0)
+    flattening = asyncio.create_task(desk.post("/api/flatten"))
+    await until(lambda: desk.orders(SELL, MARKET))
+    await asyncio.sleep(2)  # longer than two rounds of an exit
+    assert [(row["type"], row["size"]) for row in await desk.resting()] == [(MARKET, 2)]
+    await desk.quoted(BID - 60)
+    await flattening
+    await desk.over()
+    assert await desk.nets() == [2, 0]
+
+
+@on_a_desk()
+async def test_a_stop_whose_fill_the_hub_has_lost_is_read_once_the_market_is_at_it(desk: Desk) -> None:
+    """F43, where it has filled after all: seen as not filled, nothing is closed twice."""
+    await desk.buy(2)
+    await until(lambda: both_rest(desk))
+    desk.line.deafen(USER_HUB)
+    await desk.quoted(BID - 30)
+    await desk.over()
+    assert desk.alarms("UNPROTECTED")
     assert await desk.nets() == [2, 0]
 
 
