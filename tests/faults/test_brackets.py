@@ -34,6 +34,8 @@ from tests.faults.line import (
 from tests.faults.side_by_side import beside_the_others, on_a_desk
 
 FILLED, CANCELLED, REJECTED = 2, 3, 5
+# Longer than an exit waits for what is in its way, and shorter than all its rounds.
+CLEARED_S = 0.7
 MOVING = {"stop": {"ticks": 20}, "targets": [], "breakeven": {"trigger": 10}, "trail": {"distance": 20}}
 
 
@@ -259,7 +261,7 @@ async def test_a_part_is_not_closed_while_the_stop_of_all_may_still_fill(desk: D
     shrink = desk.fault(Held, "Order/modify")
     closing = asyncio.create_task(desk.post("/api/close-position", instrument="MES", quantity=1))
     await until(lambda: shrink.met)
-    await asyncio.sleep(1)  # longer than an exit waits for what is in its way
+    await asyncio.sleep(CLEARED_S)
     await desk.quoted(BID - 30)
     await until(lambda: closed(desk))
     shrink.arrive()
@@ -373,6 +375,7 @@ async def test_flatten_with_a_target_that_fills_in_part_in_flight_closes_the_res
     flattening = asyncio.create_task(desk.post("/api/flatten"))
     await until(lambda: len(cancel.met) == 2)
     await desk.quoted(ASK + 40, bid_size=1)
+    await asyncio.sleep(CLEARED_S)
     assert await desk.nets() == [3, 2]
     cancel.arrive()
     await flattening
@@ -389,7 +392,7 @@ async def test_flatten_with_a_target_that_fills_in_flight_closes_nothing_twice(d
     cancel = desk.fault(Held, "Order/cancel")
     flattening = asyncio.create_task(desk.post("/api/flatten"))
     await until(lambda: len(cancel.met) == 2)
-    await asyncio.sleep(1)  # longer than a flatten waits for its cancels
+    await asyncio.sleep(CLEARED_S)
     await desk.quoted(BID + 50)
     await until(lambda: closed(desk))
     cancel.arrive()
@@ -416,18 +419,23 @@ async def test_a_stop_that_triggers_and_does_not_fill_is_told_and_gets_no_second
 
 
 @on_a_desk()
-async def test_a_flatten_in_a_halt_sends_one_close_and_takes_the_stop_away_first(desk: Desk) -> None:
+async def test_a_flatten_in_a_halt_sends_one_close_once_the_stop_is_gone(desk: Desk) -> None:
     """F43."""
     await desk.buy(2)
     await until(lambda: both_rest(desk))
     await desk.quoted(BID - 30, bid_size=0)
+    cancel = desk.fault(Held, "Order/cancel")
     flattening = asyncio.create_task(desk.post("/api/flatten"))
+    await until(lambda: len(cancel.met) == 2)
+    await asyncio.sleep(CLEARED_S)
+    assert await desk.orders(SELL, MARKET) == []
+    cancel.arrive()
     await until(lambda: desk.orders(SELL, MARKET))
-    await asyncio.sleep(2)  # longer than two rounds of an exit
-    assert [(row["type"], row["size"]) for row in await desk.resting()] == [(MARKET, 2)]
+    await asyncio.sleep(1)
     await desk.quoted(BID - 60)
     await flattening
     await desk.over()
+    assert [row["size"] for row in await desk.orders(SELL, MARKET)] == [2]
     assert await desk.nets() == [2, 0]
 
 
