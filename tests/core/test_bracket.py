@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
+from ordergate.core.account import Account
 from ordergate.core.commands import Leg
 from ordergate.core.effects import Cancel, Modify, Place
 from ordergate.core.limits import InstrumentLimits, Limits
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
+from ordergate.core.pace import MINUTE_NS, is_taken_again
+from ordergate.core.persistent import Map
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, fill_row, order_row
 
@@ -387,6 +391,46 @@ def test_the_deleted_stop_of_another_entry_counts_for_nothing() -> None:
     taken_away(desk, desk.stop("a").order_id)
     taken_away(desk, desk.stop("b").order_id)
     assert desk.told(e.ProtectionFailed) == []
+
+
+def test_what_we_cancel_ourselves_is_not_taken_away() -> None:
+    desk = Desk()
+    desk.hold("a")
+    taken_away(desk, desk.target("a").order_id)
+    desk.accept(desk.target("a").order_id)
+    taken_away(desk, desk.stop("a").order_id)
+    desk.accept(desk.stop("a").order_id)
+    legs = [desk.stop("a").order_id, desk.target("a").order_id]
+    desk.flatten()
+    for leg_id in legs:
+        desk.cancelled(leg_id)
+    assert desk.told(e.ProtectionFailed) == []
+    assert not [key for key in desk.account.timers if key.startswith("target:")]
+
+
+def taken(**changed: Any) -> Order:
+    terms = Terms(ACCOUNT, MES.contract_id, Side.SELL, 1, OrderType.STOP, stop_ticks=BID - 40)
+    leg = Order("a/stop/1", terms, Role.STOP, Status.CANCELLED, parent_id="a", updated_ns=MINUTE_NS + 1)
+    return replace(leg, **changed)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_again"),
+    [
+        (taken(), True),
+        (taken(status=Status.EXPIRED), True),
+        (taken(status=Status.FILLED), False),
+        (taken(cancel_wanted=True), False),
+        (taken(updated_ns=MINUTE_NS), False),
+        (taken(parent_id="b"), False),
+        (taken(role=Role.TARGET), False),
+        (taken(slot=1), False),
+        (taken(order_id="a/stop/2"), False),
+    ],
+)
+def test_a_leg_is_taken_again_within_a_minute_of_another_in_its_place(before: Order, is_again: bool) -> None:  # noqa: FBT001
+    account = Account(ACCOUNT, done=Map({before.order_id: before}))
+    assert is_taken_again(account, taken(order_id="a/stop/2"), 2 * MINUTE_NS) is is_again
 
 
 def test_targets_that_somebody_deletes_one_after_the_other_are_placed_again_after_a_while() -> None:

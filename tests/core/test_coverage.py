@@ -235,6 +235,13 @@ def test_a_stop_that_was_reached_and_does_not_fill_is_read_once() -> None:
     assert [event.reason for event in desk.told(e.SnapshotRequested)] == ["a stop was reached and has not filled"]
 
 
+def test_a_stop_on_its_way_that_is_reached_is_missing_once() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, stop=Exit(40))
+    desk.mark(desk.stop("a").terms.stop_ticks or 0)
+    assert cover(desk).uncovered == 2
+
+
 def test_a_stop_of_a_short_is_reached_from_below() -> None:
     desk = Desk()
     desk.hold("a", Side.SELL, stop=Exit(40), price=BID)
