@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ordergate.core.levels import average_ticks, is_through, stop_level, target_level
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
@@ -38,6 +40,21 @@ def test_rounding_lowers_the_risk_and_raises_the_reward(side: Side, ticks: int, 
     assert 39 < risk <= 40
     assert 80 <= reward < 81
     assert reward / risk >= 2
+
+
+@given(
+    side=st.sampled_from(Side),
+    fills=st.lists(st.tuples(st.integers(1, 50), st.integers(-50_000, 50_000)), min_size=1, max_size=8),
+    distance=st.integers(1, 10_000),
+)
+def test_whatever_the_fills_a_leg_is_less_than_a_tick_from_where_it_belongs_and_on_the_right_side(
+    side: Side, fills: list[tuple[int, int]], distance: int
+) -> None:
+    quantity = sum(quantity for quantity, _ in fills)
+    opened_ticks = sum(quantity * ticks for quantity, ticks in fills)
+    order, average = entry(side, opened_ticks, quantity), Fraction(opened_ticks, quantity)
+    assert 0 <= distance - (average - stop_level(order, Exit(distance))) * side.sign < 1
+    assert 0 <= (target_level(order, Exit(distance)) - average) * side.sign - distance < 1
 
 
 def test_a_price_that_is_given_stands_for_itself() -> None:
