@@ -19,6 +19,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.order import Order, Role, Side, Status
+from ordergate.core.reports import Quote
 from ordergate.core.timing import PROTECT_WITHIN_NS
 
 _GAP = (e.Cover.PROTECTING, e.Cover.UNPROTECTED)
@@ -29,9 +30,11 @@ def react(draft: Draft, account_id: int) -> None:
     account = draft.account(account_id)
     for contract_id, position in account.positions.items():
         book = account.orders.books.get(contract_id)
-        reached = _reached(draft, account, contract_id)
-        if book is not None and book.cover_told is position and not reached:
+        quote = draft.quotes.get(contract_id)
+        told = None if book is None else book.cover_told
+        if told is not None and told[0] is position and told[1] is quote:
             continue
+        reached = _reached(quote, account, contract_id)
         found = _cover(account, contract_id, reached, draft.at_ns)
         before = account.covers.get(contract_id)
         if before is None or (before.state, before.uncovered) != found[:2]:
@@ -45,7 +48,7 @@ def react(draft: Draft, account_id: int) -> None:
             if reached and state is e.Cover.UNPROTECTED:
                 draft.request_snapshot(draft.account(account_id), "a stop was reached and has not filled")
         if book is not None:
-            book.cover_told = None if found[0] in _GAP else position
+            book.cover_told = None if found[0] in _GAP or reached else (position, quote)
 
 
 def resting(account: Account, contract_id: str) -> int:
@@ -67,9 +70,8 @@ def _stops(account: Account, contract_id: str) -> list[Order]:
     return [stop for stop in account.orders.book(contract_id).stop_orders() if stop.terms.side is closing]
 
 
-def _reached(draft: Draft, account: Account, contract_id: str) -> int:
+def _reached(quote: Quote | None, account: Account, contract_id: str) -> int:
     """Contracts of resting stops that the market has traded at (>= 0). An old trade counts: a halt has no new one."""
-    quote = draft.quotes.get(contract_id)
     last = None if quote is None else quote.last_ticks
     if last is None:
         return 0

@@ -23,6 +23,7 @@ from ordergate.core.order import Order, Role, Side, Status
 if TYPE_CHECKING:
     from ordergate.core.figures import Sums, Valued
     from ordergate.core.pnl import Position
+    from ordergate.core.reports import Quote
     from ordergate.core.worst import Stopped, Worst
 
 K = TypeVar("K")
@@ -67,7 +68,7 @@ class Book:
     stop price, ``holding`` those of entries whose contracts are still held. ``brackets_rest`` is set by whoever has
     found that the brackets here need nothing, whatever the time and the price; ``worst`` and, from the stops alone,
     ``stopped`` are what ``worst`` has worked out from this book, ``valued`` is what ``figures`` has,
-    ``cover_told`` the position whose cover by these orders ``coverage`` has told.
+    ``cover_told`` the position and quote whose cover by these orders ``coverage`` has told.
     """
 
     __slots__ = (
@@ -100,7 +101,7 @@ class Book:
         self.buys = buys
         self.sells = sells
         self.brackets_rest = False
-        self.cover_told: Position | None = None
+        self.cover_told: tuple[Position, Quote | None] | None = None
         self.stopped: Stopped | None = None
         self.valued: Valued | None = None
         self.worst: Worst | None = None
