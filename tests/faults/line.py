@@ -97,11 +97,6 @@ def a_market_order(body: Body) -> bool:
     return body.get("type") == MARKET
 
 
-def to(name: str) -> Callable[[Body], bool]:
-    """A modify that says something of ``name``, for example ``stopPrice``."""
-    return lambda body: body.get(name) is not None
-
-
 class Line(HttpNetwork):
     """A network whose first server, the exchange, is behind the faults."""
 
