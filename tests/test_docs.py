@@ -43,8 +43,9 @@ READ_AGAIN_S = 5.0
 # Numbers that the market, the clock or the number of earlier events decide.
 MOVING = {
     "DAILY_LOSS_LIMIT", "actual", "ageMs", "asOf", "ask", "averageFillPrice", "averagePrice", "avgPrice", "balance",
-    "bid", "brokerOrderId", "close", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId", "high",
-    "last", "low", "netPnL", "number", "open", "price", "timestamp", "totalBalance", "unrealizedPnL", "volume",
+    "bid", "brokerOrderId", "close", "count", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId",
+    "high", "last", "low", "netPnL", "number", "open", "p50Ms", "p99Ms", "price", "timestamp", "totalBalance",
+    "unrealizedPnL", "volume", "worstMs",
 }  # fmt: skip
 
 

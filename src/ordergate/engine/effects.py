@@ -7,6 +7,7 @@ effect's result; it comes back as an input.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -26,12 +27,13 @@ _LANE_MAX = 10_000
 
 
 class Outlet:
-    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in."""
+    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in. ``heard`` gets each event."""
 
-    def __init__(self, bus: Bus, approval_key: bytes, step: Step) -> None:
+    def __init__(self, bus: Bus, approval_key: bytes, step: Step, heard: Callable[[Event], None]) -> None:
         self._bus = bus
         self._key = approval_key
         self._step = step
+        self._heard = heard
         self._lanes: dict[Topic, asyncio.Queue[bytes]] = {
             topic: asyncio.Queue(_LANE_MAX) for topic in (Topic.COMMANDS, Topic.EXITS, Topic.EVENTS)
         }
@@ -41,6 +43,7 @@ class Outlet:
         for offset, event in enumerate(decided.events):
             for effect in effects(decided.group, event):
                 await self._send(decided.group, event, effect)
+            self._heard(event)
             await self._lanes[Topic.EVENTS].put(encode(Happened(first_number + offset, event)))
         if decided.answer is not None:
             await self.tell(decided.answer)

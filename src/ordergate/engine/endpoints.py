@@ -1,4 +1,4 @@
-"""The aggregator's HTTP on port 7600: whether the gate is alive, and enforces."""
+"""The aggregator's HTTP on port 7600: whether the gate is alive and enforces, and how fast it protects."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from ordergate.net.port import Request, Response
 
 
 def answer(request: Request, gate: Gate) -> Response:
-    """``GET /health``: healthy only while every account may take new risk."""
-    if (request.method, request.path) != ("GET", "/health"):
-        return _json(404, {"error": f"there is nothing at {request.method} {request.path}"})
+    """The answer to one request."""
+    match request.method, request.path:
+        case "GET", "/health":
+            return _json(200, _health(gate))
+        case "GET", "/metrics.json":
+            return _json(200, {"protection": gate.protection})
+        case _:
+            return _json(404, {"error": f"there is nothing at {request.method} {request.path}"})
+
+
+def _health(gate: Gate) -> dict[str, object]:
+    """Healthy only while every account may take new risk."""
     group = gate.group
     accounts = {
         str(account.account_id): {
@@ -25,17 +34,14 @@ def answer(request: Request, gate: Gate) -> Response:
     }
     active = all(account.trading_state is TradingState.ACTIVE for account in group.accounts.values())
     healthy = gate.enforcing and group.link_up and active
-    return _json(
-        200,
-        {
-            "status": "healthy" if healthy else "degraded",
-            "service": "Trading Aggregator",
-            "enforcing": gate.enforcing,
-            "brokerLink": {"up": group.link_up, "reason": group.link_reason},
-            "accounts": accounts,
-            "events": group.version,
-        },
-    )
+    return {
+        "status": "healthy" if healthy else "degraded",
+        "service": "Trading Aggregator",
+        "enforcing": gate.enforcing,
+        "brokerLink": {"up": group.link_up, "reason": group.link_reason},
+        "accounts": accounts,
+        "events": group.version,
+    }
 
 
 def _json(status: int, body: object) -> Response:

@@ -20,6 +20,7 @@ from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
+from ordergate.engine.protection_figures import Protection, ProtectionFigures
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
 from ordergate.engine.senders import Senders
@@ -55,7 +56,8 @@ class Gate:
         self._step = step
         self._inbox = Inbox(orders_max)
         self._senders = Senders()
-        self._outlet = Outlet(bus, approval_key, step)
+        self._protection = ProtectionFigures()
+        self._outlet = Outlet(bus, approval_key, step, self._protection.heard)
         self._board = QuoteBoard(bus, self._inbox, clock, self._held)
         self._orders = bus.consume(Topic.ORDERS, "gate")
         self._reports = bus.consume(Topic.REPORTS, "gate")
@@ -92,6 +94,11 @@ class Gate:
         quoted = latest if limits.session_only else fresh_quotes(latest, limits.quote_age_ms_max, now_ns)
         listed = [active.get(symbol) in quoted for symbol in limits.allowed_symbols]
         return group.link_up and bool(compared) and all(compared) and all(listed)
+
+    @property
+    def protection(self) -> Protection:
+        """How long fills have waited for their stops since this process began, and what has none now."""
+        return self._protection.figures(self.group, self._clock.now_ns())
 
     async def open(self) -> None:
         """Recover, and begin: what left before and was not answered is in doubt. Raises ``JournalError``.

@@ -1,0 +1,71 @@
+"""The aggregator's HTTP: the figures are those of the events that the gate has carried."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from ordergate.bus.port import Topic
+from ordergate.core.reports import OrderReport, OrderState
+from ordergate.engine import endpoints
+from ordergate.journal.memory import MemoryJournal
+from ordergate.net.port import Request
+from tests.engine.gate_on_memory import ACCOUNT, Bench, bench
+from tests.engine.test_gate import filled, sent
+
+
+def protection(desk: Bench) -> Any:
+    answer = endpoints.answer(Request("GET", "/metrics.json"), desk.gate)
+    assert answer.status == 200
+    return msgspec.json.decode(answer.body)["protection"]
+
+
+async def show_stop(desk: Bench) -> None:
+    """The broker shows the stop open."""
+    stop = await sent(desk, Topic.EXITS)
+    terms = stop.terms
+    row = OrderReport(
+        account_id=ACCOUNT,
+        broker_order_id=7_900,
+        order_tag=stop.order_tag,
+        contract_id=terms.contract_id,
+        side=terms.side,
+        order_type=terms.order_type,
+        quantity=terms.quantity,
+        limit_ticks=terms.limit_ticks,
+        stop_ticks=terms.stop_ticks,
+        state=OrderState.OPEN,
+        filled_quantity=0,
+        created_ns=desk.clock.now_ns(),
+    )
+    await desk.report(row)
+
+
+async def test_the_time_from_a_fill_to_its_stop_is_told() -> None:
+    async with bench(MemoryJournal()) as desk:
+        await desk.adopt()
+        none: dict[str, object] = {
+            "count": 0,
+            "p50Ms": None,
+            "p99Ms": None,
+            "worstMs": None,
+            "unprotectedNow": [],
+            "gaps": 0,
+        }
+        assert protection(desk) == none
+        await filled(desk, 2, "one")
+        await show_stop(desk)
+        async with asyncio.timeout(5):
+            while not protection(desk)["count"]:
+                await asyncio.sleep(0)
+        told = protection(desk)
+        assert told["count"] == 1
+        assert 0 < told["p50Ms"] == told["p99Ms"] == told["worstMs"]
+
+
+async def test_nothing_else_is_there() -> None:
+    async with bench(MemoryJournal()) as desk:
+        for method, path in (("POST", "/metrics.json"), ("GET", "/metrics")):
+            assert endpoints.answer(Request(method, path), desk.gate).status == 404
