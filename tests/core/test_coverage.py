@@ -280,3 +280,76 @@ def test_an_entry_that_fills_with_the_market_through_its_stop_is_unprotected_at_
         e.Cover.UNPROTECTED,
         "being closed: the market is through the stop",
     )
+
+
+def moved_twice() -> Desk:
+    """A stop of 3 that we have changed, so that a row of it may be from before that."""
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop = desk.stop("a").order_id
+    desk.modify(stop, stop_ticks=BID - 30)
+    desk.modified(stop)
+    desk.forget()
+    return desk
+
+
+def test_a_stop_that_is_shown_smaller_than_we_made_it_covers_nothing_until_it_is_read() -> None:
+    desk = moved_twice()
+    stop = desk.stop("a").order_id
+    desk.show(stop, quantity=2)
+    assert (cover(desk).state, cover(desk).uncovered) == (e.Cover.PROTECTING, 3)
+    desk.wait(2_000)
+    assert cover(desk).state is e.Cover.UNPROTECTED
+    desk.looked_up(stop, desk.row(stop, quantity=2))
+    assert cover(desk).uncovered == 1
+    desk.modified(stop)
+    assert cover(desk).state is e.Cover.PROTECTED
+
+
+def test_a_row_from_before_our_change_is_no_gap_once_that_has_been_read() -> None:
+    desk = moved_twice()
+    stop = desk.stop("a").order_id
+    desk.show(stop, stop_ticks=BID - 40)
+    desk.wait(20)
+    desk.looked_up(stop, desk.row(stop))
+    assert cover(desk).state is e.Cover.PROTECTED
+    assert desk.told(e.CoverChanged)[-1].lasted_ns == 20 * MS_NS
+
+
+def test_a_stop_that_is_shown_smaller_is_read_again_when_nobody_answers() -> None:
+    desk = moved_twice()
+    desk.show(desk.stop("a").order_id, quantity=2)
+    desk.wait(1_000)
+    assert len(desk.asked(LookUp)) == 2
+
+
+def test_a_stop_that_is_made_smaller_twice_in_a_moment_is_read_twice() -> None:
+    desk = moved_twice()
+    stop = desk.stop("a").order_id
+    for _ in range(2):
+        desk.show(stop, quantity=2)
+        desk.wait(20)
+        desk.looked_up(stop, desk.row(stop, quantity=2))
+        desk.wait(250)
+        desk.modified(stop)
+    assert len(desk.asked(LookUp)) == 2
+    assert cover(desk).state is e.Cover.PROTECTED
+
+
+def test_while_it_is_read_what_became_of_our_own_change_the_smaller_size_covers() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=3)
+    stop = desk.stop("a").order_id
+    desk.modify(stop, stop_ticks=BID - 30)
+    desk.modified(stop, Outcome.UNKNOWN)
+    assert cover(desk).state is e.Cover.PROTECTED
+
+
+def test_somebody_elses_stop_that_we_have_moved_covers_as_it_is_known() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, stop=Leg.OFF)
+    desk.feed(order_row(77, Side.SELL, 2, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=BID - 40))
+    desk.modify("external/77", stop_ticks=BID - 30)
+    desk.modified("external/77")
+    desk.show("external/77", stop_ticks=BID - 50)
+    assert cover(desk).state is e.Cover.PROTECTED

@@ -1,8 +1,9 @@
 """The promise with a clock: since when each position is covered by stops that rest at the broker, or is not, and why.
 
 A stop *rests* once the broker has shown it open: on the user hub, or when it was read over REST. An answer that it was
-accepted is no sight of it. Whose stop it is does not matter: it may be somebody else's. One that the market has traded
-at, and that has not filled, covers nothing: trading is halted, or nobody is there.
+accepted is no sight of it; and shown otherwise than we know it, it does not rest until it has been read. Whose stop it
+is does not matter: it may be somebody else's. One that the market has traded at, and that has not filled, covers
+nothing: trading is halted, or nobody is there.
 
 Invariants:
 1. Every change is an event, so that each gap is in the journal with its cause and its length.

@@ -210,7 +210,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
                 account = timer(account, rest_timer(order.order_id), event.at_ns + REST_READ_NS)
             return linked(put(timer(account, key, None), order), order)
         case e.OrderResting():
-            return put(timer(account, rest_timer(order.order_id), None), replace(order, rests=True))
+            account = timer(timer(account, rest_timer(order.order_id), None), key, None)
+            return put(account, replace(order, rests=True))
         case e.OrderRejected():
             return _end(account, order, Trigger.REJECT, event.at_ns, event.text)
         case e.OrderInDoubt():
@@ -220,8 +221,11 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             doubt_ns = URGENT_DOUBT_READ_NS if order.is_urgent else DOUBT_READ_NS
             change_ns = CHANGE_READ_NS if order.is_leg else DOUBT_READ_NS
             account = timer(account, f"change:{order.order_id}", event.at_ns + change_ns if order.change else None)
-            account = put(account, replace(order, change_unknown=order.change is not None))
-            if rest_timer(order.order_id) in account.timers:
+            # The broker showed it otherwise than we know it: until it has been read, nobody knows what it covers.
+            doubted = order.role is Role.STOP and order.rests and order.change is None
+            order = replace(order, change_unknown=order.change is not None, rests=order.rests and not doubted)
+            account = put(account, order)
+            if doubted or rest_timer(order.order_id) in account.timers:
                 # Twice as long from time to time: it cannot use up the requests.
                 wait_ns = max(REST_READ_NS, min(event.at_ns - order.updated_ns, REST_READ_MAX_NS))
                 account = timer(account, rest_timer(order.order_id), event.at_ns + wait_ns)
