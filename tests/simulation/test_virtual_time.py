@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,25 @@ def test_waiting_for_a_rounded_instant_gets_there() -> None:
         assert loop.time() < due_s
         await asyncio.sleep(due_s - loop.time())
         assert loop.time() >= due_s
+
+    run(main())
+
+
+def test_two_who_wait_for_less_than_a_tick_do_not_keep_each_other_awake() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0.000_000_011)
+
+        async def wait(due_s: float, steps: int) -> None:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            while loop.time() < due_s:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(due_s):
+                        await asyncio.Event().wait()
+
+        async with asyncio.timeout(1):
+            await asyncio.gather(wait(loop.time() + 1e-7, 0), wait(loop.time() + 2e-7, 1))
 
     run(main())
 

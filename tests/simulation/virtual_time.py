@@ -15,9 +15,9 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import math
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 from ordergate.pace import WaitingSelector
@@ -25,6 +25,7 @@ from ordergate.pace import WaitingSelector
 T = TypeVar("T")
 
 NS_PER_S = 1_000_000_000
+_TICKS_PER_S = 1_000_000
 # 2026-11-23 15:00 UTC, a Monday, 09:00 in Chicago: the market is open.
 START_NS = 1_795_446_000 * NS_PER_S
 
@@ -37,18 +38,27 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """See the module. Time begins at 0."""
 
     def __init__(self) -> None:
-        self._now_ns = 0
+        self._ticks = 0
         super().__init__(_JumpingSelector(self))
         # asyncio runs a timer early by up to one tick of the machine's clock: 16 ms on Windows; on Linux 1 ns, which
         # added to the time of a later month is lost in rounding, so that the timer would never be due.
-        self._clock_resolution = 1e-6
+        self._clock_resolution = 0.5 / _TICKS_PER_S
 
     def time(self) -> float:
-        return self._now_ns / NS_PER_S
+        return self._ticks / _TICKS_PER_S
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """At a whole tick, not before ``when``: a timer that is early by less than a tick would let no time pass, and
+        two tasks that wait for one each would keep each other awake at that instant for ever."""
+        ticks = round(when * _TICKS_PER_S)
+        ticks += ticks / _TICKS_PER_S < when
+        return super().call_at(ticks / _TICKS_PER_S, callback, *args, context=context)
 
     def jump(self, seconds: float) -> None:
-        """Let ``seconds`` pass, rounded up: a timer must not run before its instant, however little is missing."""
-        self._now_ns += math.ceil(seconds * NS_PER_S)
+        """Let ``seconds`` pass, which end at a timer."""
+        self._ticks += max(1, round(seconds * _TICKS_PER_S))
 
     def refuse_to_hang(self) -> None:
         """Raise ``Deadlock``, naming the tasks that wait."""
