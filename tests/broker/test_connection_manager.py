@@ -441,6 +441,66 @@ def test_a_snapshot_reads_positions_first_and_fills_last() -> None:
     run(main())
 
 
+def test_snapshots_asked_for_while_one_has_yet_to_begin_are_that_one() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            for _ in range(5):
+                await desk.send(ReadSnapshot(ACCOUNT, 7))
+            await asyncio.sleep(5)
+            assert desk.broker.count("Position/searchOpen") == 2  # the one under way, and one for all that came after
+            await desk.send(ReadSnapshot(ACCOUNT, 7))
+            await asyncio.sleep(5)
+            assert desk.broker.count("Position/searchOpen") == 3
+
+    run(main())
+
+
+def test_a_snapshot_that_is_to_show_more_than_the_one_that_waits_is_read_too() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            for since_ns in (7, 7, 5):
+                await desk.send(ReadSnapshot(ACCOUNT, since_ns))
+            await asyncio.sleep(5)
+            assert [(await desk.report(BrokerSnapshot)).since_ns for _ in range(3)] == [7, 7, 5]
+
+    run(main())
+
+
+def test_a_snapshot_that_found_no_room_is_in_nobodys_way() -> None:
+    async def main() -> None:
+        desk = Desk(limits=RequestLimits(requests_max=8, window_s=100, reserve=0))
+        async with desk.open():
+            for _ in range(8 - len(desk.broker.asked)):
+                await desk.send(LookUp(ACCOUNT, "tag-1", 0))
+            await asyncio.sleep(1)
+            await desk.send(ReadSnapshot(ACCOUNT, 0))
+            await asyncio.sleep(90)
+            assert not desk.broker.count("Position/searchOpen")
+            await desk.send(ReadSnapshot(ACCOUNT, 0))
+            await asyncio.sleep(200)
+            await desk.report(BrokerSnapshot)
+
+    run(main())
+
+
+def test_a_snapshot_begins_when_its_first_request_leaves() -> None:
+    async def main() -> None:
+        desk = Desk(limits=RequestLimits(requests_max=8, window_s=60, reserve=0))
+        async with desk.open():
+            for _ in range(8 - len(desk.broker.asked)):
+                await desk.send(LookUp(ACCOUNT, "tag-1", 0))
+            await asyncio.sleep(1)
+            asked_ns = desk.clock.now_ns()
+            await desk.send(ReadSnapshot(ACCOUNT, 0))
+            await asyncio.sleep(120)
+            snapshot = await desk.report(BrokerSnapshot)
+            assert snapshot.started_ns - asked_ns > 50_000_000_000
+
+    run(main())
+
+
 def test_a_snapshot_with_a_row_that_cannot_be_read_is_no_snapshot() -> None:
     async def main() -> None:
         desk = Desk()

@@ -84,6 +84,10 @@ class ConnectionManager:
         self._client = self._connection.client
         self._reader = Reader(self._client, self._connection.catalogue, clock)
         self._history = history.History(self._client, clock)
+        # Snapshots that have not begun, and one at a time under way, by account: those that are asked for again and
+        # again while the request limit is used up would use it up for ever.
+        self._unbegun: dict[int, ReadSnapshot] = {}
+        self._snapshots: dict[int, asyncio.Lock] = {}
 
     async def run(self) -> None:
         """Connect and work until cancelled.
@@ -199,11 +203,24 @@ class ConnectionManager:
         await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.DONE, found))
 
     async def _read_snapshot(self, asked: ReadSnapshot) -> None:
+        account_id = asked.account_id
+        waiting = self._unbegun.get(account_id)
+        if waiting is not None and waiting.since_ns <= asked.since_ns:
+            return  # it will begin later than this was asked, and shows all of it
+        self._unbegun[account_id] = asked
+
+        def begins() -> None:
+            if self._unbegun.get(account_id) is asked:
+                del self._unbegun[account_id]
+
         try:
-            snapshot = await self._reader.snapshot(asked)
+            async with self._snapshots.setdefault(account_id, asyncio.Lock()):
+                snapshot = await self._reader.snapshot(asked, begins)
         except (TransportError, BrokerRefused, InputRefused) as error:
-            await self._unread(asked.account_id, error)
+            await self._unread(account_id, error)
             return
+        finally:
+            begins()
         await self._connection.heard(snapshot)
 
     async def _unread(self, account_id: int, error: TransportError | BrokerRefused | InputRefused) -> None:

@@ -2,10 +2,14 @@
 
 Invariants:
 1. A reading is complete or it raises: a page that failed, or a row that cannot be read, is never taken for absence.
-2. In a snapshot positions are read first and fills last.
+2. In a snapshot positions are read first and fills last. It began when its first request left, not when it was asked.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.catalogue import Catalogue
@@ -42,11 +46,17 @@ class Reader:
         self._catalogue = catalogue
         self._clock = clock
 
-    async def snapshot(self, asked: ReadSnapshot) -> BrokerSnapshot:
-        """All that the broker shows of the account."""
+    async def snapshot(self, asked: ReadSnapshot, begins: Callable[[], None]) -> BrokerSnapshot:
+        """All that the broker shows of the account. ``begins`` is called when the first request leaves."""
         started_ns = self._clock.now_ns()
+
+        def leaving() -> None:
+            nonlocal started_ns
+            started_ns = self._clock.now_ns()
+            begins()
+
         since = instant(asked.since_ns)
-        positions = await self.positions(asked.account_id, _SNAPSHOT)
+        positions = await self.positions(asked.account_id, replace(_SNAPSHOT, leaving=leaving))
         rows = await self._client.accounts(_SNAPSHOT, only_active=False)
         account = next((row for row in rows if row.id == asked.account_id), None)
         if account is None:
