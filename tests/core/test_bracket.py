@@ -869,3 +869,24 @@ def test_a_stop_that_rests_is_not_surplus_before_the_others_rest_too() -> None:
     desk.accept(desk.legs("a")[-1].order_id)
     assert [(leg.leaves, leg.cancel_wanted) for leg in desk.legs("a")] == [(1, True), (2, False)]
     assert desk.told(e.ModifyApproved) == []
+
+
+def test_an_entry_that_fills_one_by_one_has_its_legs_resized_once_in_a_while() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=10)
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.accept(desk.stop("a").order_id)
+    desk.show(desk.stop("a").order_id)
+    desk.accept(desk.target("a").order_id)
+    desk.forget()
+    for _ in range(9):
+        desk.wait(100)
+        desk.fill("a", 1)
+        for leg in (desk.stop("a"), desk.target("a")):
+            if leg.change is not None:
+                desk.modified(leg.order_id)
+    desk.wait(250)
+    sizes = [change.terms.quantity for change in desk.asked(Modify) if change.terms.stop_ticks is not None]
+    assert sizes == [3, 5, 8, 10]
+    assert len(desk.asked(Modify)) == 2 * len(sizes)

@@ -42,6 +42,7 @@ def long_day() -> Desk:
     desk.fill(desk.target("a").order_id, 1, ASK + 80)
     desk.modified(desk.stop("a").order_id)
     desk.protect(stop=ASK - 20)
+    desk.wait(250)
     desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "no")
     desk.submit("b", quantity=11)
     desk.cancel("c", queued_account=ACCOUNT)

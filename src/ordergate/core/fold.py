@@ -198,6 +198,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.ModifyApproved():
             account = replace(account, number=event.change.number)
             account = timer(account, f"change:{order.order_id}", event.issued_ns + ANSWER_WAIT_NS)
+            if event.change.quantity != order.terms.quantity:
+                account = leg_timer(account, order, event.issued_ns)
             order = replace(order, change=event.change, change_unknown=False, doubt_reads=0, doubt_read_ns=0)
             return put(account, replace(order, risk_ticks=event.risk_ticks))
         case e.OrderModified():
