@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -47,11 +47,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._ticks / _TICKS_PER_S
 
-    def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    def call_at(  # type: ignore[override]  # the callback's own arguments cannot be named without Python 3.12
+        self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """At a whole tick, not before ``when``: a timer that is early by less than a tick would let no time pass, and
-        two tasks that wait for one each would keep each other awake at that instant for ever."""
+        """At the first whole tick that is not before ``when``.
+
+        A timer that is early by less than a tick would let no time pass: two tasks that wait for one each would keep
+        each other awake at that instant for ever.
+        """
         ticks = round(when * _TICKS_PER_S)
         ticks += ticks / _TICKS_PER_S < when
         return super().call_at(ticks / _TICKS_PER_S, callback, *args, context=context)
