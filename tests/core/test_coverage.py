@@ -9,7 +9,7 @@ from ordergate.core.coverage import resting
 from ordergate.core.effects import Cancel, LookUp, Modify, Place
 from ordergate.core.order import Exit, OrderType, Side
 from ordergate.core.reports import LinkReport, OrderState, Outcome
-from tests.core.desk import ASK, BID, MES, MS_NS, Desk, order_row
+from tests.core.desk import ASK, BID, MES, MS_NS, Desk, order_row, position
 
 C = MES.contract_id
 
@@ -304,6 +304,17 @@ def test_a_stop_that_is_shown_smaller_than_we_made_it_covers_nothing_until_it_is
     assert cover(desk).uncovered == 1
     desk.modified(stop)
     assert cover(desk).state is e.Cover.PROTECTED
+
+
+def test_a_reading_from_before_a_stop_was_shown_smaller_does_not_tell() -> None:
+    desk = moved_twice()
+    stop = desk.stop("a").order_id
+    desk.wait(1_000)
+    begun_ns, row = desk.now_ns, desk.row(stop)
+    desk.wait(1_000)
+    desk.show(stop, quantity=2)
+    desk.snapshot([position(3, ASK)], [row, desk.row(desk.target("a").order_id)], started_ns=begun_ns)
+    assert cover(desk).state is e.Cover.PROTECTING
 
 
 def test_a_row_from_before_our_change_is_no_gap_once_that_has_been_read() -> None:

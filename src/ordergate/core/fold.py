@@ -226,6 +226,8 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             # The broker showed it otherwise than we know it: until it has been read, nobody knows what it covers.
             doubted = order.role is Role.STOP and order.rests and order.change is None
             order = replace(order, change_unknown=order.change is not None, rests=order.rests and not doubted)
+            if doubted:
+                order = replace(order, updated_ns=event.at_ns - 1)  # what was read before now cannot tell
             account = put(account, order)
             if doubted or rest_timer(order.order_id) in account.timers:
                 # Twice as long from time to time: it cannot use up the requests.
