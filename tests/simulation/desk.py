@@ -21,6 +21,7 @@ from ordergate.exchange.store import MemoryStore
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.memory import MemoryNetwork
+from ordergate.net.port import Network
 from ordergate.settings import Settings
 from tests.simulation.virtual_time import START_NS, VirtualClock
 
@@ -81,10 +82,16 @@ async def simulated(
     limits: Limits | None = None,
     symbols: tuple[str, ...] = MICROS,
     quote_interval_ms: int = 1_000,
+    network: MemoryNetwork | None = None,
+    line: Network | None = None,
+    store: MemoryStore | None = None,
     **exchange: Any,
 ) -> AsyncIterator[SimulatedDesk]:
-    """A ready desk. Everything that is random follows from ``seed``; a recording brings its own time."""
-    network, journal = MemoryNetwork(), MemoryJournal()
+    """A ready desk. Everything that is random follows from ``seed``; a recording brings its own time.
+
+    ``line`` is the network as the desk has it, ``network`` as the test has it.
+    """
+    network, journal = network or MemoryNetwork(), MemoryJournal()
     start_ns = START_NS if recording is None else recording.first_ns
     venue = ExchangeSettings(seed=seed, symbols=symbols, quote_interval_ms=quote_interval_ms, **exchange)
     settings = Settings(
@@ -96,11 +103,11 @@ async def simulated(
         limits=limits or Limits(allowed_symbols=symbols),
     )
     ports = app.Ports(
-        network=network,
+        network=line or network,
         clock=VirtualClock(asyncio.get_running_loop(), start_ns),
         journal=journal,
         used_approvals=MemoryJournal(),
-        store=MemoryStore(venue.bars_kept_min),
+        store=store or MemoryStore(venue.bars_kept_min),
         recording=recording,
         emergency=NoEmergency(),
         rng=random.Random(seed),
