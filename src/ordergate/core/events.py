@@ -484,8 +484,8 @@ class ProtectionFailed(msgspec.Struct, frozen=True, tag="protection-failed"):
 class Cover(enum.Enum):
     """Whether stops that rest at the broker cover a position.
 
-    PROTECTING: a promised stop is on its way. UNPROTECTED: it was refused or lost, or is on its way for too long; or the
-    market is at it and it has not filled.
+    PROTECTING: a promised stop is on its way. UNPROTECTED: it was refused or lost, or is on its way for too long; or
+    the market is at it and it has not filled.
     """
 
     PROTECTED = "protected"
