@@ -9,7 +9,7 @@ from ordergate.core.commands import ClosePosition, Leg
 from ordergate.core.effects import Cancel, Place, ReadSnapshot
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
-from ordergate.core.order import Exit, OrderType, Role, Side, Status
+from ordergate.core.order import Exit, OrderType, Role, Side, Status, Target
 from ordergate.core.reports import OrderState, Outcome
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, WIDE, Desk, order_row, position
 
@@ -615,3 +615,17 @@ def test_a_flatten_waits_for_a_fill_that_the_end_of_a_stop_has_shown_before_it_r
     desk.fill(stop, 2)
     assert desk.account.exits[MES.contract_id].phase is e.Phase.READING
     assert desk.closes() == []
+
+
+def test_an_order_that_would_close_what_the_legs_of_the_rest_leave_gives_way_to_a_part() -> None:
+    desk = Desk()
+    desk.hold("rest", Side.SELL, 2, price=BID, stop=Leg.OFF, targets=(Target(Exit(16), 1), Target(Exit(30), 1)))
+    desk.submit("waits", limit=BID - 200, quantity=2, stop=Exit(40))
+    desk.accept("waits")
+    desk.submit("a", Side.SELL, stop=Exit(8), target=Leg.OFF)
+    desk.accept("a")
+    desk.mark(BID + 20)
+    desk.fill("a", price=BID)
+    assert desk.order("waits").cancel_wanted
+    desk.cancelled("waits")
+    assert [close.terms.quantity for close in desk.closes()] == [1]

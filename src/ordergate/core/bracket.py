@@ -83,10 +83,18 @@ def still_to_cover(account: Account, contract_id: str) -> int:
     """Contracts for which a leg has yet to be asked for: one was refused, or is resized in a moment (>= 0)."""
     missing = 0
     for bracket in brackets(account, contract_id):
-        promised = bracket.held if bracket.entry.protection.stop else sum(bracket.shares)
         sizes = [sum(leg.leaves for leg in bracket.legs if leg.role is role) for role in (Role.STOP, Role.TARGET)]
-        missing += max(0, promised - max(sizes))
+        missing += max(0, _promised(bracket) - max(sizes))
     return missing
+
+
+def to_cover(account: Account, contract_id: str) -> int:
+    """Contracts that legs close once they have the size they should have: less what an exit closes (>= 0)."""
+    return sum(_promised(bracket) for bracket in brackets(account, contract_id))
+
+
+def _promised(bracket: Bracket) -> int:
+    return bracket.held if bracket.entry.protection.stop else sum(bracket.shares)
 
 
 def _given_up(account: Account, entry: Order, so_far: int) -> int:

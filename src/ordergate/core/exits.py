@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, RunningExit
-from ordergate.core.bracket import still_to_cover
+from ordergate.core.bracket import still_to_cover, to_cover
 from ordergate.core.draft import Draft
 from ordergate.core.exposure import leaves
 from ordergate.core.order import OrderType, Role, Side, Terms
@@ -70,7 +70,8 @@ def _make_room(draft: Draft, account_id: int, running: RunningExit, quantity: in
     account = draft.account(account_id)
     net = account.position(running.contract_id).net
     closing = Side.SELL if net > 0 else Side.BUY
-    short = quantity - abs(net) + leaves(account, running.contract_id, closing).plain
+    plain_leaves = leaves(account, running.contract_id, closing).plain
+    short = quantity + plain_leaves + to_cover(account, running.contract_id) - abs(net)
     for order in reversed(list(account.live_orders(running.contract_id))):
         plain = order.role in (Role.ENTRY, Role.EXTERNAL) and order.terms.stop_ticks is None
         if short > 0 and plain and order.terms.side is closing:
