@@ -64,7 +64,7 @@ TARGETS = (
 )
 
 # Interleavings are many: these properties try more examples than the profile says.
-often = settings(max_examples=5 * settings().max_examples)
+often = settings(max_examples=4 * settings().max_examples)
 
 
 class Choices:

@@ -104,13 +104,13 @@ async def session(seed: int, seconds: float) -> tuple[str, int]:
 
 
 @pytest.mark.timeout(100)
-def test_an_hour_of_trading_keeps_its_invariants() -> None:
-    assert run(session(1, HOUR_S))[1] > 50
+def test_half_an_hour_of_trading_keeps_its_invariants() -> None:
+    assert run(session(1, HOUR_S / 2))[1] > 25
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("seed", range(2, 22))
+@pytest.mark.parametrize("seed", range(1, 22))
 def test_another_seed_is_another_hour_with_the_same_invariants(seed: int) -> None:
     run(session(seed, HOUR_S))
 

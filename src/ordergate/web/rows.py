@@ -98,8 +98,9 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
 class CoverRow(msgspec.Struct, frozen=True):
     """Whether stops that rest at the broker cover a position, since when, and why not.
 
-    ``state`` is protected, protecting (a promised stop is on its way), unprotected (it was refused or lost, or is on
-    its way for too long) or by choice (no stop was asked for). ``uncovered`` contracts have no resting stop.
+    ``state`` is protected, protecting (a promised stop is on its way), unprotected (it was refused or lost, is on its
+    way for too long, or the market is at it and it has not filled) or by choice (no stop was asked for). ``uncovered``
+    contracts have no resting stop.
     """
 
     state: str
