@@ -17,9 +17,10 @@ from ordergate.telemetry import STEPS
 from tests.end_to_end.process import Desk, until
 
 ENTRY_ONLY = ("asked", "published", "intercepted", "answered")
-# Once for the entry, once for the stop, once for the target; the writer's own turns come more often.
-CASES = [(step, count) for step in STEPS for count in ((1,) if step in ENTRY_ONLY else (1, 2, 3))]
-CASES += [("decided", 4), ("recorded", 4), ("exchange stored", 1), ("exchange stored", 2), ("exchange stored", 3)]
+# Once for the entry, once for the stop; and, as a slow test, once for the target. The writer's turns come more often.
+QUICK = [(step, count) for step in STEPS for count in ((1,) if step in ENTRY_ONLY else (1, 2))]
+QUICK += [("exchange stored", 1), ("exchange stored", 2)]
+SLOW = [(step, 3) for step in (*STEPS, "exchange stored") if step not in ENTRY_ONLY] + [("decided", 4), ("recorded", 4)]
 LIVE = {"PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"}
 MARKET, BUY, SELL = 2, 0, 1
 
@@ -68,17 +69,21 @@ def settled(desk: Desk) -> bool:
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, int], Future[dict[str, Any]]]]:
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, int], Future[dict[str, Any]]]]:
+    """Of the cases that this process was asked for."""
     folder = tmp_path_factory.mktemp("crashes")
+    asked = [item.callspec.params for item in request.session.items if item.path == request.node.path]
     with ThreadPoolExecutor(8) as pool:
         yield {
             (step, count): pool.submit(killed_and_restarted, folder / f"{step.replace(' ', '-')}-{count}", step, count)
-            for step, count in CASES
+            for step, count in ((case["step"], case["count"]) for case in asked)
         }
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(("step", "count"), CASES)
+@pytest.mark.parametrize(("step", "count"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)])
 def test_killed_at_a_step_the_order_is_there_once_and_protected(
     outcomes: dict[tuple[str, int], Future[dict[str, Any]]], step: str, count: int
 ) -> None:

@@ -132,4 +132,4 @@ def test_the_same_seed_gives_the_same_journal_in_another_process() -> None:
 
 
 if __name__ == "__main__":
-    print(*run(session(7, 600)))  # noqa: T201 - what the test above reads
+    print(*run(session(7, 300)))  # noqa: T201 - what the test above reads
