@@ -228,6 +228,63 @@ def test_a_refused_stop_is_tried_again_and_then_the_position_is_closed() -> None
     assert desk.legs("a") == []
 
 
+OFF_RANGE = "Invalid price. Price is outside allowed range."
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_stop_too_far_for_the_broker_is_tried_half_as_far_from_the_market_and_then_promised_there(side: Side) -> None:
+    desk = Desk()
+    desk.enter("a", side, quantity=2, price=BID, stop=Exit(100))
+    market, sign = (BID, 1) if side is Side.BUY else (ASK, -1)
+    levels = []
+    for _ in range(3):
+        level = desk.stop("a").terms.stop_ticks
+        assert level is not None
+        levels.append((market - level) * sign)
+        desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text=OFF_RANGE)
+        desk.wait(500)
+    far = levels[0]
+    assert levels == [far, far // 2, far // 4]
+    assert len(desk.closes()) == 1, "and closed, where none is taken"
+
+
+def test_a_stop_that_was_drawn_in_stays_there_while_its_entry_fills_on() -> None:
+    desk = Desk()
+    desk.submit("a", quantity=3, stop=Exit(100))
+    desk.accept("a")
+    desk.fill("a", 1)
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text=OFF_RANGE)
+    desk.wait(500)
+    nearer = BID - (BID - (ASK - 100)) // 2
+    assert desk.told(e.ProtectionChanged)[-1].protection.stop == Exit(ASK - nearer, nearer)
+    desk.accept(desk.stop("a").order_id)
+    desk.fill("a", 2, ASK + 4)
+    desk.wait(250)
+    desk.modified(desk.stop("a").order_id)
+    assert (desk.stop("a").terms.stop_ticks, desk.stop("a").terms.quantity) == (nearer, 3)
+
+
+@pytest.mark.parametrize("text", [OFF_RANGE, "Order rejected."])
+def test_a_stop_is_not_drawn_in_to_the_market_itself_nor_for_another_reason(text: str) -> None:
+    desk = Desk()
+    near = text == OFF_RANGE
+    desk.enter("a", stop=Exit(MES.stop_ticks_min if near else 100))
+    level = desk.stop("a").terms.stop_ticks
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text=text)
+    desk.wait(500)
+    assert desk.stop("a").terms.stop_ticks == level
+
+
+def test_a_stop_is_tried_at_its_own_price_where_nobody_knows_the_market() -> None:
+    desk = Desk()
+    desk.enter("a", stop=Exit(100))
+    level = desk.stop("a").terms.stop_ticks
+    desk.placed(desk.stop("a").order_id, Outcome.REFUSED, text=OFF_RANGE)
+    desk.quote(MES, None, None)
+    desk.wait(500, quiet=True)
+    assert desk.stop("a").terms.stop_ticks == level
+
+
 def test_a_stop_that_stays_in_doubt_is_not_placed_for_ever() -> None:
     desk = Desk()
     desk.enter("a", quantity=2)

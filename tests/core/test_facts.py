@@ -13,7 +13,7 @@ from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import LookUp, ReadSnapshot
 from ordergate.core.limits import Limits
-from ordergate.core.order import Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
 from ordergate.core.reports import AccountReport, BrokerSnapshot, OrderState, Outcome, PositionReport, Unreadable
 from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, Desk, fill_row, order_row, position
@@ -568,7 +568,58 @@ def test_exits_that_go_through_flat_begin_an_exit_named_for_the_leg() -> None:
     desk.fill(stop, 2, ASK - 40)
     desk.fill(target, 2, ASK + 80)
     (started,) = desk.told(e.ExitStarted)
-    assert (started.exit_id, started.quantity, started.cause) == (f"{target}/over", None, "exits went through flat")
+    assert (started.exit_id, started.quantity, started.cause) == (f"{target}/over", 2, "exits went through flat")
+    assert started.entry_id == target
+
+
+def turned() -> tuple[Desk, str]:
+    """Long 2 became short 3, with a stop of 3; and the old target, which has yet to go."""
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    target = desk.target("a").order_id
+    desk.hold("b", side=Side.SELL, quantity=5, price=BID)
+    return desk, target
+
+
+def test_what_a_target_opens_after_the_position_has_turned_is_closed_and_the_new_entry_keeps_its_stop() -> None:
+    desk, target = turned()
+    desk.fill(target, 2, ASK + 80)
+    assert (desk.net(), desk.order("b").open_quantity) == (-5, 3)
+    (started,) = desk.told(e.ExitStarted)
+    assert (started.entry_id, started.quantity) == (target, 2)
+    (cover,) = desk.account.covers.values()
+    assert (cover.state, cover.uncovered) == (e.Cover.UNPROTECTED, 2)
+    (close,) = desk.closes()
+    assert (close.terms.side, close.terms.quantity) == (Side.BUY, 2)
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, 2, ASK)
+    assert (desk.net(), desk.order("b").open_quantity, desk.stop("b").leaves) == (-3, 3, 3)
+    assert desk.stop("b").cancel_wanted is False
+
+
+def test_what_an_exit_opens_during_another_exit_is_closed_after_it() -> None:
+    desk, target = turned()
+    desk.close(1)
+    desk.wait(250)
+    for leg in (desk.stop("b"), desk.target("b")):
+        desk.modified(leg.order_id)
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(target, 2, ASK + 80)
+    (cover,) = desk.account.covers.values()
+    assert (cover.state, desk.told(e.ExitStarted)[-1].entry_id) == (e.Cover.UNPROTECTED, None)
+    desk.fill(close.order_id, 1, ASK)
+    desk.read_back()
+    over = desk.told(e.ExitStarted)[-1]
+    assert (over.entry_id, over.quantity, desk.order("b").open_quantity) == (target, 2, 2)
+
+
+def test_the_stop_of_a_position_is_moved_though_an_exit_has_opened_more() -> None:
+    desk, target = turned()
+    desk.fill(target, 2, ASK + 80)
+    desk.protect(stop=ASK + 20)
+    assert desk.order("b").protection.stop == Exit(ASK + 20 - BID, ASK + 20)
+    assert desk.order(target).protection.stop is None
 
 
 def test_a_stop_that_was_cancelled_at_the_broker_is_not_lost_again_by_a_late_rejection() -> None:

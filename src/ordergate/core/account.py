@@ -14,7 +14,7 @@ import msgspec
 from ordergate.core.events import Cover, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
-from ordergate.core.order import BracketMode, Order, Side, Terms
+from ordergate.core.order import BracketMode, Order, Role, Side, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position
@@ -202,6 +202,11 @@ class Account(msgspec.Struct, frozen=True):
     def legs(self, entry_id: str) -> Iterator[Order]:
         """The live stop and target orders of an entry, oldest first."""
         return (leg for book in self.orders.books.values() for leg in book.legs_of(entry_id) if leg.live)
+
+    def last_stop(self, entry_id: str) -> Order | None:
+        """The newest of the entry's stops that have ended, however they did."""
+        ended = [leg for leg in self.done.values() if leg.role is Role.STOP and leg.parent_id == entry_id]
+        return max(ended, key=lambda leg: (leg.decided_ns, leg.order_id), default=None)
 
 
 class Group(msgspec.Struct, frozen=True):

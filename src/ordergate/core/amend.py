@@ -146,7 +146,7 @@ def protect(draft: Draft, command: UpdateProtection) -> Answer:
         return answers.unknown_account(command, command.account_id)
     if account.position(command.contract_id).net == 0:
         return answers.unknown_position(command, command.contract_id)
-    entries = [o for o in account.orders.values() if o.terms.contract_id == command.contract_id and o.open_quantity]
+    entries = [order for order in account.orders.book(command.contract_id).entries() if not order.is_exit]
     if not entries:
         message = "this position was not opened here; place a stop order instead"
         return answers.refused(command, "NOT_OURS", message, contract_id=command.contract_id)

@@ -5,6 +5,7 @@ Invariants:
 2. The stop goes first; targets follow once the stop rests at the broker.
 3. The only stop is never cancelled to be replaced.
 4. Levels come from the volume-weighted fill price: the stop rounded toward the entry, the target away from it.
+5. What an exit has opened, having filled beyond flat or after the position had turned, is nobody's: it is closed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from ordergate.core import native
 from ordergate.core.account import Account, RunningExit
 from ordergate.core.draft import Draft
 from ordergate.core.following import follow
-from ordergate.core.levels import is_through, stop_level, target_level
+from ordergate.core.levels import exit_ticks, is_through, stop_level, stopped_at, target_level
 from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.reports import Quote
 from ordergate.core.timing import STOP_ATTEMPTS
+
+# What the broker says of a price that it does not take, too far or on the wrong side (ProjectX API notes, section 4.1,
+# 2026-11-22).
+_OFF_RANGE = "outside allowed range"
 
 
 def react(draft: Draft, account_id: int) -> None:
@@ -47,13 +53,17 @@ class Bracket(msgspec.Struct, frozen=True):
 
 
 def brackets(account: Account, contract_id: str) -> list[Bracket]:
-    """Every bracket in a contract that holds contracts or has legs: one that is closed first, then the oldest."""
+    """Every bracket in a contract that holds contracts or has legs: one that is closed first, then the oldest.
+
+    At the end is what exits have opened.
+    """
     book, done = account.orders.book(contract_id), account.done
     entries = [order for name, order in book.orders.items() if name in book.holding or name in book.legs]
     entries += [done[entry_id] for entry_id in book.legs if entry_id in done]
     running = account.exits.get(contract_id)
-    if running is not None and running.entry_id is not None:
-        entries.sort(key=lambda entry: entry.order_id != running.entry_id)
+    first = None if running is None else running.entry_id
+    if len(entries) > 1:
+        entries.sort(key=lambda entry: (entry.order_id != first, entry.is_exit))
     found, given_up = [], 0
     for entry in entries:
         own = book.legs_of(entry.order_id)
@@ -121,6 +131,9 @@ def _entry(draft: Draft, bracket: Bracket) -> bool:
         entry = follow(draft, entry, _stop_level(entry, stops, stop, held))
         stop = entry.protection.stop
     due = draft.account(entry.terms.account_id).bracket_timers.get(entry.order_id, 0) <= draft.at_ns
+    if held and entry.is_exit:
+        _close(draft, entry, "over", held, "exits went through flat")
+        return True
     if stop is None or held == 0:
         _end(draft, stops, "nothing left to protect")
     elif not stops and awaited:
@@ -184,17 +197,41 @@ def _stop_level(entry: Order, stops: list[Order], stop: Exit, held: int) -> int:
 
 
 def _first_stop(draft: Draft, entry: Order, held: int, level: int) -> None:
-    account, contract_id = draft.account(entry.terms.account_id), entry.terms.contract_id
+    account = draft.account(entry.terms.account_id)
     failures = account.stop_failures.get(entry.order_id, 0)
-    quote = draft.market.fresh(contract_id, draft.group.limits.quote_age_ms_max)
+    quote = draft.market.fresh(entry.terms.contract_id, draft.group.limits.quote_age_ms_max)
     through = quote is not None and is_through(entry.terms.side, level, quote)
-    if not through and failures < STOP_ATTEMPTS:
-        if failures == 0 or account.bracket_timers.get(entry.order_id, 0) <= draft.at_ns:
-            draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
-    elif contract_id not in account.exits and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
+    if through or failures >= STOP_ATTEMPTS:
         cause = "the market is through the stop" if through else "the stop was refused"
-        exit_id = f"{entry.order_id}/unprotected"
-        draft.add(e.ExitStarted(account.account_id, contract_id, exit_id, held, cause, draft.at_ns, entry.order_id))
+        _close(draft, entry, "unprotected", held, cause)
+    elif failures == 0 or account.bracket_timers.get(entry.order_id, 0) <= draft.at_ns:
+        level = level if quote is None else _drawn_in(draft, entry, level, quote)
+        draft.approve_leg(entry, Role.STOP, _leg_terms(entry, Role.STOP, held, level))
+
+
+def _drawn_in(draft: Draft, entry: Order, level: int, quote: Quote) -> int:
+    """Where the broker has refused a stop at ``level`` for its price: half as far from the market, if that is a stop.
+
+    How far is allowed it does not say. From then on the stop is promised there.
+    """
+    refused = draft.account(entry.terms.account_id).last_stop(entry.order_id)
+    if refused is None or _OFF_RANGE not in refused.reason or refused.terms.stop_ticks != level:
+        return level
+    sign, market = entry.terms.side.sign, exit_ticks(entry.terms.side, quote)
+    distance = abs(market - level) // 2
+    if distance < draft.group.instruments[entry.terms.contract_id].stop_ticks_min:
+        return level
+    nearer = market - sign * distance
+    draft.set_protection(entry, stopped_at(entry, nearer), "the broker allows no stop so far from the market")
+    return nearer
+
+
+def _close(draft: Draft, entry: Order, name: str, quantity: int, cause: str) -> None:
+    """Begin to close what ``entry`` holds at the market; again after a while, should that not have closed it."""
+    account, contract_id = draft.account(entry.terms.account_id), entry.terms.contract_id
+    if contract_id not in account.exits and account.timers.get(f"exit:{contract_id}", 0) <= draft.at_ns:
+        exit_id = f"{entry.order_id}/{name}"
+        draft.add(e.ExitStarted(account.account_id, contract_id, exit_id, quantity, cause, draft.at_ns, entry.order_id))
 
 
 def _shape(draft: Draft, entry: Order, legs: list[Order], held: int, level: int, *, due: bool) -> None:

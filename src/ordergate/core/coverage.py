@@ -93,18 +93,17 @@ def _cover(account: Account, contract_id: str, reached: int, at_ns: int) -> tupl
     missing = [entry for entry in promising if _missing(account, entry) > 0]
     before, running = account.covers.get(contract_id), account.exits.get(contract_id)
     in_gap = before is None or before.state in _GAP
-    if not missing and not reached:
-        if running is not None and in_gap:
-            # Nobody's choice: what exits that crossed have left, on the other side or of more than was to be closed.
-            return e.Cover.UNPROTECTED, uncovered, f"being closed: {running.cause}"
+    # Nobody's choice either: exits went through flat.
+    over = any(order.is_exit for order in _entries(account, contract_id))
+    if not (missing or reached or over):
         return e.Cover.BY_CHOICE, uncovered, "no stop was asked for"
     since_ns = before.since_ns if before is not None and in_gap else at_ns
     # An exit of one entry is our own: its stop cannot be placed.
-    failed = any(account.stop_failures.get(entry.order_id) for entry in missing)
+    failed = over or any(account.stop_failures.get(entry.order_id) for entry in missing)
     failed = failed or (running is not None and running.entry_id is not None)
     late = at_ns - since_ns >= PROTECT_WITHIN_NS
     state = e.Cover.UNPROTECTED if failed or late else e.Cover.PROTECTING
-    return state, uncovered, _cause(account, contract_id, missing)
+    return state, uncovered, _cause(account, contract_id, missing, over=over)
 
 
 def _entries(account: Account, contract_id: str) -> Iterable[Order]:
@@ -116,18 +115,18 @@ def _missing(account: Account, entry: Order) -> int:
     return entry.open_quantity - sum(resting_size(leg) for leg in own if leg.role is Role.STOP)
 
 
-def _cause(account: Account, contract_id: str, missing: list[Order]) -> str:
+def _cause(account: Account, contract_id: str, missing: list[Order], *, over: bool) -> str:
     running = account.exits.get(contract_id)
     if running is not None:
         return f"being closed: {running.cause}"
+    if over:
+        return "exits went through flat"
     if not missing:
         return "the market is at its stop, which has not filled"
     entry = missing[0]
-    ended = [leg for leg in account.done.values() if leg.role is Role.STOP and leg.parent_id == entry.order_id]
-    if ended:
-        last = max(ended, key=lambda leg: (leg.decided_ns, leg.order_id))
-        if last.status is not Status.FILLED:
-            return f"its stop was {last.status.value}{last.reason and ': '}{last.reason}"
+    last = account.last_stop(entry.order_id)
+    if last is not None and last.status is not Status.FILLED:
+        return f"its stop was {last.status.value}{last.reason and ': '}{last.reason}"
     stops = [leg for leg in account.legs(entry.order_id) if leg.role is Role.STOP]
     if any(leg.rests for leg in stops):
         return "its stop has yet to grow"

@@ -124,8 +124,3 @@ def _next_round(draft: Draft, account_id: int, running: RunningExit) -> None:
 
 def _advance(draft: Draft, account_id: int, running: RunningExit, phase: e.Phase) -> None:
     draft.add(e.ExitAdvanced(account_id, running.contract_id, phase, running.round, draft.at_ns))
-
-
-def is_exit_order(role: Role) -> bool:
-    """Orders that exist only to close."""
-    return role in (Role.STOP, Role.TARGET, Role.CLOSE)

@@ -18,7 +18,6 @@ from ordergate.core import events as e
 from ordergate.core import native
 from ordergate.core.account import Account
 from ordergate.core.draft import Draft
-from ordergate.core.exits import begin, is_exit_order
 from ordergate.core.order import Order, Role, Status, Terms, Trigger, next_status
 from ordergate.core.pace import is_taken_again
 from ordergate.core.reports import AccountReport, FillReport, OrderReport, OrderState
@@ -245,7 +244,6 @@ def apply_fill(draft: Draft, fill: FillReport) -> None:
         if fill.fill_id not in account.held:
             draft.add(e.FillHeld(fill.account_id, fill, draft.at_ns))
         return
-    before = account.position(fill.contract_id).net
     draft.add(
         e.FillApplied(
             account_id=fill.account_id,
@@ -259,21 +257,17 @@ def apply_fill(draft: Draft, fill: FillReport) -> None:
             at_ns=fill.at_ns,
         )
     )
-    _after_fill(draft, now(draft, order), before)
+    _after_fill(draft, now(draft, order))
 
 
-def _after_fill(draft: Draft, order: Order, before: int) -> None:
-    account_id, contract_id = order.terms.account_id, order.terms.contract_id
+def _after_fill(draft: Draft, order: Order) -> None:
+    account_id = order.terms.account_id
     if order.filled_quantity > order.largest_quantity:
         unexpected(draft, account_id, f"{order.order_id} filled {order.filled_quantity} of {order.terms.quantity}")
     if order.role is Role.STOP and order.parent_id is not None:
         entry = draft.account(account_id).order(order.parent_id)
         if entry is not None:
             draft.want_cancel(entry, "its stop was hit")
-    after = draft.account(account_id).position(contract_id).net
-    reversed_ = after != 0 and before * after <= 0
-    if is_exit_order(order.role) and reversed_:
-        begin(draft, account_id, contract_id, f"{order.order_id}/over", None, "exits went through flat")
 
 
 def unexpected(draft: Draft, account_id: int, what: str) -> None:

@@ -31,7 +31,7 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
     before = account.position(event.contract_id)
     position, realized = after_fill(before, event.side, event.quantity, event.price_ticks, event.at_ns)
     closing = min(event.quantity, abs(before.net)) if before.net * event.side.sign < 0 else 0
-    opening = event.quantity - closing if order.role is Role.ENTRY else 0
+    opening = event.quantity - closing if order.role is not Role.EXTERNAL else 0
     complete = order.filled_quantity + event.quantity >= order.largest_quantity
     order = replace(
         step(_change_proven(order, event.quantity), Trigger.COMPLETE if complete else Trigger.FILL, event.at_ns),

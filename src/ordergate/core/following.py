@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from ordergate.core.account import Group
 from ordergate.core.draft import Draft
 from ordergate.core.filing import trail_timer
-from ordergate.core.levels import average_ticks
-from ordergate.core.order import Exit, Order, Protection
+from ordergate.core.levels import average_ticks, stopped_at
+from ordergate.core.order import Order, Protection
 from ordergate.core.pnl import mark_ticks
 from ordergate.core.timing import TRAIL_GAP_NS
 
@@ -34,7 +34,7 @@ def follow(draft: Draft, entry: Order, level: int) -> Order:
     average = average_ticks(entry)
     if breakeven is not None and (mark - average) * sign >= breakeven.trigger_ticks:
         reached = average + sign * breakeven.offset_ticks
-        kept = protection if (reached - level) * sign <= 0 else _at(protection, entry, reached)
+        kept = protection if (reached - level) * sign <= 0 else stopped_at(entry, reached)
         return _moved(draft, entry, replace(kept, breakeven=None), "breakeven")
     if trail is None or draft.account(entry.terms.account_id).timers.get(trail_timer(entry.order_id), 0) > draft.at_ns:
         return entry
@@ -42,11 +42,7 @@ def follow(draft: Draft, entry: Order, level: int) -> Order:
     if (behind - level) * sign < trail.step_ticks:
         return entry
     rests_until_ns = draft.at_ns + TRAIL_GAP_NS * _trailing(draft.group)
-    return _moved(draft, entry, _at(protection, entry, behind), "trailing", rests_until_ns)
-
-
-def _at(protection: Protection, entry: Order, level: int) -> Protection:
-    return replace(protection, stop=Exit(abs(average_ticks(entry) - level), level))
+    return _moved(draft, entry, stopped_at(entry, behind), "trailing", rests_until_ns)
 
 
 def _moved(draft: Draft, entry: Order, protection: Protection, cause: str, rests_until_ns: int = 0) -> Order:

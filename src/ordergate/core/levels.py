@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ordergate.core.order import Exit, Order, Side
+from msgspec.structs import replace
+
+from ordergate.core.order import Exit, Order, Protection, Side
 from ordergate.core.reports import Quote
 
 
@@ -30,8 +32,18 @@ def target_level(entry: Order, target: Exit) -> int:
     return average_ticks(entry) + entry.terms.side.sign * target.ticks
 
 
+def stopped_at(entry: Order, level: int) -> Protection:
+    """What ``entry`` promises, with its stop at the price ``level``."""
+    return replace(entry.protection, stop=Exit(abs(average_ticks(entry) - level), level))
+
+
+def exit_ticks(entry_side: Side, quote: Quote) -> int:
+    """The price at which a position of ``entry_side`` can be left; ``quote`` is two-sided."""
+    found = quote.bid_ticks if entry_side is Side.BUY else quote.ask_ticks
+    assert found is not None
+    return found
+
+
 def is_through(entry_side: Side, level: int, quote: Quote) -> bool:
     """Whether a protective stop at ``level`` would trigger at once; ``quote`` is two-sided."""
-    assert quote.bid_ticks is not None
-    assert quote.ask_ticks is not None
-    return level >= quote.bid_ticks if entry_side is Side.BUY else level <= quote.ask_ticks
+    return (level - exit_ticks(entry_side, quote)) * entry_side.sign >= 0

@@ -332,12 +332,17 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def open_quantity(self) -> int:
-        """Contracts of this entry that are still held (>= 0)."""
+        """Contracts that it has opened, and that are still held (>= 0): an entry's, or what an exit closed too much."""
         return self.opened_quantity - self.exited_quantity
 
     @property
     def is_leg(self) -> bool:
         return self.role in LEGS
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it exists only to close."""
+        return self.is_leg or self.role is Role.CLOSE
 
     @property
     def is_urgent(self) -> bool:

@@ -110,8 +110,8 @@ class Book:
         return self.buys if side is Side.BUY else self.sells
 
     def entries(self) -> list[Order]:
-        """Those whose contracts are still held, oldest first."""
-        return _picked(self.orders, self.holding)
+        """Those whose contracts are still held, oldest first; at the end, what an exit has opened."""
+        return sorted(_picked(self.orders, self.holding), key=_is_exit)
 
     def legs_of(self, entry_id: str) -> list[Order]:
         """The stops and targets of an entry, oldest first; those too that are no longer live, but filled unseen."""
@@ -287,6 +287,10 @@ def _bracket_leaves(orders: Mapping[str, Order], legs: Mapping[str, tuple[str, .
             may_fill[each.role] += left
             may_have[each.role] += left if each.status is Status.IN_DOUBT else 0
     return Leaves(legs=unseen + max(may_fill.values()), doubtful=unseen + max(may_have.values()))
+
+
+def _is_exit(order: Order) -> bool:
+    return order.is_exit
 
 
 def _is_holding(order: Order) -> bool:
