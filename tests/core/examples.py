@@ -13,7 +13,7 @@ from ordergate.core.decide import decide
 from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument
 from ordergate.core.judgement import judge
-from ordergate.core.order import Exit, OrderType, Side
+from ordergate.core.order import Exit, OrderType, Side, Target
 from ordergate.core.rules import Proposal
 from tests.core.desk import ACCOUNT, MES, MS_NS, Desk
 
@@ -31,6 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     limit: int | None = None
     trigger: int | None = None
     stop: Exit | Leg = Leg.DEFAULT
+    target: int | None = None
     waited_ms: int = 0
     delayed_ms: int = 0
     sent_ms: int | None = None
@@ -46,6 +47,8 @@ class Wanted(msgspec.Struct, frozen=True):
             said += f", limit {price(self.limit):,}"
         if self.trigger is not None:
             said += f", on a stop at {price(self.trigger):,}"
+        if self.target is not None:
+            said += f", take profit at {price(self.target):,}"
         match self.stop:
             case Exit(ticks=ticks, price_ticks=None):
                 return f"{said}, stop loss {price(ticks):,} points away"
@@ -82,6 +85,7 @@ class Wanted(msgspec.Struct, frozen=True):
             limit_ticks=self.limit,
             stop_ticks=self.trigger,
             stop=self.stop,
+            targets=Leg.DEFAULT if self.target is None else (Target(Exit(1, self.target)),),
             sent_ns=None if self.sent_ms is None else received_ns + self.sent_ms * MS_NS,
         )
 

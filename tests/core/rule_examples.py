@@ -240,6 +240,16 @@ EXAMPLES: dict[str, Example] = {
         settings=("default_risk_reward",),
         code="STOP_TOO_CLOSE",
     ),
+    "target_distance": Example(
+        plain(),
+        (
+            buy(1, "`(5,000.25 - 5,000.00) / 0.25 = 1`, at the limit", target=ASK + 1),
+            buy(1, "at the entry", target=ASK),
+            buy(1, "a digit is wrong: `(4,950.00 - 5,000.00) / 0.25 = -200`", target=ASK - 200),
+            sell(1, "`(4,999.75 - 4,990.00) / 0.25 = 39`", target=BID - 39),
+        ),
+        code="TARGET_TOO_CLOSE",
+    ),
     "reference_price": Example(
         long(2),
         (

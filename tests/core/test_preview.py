@@ -21,8 +21,8 @@ from tests.core.test_selftest import ALL_ON
 
 # What more risk never reaches: a smallest order and a nearest stop leave no room to use up.
 NO_ROOM = {
-    "MIN_ORDER_SIZE", "STOP_TOO_CLOSE", "DAILY_PROFIT_LIMIT", "PRICE_COLLAR", "ORDER_RATE", "REPEATED_ACTION",
-    "TOO_OLD", "CLOCK_SKEW",
+    "MIN_ORDER_SIZE", "STOP_TOO_CLOSE", "TARGET_TOO_CLOSE", "DAILY_PROFIT_LIMIT", "PRICE_COLLAR", "ORDER_RATE",
+    "REPEATED_ACTION", "TOO_OLD", "CLOCK_SKEW",
 }  # fmt: skip
 # In force for every case of the self-test.
 

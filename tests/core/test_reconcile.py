@@ -543,3 +543,19 @@ def test_a_row_from_before_the_last_fill_does_not_open_a_filled_order_again() ->
     desk.snapshot([position(1, BID)], [row])
     assert agreed(desk)
     assert desk.order("a").status is Status.FILLED
+
+
+def test_a_leg_that_we_took_for_ended_and_that_is_shown_open_goes_once_what_was_promised_rests() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, target=Leg.OFF)
+    old = desk.row(desk.stop("a").order_id)
+    desk.cancelled(desk.stop("a").order_id)
+    new = desk.stop("a").order_id
+    desk.wait(1)
+    desk.snapshot([position(2, ASK)], [old])
+    surplus = desk.order(f"external/{old.broker_order_id}")
+    assert (surplus.cancel_wanted, desk.stop("a").leaves) == (False, 2), "the new one has not been seen yet"
+    desk.accept(new)
+    desk.show(new)
+    assert desk.order(surplus.order_id).cancel_wanted
+    assert not desk.stop("a").cancel_wanted

@@ -91,6 +91,7 @@ ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.maximum_loss: lambda p: limited(p, maximum_loss_usd=Decimal(1)),
     rules.price_collar: lambda p: limited(p, price_distance_ticks_max=0),
     rules.stop_distance: lambda p: replace(p, protection=Protection(Exit(3))),
+    rules.target_distance: lambda p: replace(p, protection=replace(p.protection, targets=(Target(Exit(1, ASK)),))),
     rules.reference_price: lambda p: replace(p, quote=None),
     rules.duplicate: lambda p: limited(just_asked(p), duplicate_window_ms=1_000),
     rules.order_rate: lambda p: limited(just_asked(p, quantity=2), orders_per_minute_max=1),
@@ -141,6 +142,7 @@ EVIDENCE: dict[Rule, tuple[str, str, str, list[str]]] = {
     rules.maximum_loss: ("MAXIMUM_LOSS_LIMIT", "49999.00", "49949.28", ["49,949.28 USD", "floor 49,999.00 USD"]),
     rules.price_collar: ("PRICE_COLLAR", "0", "1", ["1 ticks from 4999.75", "above 0"]),
     rules.stop_distance: ("STOP_TOO_CLOSE", "4", "3", ["3 ticks from entry to stop", "below 4"]),
+    rules.target_distance: ("TARGET_TOO_CLOSE", "1", "0", ["0 ticks from entry to target", "below 1"]),
     rules.reference_price: ("NO_REFERENCE_PRICE", "5.000 s", "none", ["MES", "younger than 5.000 s", "within 1 %"]),
     rules.duplicate: ("DUPLICATE_ORDER", "1000 ms", "1 ms", ["before, 1 ms ago", "wait 1000 ms"]),
     rules.order_rate: ("ORDER_RATE", "1", "2", ["2 orders in a minute", "above 1"]),
@@ -473,6 +475,26 @@ def test_the_distance_of_a_stop_price_is_told_in_whole_ticks(side: Side, away: i
     entry = ASK if side is Side.BUY else BID
     (breach,) = Desk().submit("a", side, stop=Exit(40, entry - away * side.sign)).breaches
     assert (breach.code, breach.limit, breach.actual) == ("STOP_TOO_CLOSE", "4", actual)
+
+
+# target_distance
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("away", "codes"),
+    [([1], []), ([0], ["TARGET_TOO_CLOSE"]), ([40, -3], ["TARGET_TOO_CLOSE"]), ([], [])],
+    ids=["a tick away", "at the entry", "the second on the losing side", "none"],
+)
+def test_a_target_stands_on_the_winning_side_of_the_entry(side: Side, away: list[int], codes: list[str]) -> None:
+    entry = ASK if side is Side.BUY else BID
+    asked = tuple(Target(Exit(1, entry + ticks * side.sign), 1) for ticks in away)
+    assert Desk().codes("a", side, 2, targets=asked) == codes
+
+
+def test_the_target_of_a_waiting_order_is_measured_from_its_own_price() -> None:
+    target = (Target(Exit(1, BID - 60)),)
+    assert Desk().codes("a", limit=BID - 80, targets=target) == []
+    answer = Desk().submit("b", limit=BID - 40, targets=target)
+    assert [breach.code for breach in answer.breaches] == ["TARGET_TOO_CLOSE"]
 
 
 # risk_per_trade

@@ -56,10 +56,18 @@ class Fault:
 class Refused(Fault):
     """The answer is "rejected", and the exchange hears nothing."""
 
+    text = "Order rejected."
+
     async def answer(self, _through: Through) -> Response:
         code = 2 if self.path.endswith("place") else 3  # each endpoint has its own codes
-        body = {"orderId": None, "success": False, "errorCode": code, "errorMessage": "Order rejected."}
+        body = {"orderId": None, "success": False, "errorCode": code, "errorMessage": self.text}
         return Response(200, msgspec.json.encode(body), _JSON)
+
+
+class OffRange(Refused):
+    """The answer is that the price is too far from the market (ProjectX API notes, section 4.1, 2026-11-22)."""
+
+    text = "Invalid price. Price is outside allowed range."
 
 
 class TurnedAway(Fault):

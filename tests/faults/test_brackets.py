@@ -26,6 +26,7 @@ from tests.faults.line import (
     USER_HUB,
     Fault,
     Held,
+    OffRange,
     Refused,
     TurnedAway,
     a_market_order,
@@ -67,6 +68,21 @@ async def test_a_partial_fill_whose_stop_is_refused_for_good_is_closed_and_so_is
     assert await desk.nets() == [2, 0, 3, 0]
     assert len(refused.met) == 3
     assert await longest_gap_s(desk) < 5
+
+
+@on_a_desk()
+async def test_a_stop_that_is_too_far_for_the_broker_is_drawn_in_until_it_is_taken(desk: Desk) -> None:
+    """F30, where the broker's range of prices is narrower than the stop is far."""
+    near = price(BID - 40)
+    refused = desk.fault(OffRange, "Order/place", lambda body: a_stop(body) and body["stopPrice"] < near)
+    await desk.buy(2, bracket={"stop": {"ticks": 120}, "targets": []})
+    await desk.protected()
+    assert [body["stopPrice"] for body in refused.met] == [price(ASK - 120), price(BID - 59)]
+    (stop,) = await desk.resting(STOP)
+    assert (stop["stopPrice"], stop["size"]) == (price(BID - 29), 2)
+    assert len(desk.alarms("PROTECTION_FAILED")) == 2
+    position = await desk.position()
+    assert [row["price"] for row in position["stops"]] == [price(BID - 29)]
 
 
 @on_a_desk()

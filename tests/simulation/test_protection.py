@@ -29,9 +29,7 @@ ACCOUNTS = 10
 HOUR_S, SETTLE_S = 3_600, 60
 # PROTECT_WITHIN_NS, in words of its own, and how often this looks.
 BOUND_S, LOOK_S = 2.0, 0.1
-# By choice: where a target and an order for the other side fill in one moment, the target opens contracts that nobody
-# promised a stop.
-NAMING = {"UNPROTECTED", "UNPROTECTED_BY_CHOICE", "PROTECTION_FAILED"}
+NAMING = {"UNPROTECTED", "PROTECTION_FAILED"}
 # Wide, so that the crowd trades to the end: the limits have tests of their own.
 LIMITS = Limits(
     allowed_symbols=MICROS,

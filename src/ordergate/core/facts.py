@@ -176,8 +176,11 @@ def _external(draft: Draft, report: OrderReport) -> Order:
     return now(draft, order)
 
 
-def adopt_order(draft: Draft, report: OrderReport, fills: Sequence[FillReport]) -> None:
-    """An order that was there before us. ``fills``, all that were read of it, are in the adopted position."""
+def adopt_order(draft: Draft, report: OrderReport, fills: Sequence[FillReport], *, foreign: bool = False) -> None:
+    """An order that was there before us. ``fills``, all that were read of it, are in the adopted position.
+
+    ``foreign``: it is a leg that nothing here has promised.
+    """
     if not _matters(draft.account(report.account_id), report) or report.contract_id not in draft.group.instruments:
         return
     seen = sum(fill.quantity for fill in fills)
@@ -189,7 +192,7 @@ def adopt_order(draft: Draft, report: OrderReport, fills: Sequence[FillReport]) 
         filled_quantity=filled,
         fill_ticks=sum(fill.quantity * fill.price_ticks for fill in fills) if seen == filled else 0,
     )
-    draft.add(e.ExternalOrderSeen(report.account_id, order))
+    draft.add(e.ExternalOrderSeen(report.account_id, replace(order, foreign=foreign)))
 
 
 def _somebodys(

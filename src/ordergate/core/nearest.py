@@ -35,6 +35,7 @@ MENDABLE = (
     "MAXIMUM_LOSS_LIMIT",
     "PRICE_COLLAR",
     "STOP_TOO_CLOSE",
+    "TARGET_TOO_CLOSE",
 )
 
 # So near below the denied quantity each one is asked. A default stop is drawn in where an order grows (`bracket`), so

@@ -145,7 +145,7 @@ class Book:
         holding = _kept(self.holding, name, belongs=after is not None and _is_holding(after))
         stops = _kept(self.stops, name, belongs=after is not None and _is_stop(after))
         book = Book(orders, legs, stops, holding, buys, sells)
-        in_bracket = order.is_leg or name in legs or name in holding or name in self.holding
+        in_bracket = order.is_leg or order.foreign or name in legs or name in holding or name in self.holding
         book.brackets_rest = self.brackets_rest and not in_bracket
         if name not in stops and name not in self.stops:
             book.stopped = self.stopped

@@ -133,8 +133,8 @@ def _orders_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) -> bo
         if ended is None or ended.live or row.filled_quantity < ended.filled_quantity:
             continue
         if ended.updated_ns < snapshot.started_ns:
-            # It counts again from here on, as if somebody else had made it.
+            # It counts again from here on, as if somebody else had made it; a leg is one too many.
             unexpected(draft, account_id, f"{ended.order_id} is {ended.status.value}, and open at the broker")
-            adopt_order(draft, row, [])
+            adopt_order(draft, row, [], foreign=ended.is_leg)
             return False
     return True

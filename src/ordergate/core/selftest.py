@@ -28,7 +28,7 @@ from ordergate.core.instrument import Instrument
 from ordergate.core.judgement import judge
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
-from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Terms
+from ordergate.core.order import Exit, Order, OrderType, Role, Side, Status, Target, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.pnl import Position
 from ordergate.core.reports import Quote
@@ -279,6 +279,7 @@ CASES: dict[str, Case] = {
     "MAXIMUM_LOSS_LIMIT": _all_lost,
     "PRICE_COLLAR": _triggered_at_once,
     "STOP_TOO_CLOSE": lambda s: _order(s, stop=Exit(s.instrument.stop_ticks_min - 1)),
+    "TARGET_TOO_CLOSE": lambda s: _order(s, targets=(Target(Exit(1, _BID)),)),
     "NO_REFERENCE_PRICE": lambda s: replace(s, quoted=False),
     "DUPLICATE_ORDER": _repeated,
     "ORDER_RATE": _too_often,

@@ -18,7 +18,7 @@ from ordergate.core.rules.money import (
     risk_per_trade,
 )
 from ordergate.core.rules.pace import clock_skew, duplicate, order_rate, repeated_action, too_old
-from ordergate.core.rules.price import price_collar, reference_price, stop_distance
+from ordergate.core.rules.price import price_collar, reference_price, stop_distance, target_distance
 from ordergate.core.rules.proposal import (
     Proposal,
     Rule,
@@ -67,6 +67,7 @@ __all__ = [
     "risk_per_trade",
     "stop_distance",
     "superseded",
+    "target_distance",
     "too_old",
     "trading_hours",
     "trading_state",
@@ -90,6 +91,7 @@ RULES: tuple[Rule, ...] = (
     maximum_loss,
     price_collar,
     stop_distance,
+    target_distance,
     reference_price,
     duplicate,
     order_rate,

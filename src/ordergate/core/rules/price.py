@@ -9,6 +9,8 @@ from ordergate.core.market import share_ticks
 from ordergate.core.order import OrderType, Side
 from ordergate.core.rules.proposal import Proposal, count_breach
 
+_TARGET_TICKS_MIN = 1
+
 
 def price_collar(p: Proposal) -> Breach | None:
     """How far a price may stand from its own side of the market, in ticks and percent; a stop is beyond the other.
@@ -51,6 +53,17 @@ def stop_distance(p: Proposal) -> Breach | None:
     if distance >= p.instrument.stop_ticks_min:
         return None
     return count_breach("STOP_TOO_CLOSE", p.instrument.stop_ticks_min, distance, "ticks from entry to stop is below")
+
+
+def target_distance(p: Proposal) -> Breach | None:
+    """Every target stands on the winning side of the entry: elsewhere it would close the position as soon as it is."""
+    if p.entry_ticks is None:
+        return None  # no reference price: told by ``reference_price``
+    prices = [target.at.price_ticks for target in p.protection.targets if target.at.price_ticks is not None]
+    distance = min([(price - p.entry_ticks) * p.terms.side.sign for price in prices], default=_TARGET_TICKS_MIN)
+    if distance >= _TARGET_TICKS_MIN:
+        return None
+    return count_breach("TARGET_TOO_CLOSE", _TARGET_TICKS_MIN, distance, "ticks from entry to target is below")
 
 
 def reference_price(p: Proposal) -> Breach | None:
