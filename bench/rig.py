@@ -179,7 +179,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         )
         server = await asyncio.start_server(partial(_socket, bus), "127.0.0.1", 0)
         stack.callback(server.close)
-        while not gate.ready:
+        while not (gate.compared and gate.quoted):
             await asyncio.sleep(0.01)
         yield Rig(gate, journal, network, server.sockets[0].getsockname()[1])
 

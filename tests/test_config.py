@@ -75,6 +75,11 @@ OTHER: dict[str, tuple[str, object]] = {
     ),
     "must_be_flat": ("14:55", time(14, 55)),
     "on_must_be_flat": ("flatten", OnMustBeFlat.FLATTEN),
+    "projectx_api_url": ("https://api.example.com/api/", "https://api.example.com/api"),
+    "projectx_user_hub_url": ("http://localhost:7800/hubs/user", "http://localhost:7800/hubs/user"),
+    "projectx_market_hub_url": ("https://rtc.example.com/hubs/market", "https://rtc.example.com/hubs/market"),
+    "projectx_username": ("somebody@example.com", "somebody@example.com"),
+    "projectx_api_key": ("hunter2=", "hunter2="),
     "seed": ("42", 42),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
@@ -103,6 +108,11 @@ DOCUMENTED = {
     "MAX_POSITION_SIZE",
     "MAX_QUEUE_SIZE",
     "MAX_RISK_PERCENT",
+    "PROJECTX_API_KEY",
+    "PROJECTX_API_URL",
+    "PROJECTX_MARKET_HUB_URL",
+    "PROJECTX_USERNAME",
+    "PROJECTX_USER_HUB_URL",
 }
 WITHOUT_EFFECT = [
     "CONNECTION_MANAGER_URL",
@@ -112,7 +122,6 @@ WITHOUT_EFFECT = [
     "MANUAL_TRADING_SERVER_URL",
     "PRESERVE_ORIGINAL_WORKFLOW",
     "PROCESSING_DELAY_MS",
-    "PROJECTX_API_KEY",
     "REDIS_DB",
     "REDIS_HOST",
     "REDIS_PORT",
@@ -469,7 +478,16 @@ def test_a_mistake_is_told_even_where_another_source_overrides_it() -> None:
 @every_setting
 def test_an_empty_variable_is_a_mistake_and_no_default(setting: Setting) -> None:
     (mistake,) = mistakes({}, {setting.variables[-1]: ""}, None)
-    assert mistake.startswith(f"{setting.variables[-1]} is '': it must be {setting.kind.allowed}")
+    value = "not shown here" if setting.kind.secret else "''"
+    assert mistake.startswith(f"{setting.variables[-1]} is {value}: it must be {setting.kind.allowed}")
+
+
+def test_a_secret_is_shown_by_no_mistake_and_by_no_text_form_of_the_settings() -> None:
+    key = "hunter2"
+    told = mistakes({}, {"PROJECTX_API_KEY": f"{key}\n{key}"}, f"[broker]\nprojectx_api_key = ['{key}']\n")
+    assert len(told) == 2
+    assert key not in str(told)
+    assert key not in repr(load({}, {"PROJECTX_API_KEY": key}, None).settings)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-5", "1e3", "1_000", "٣", "0", "1000000000.01", "0.00001", "9" * 5000])

@@ -19,6 +19,7 @@ Under all of them:
     telemetry.py                 logs and metrics
     clock.py  errors.py          wall time, injected; every exception as one tree
     pace.py                      a loop whose time runs faster, for recorded markets
+    desk.py                      wires the parts of a desk to each other
     app.py                       puts the parts together: the only module that imports adapters
 
 The import contracts in pyproject.toml hold the parts to this picture.

@@ -1,7 +1,6 @@
 """The composition root: which adapter stands behind which port, and in which order the parts start and stop.
 
-Nothing is decided here. ``desk`` wires the parts; ``demo`` and ``exchange`` choose real sockets and files for it; a
-simulation chooses memory and a virtual clock for the same ``desk``.
+Nothing is decided here. A simulation chooses memory and a virtual clock for the same ``demo_desk``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,57 +17,30 @@ import platformdirs
 from msgspec.structs import replace
 
 from ordergate.broker.connection import Settings as BrokerSettings
-from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.memory import MemoryBus
 from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
-from ordergate.core import selftest
-from ordergate.core.inputs import Started
 from ordergate.core.limits import Limits
-from ordergate.core.sessions import chicago, ending_notice
-from ordergate.engine import endpoints
-from ordergate.engine.gate import Gate
-from ordergate.engine.writer import EmergencyNotes
-from ordergate.errors import JournalDamaged, JournalError, StartRefused
+from ordergate.core.sessions import chicago
+from ordergate.desk import HOST, Ports, check_alive, desk_parts
+from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.exchange import replay
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import Hours
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
-from ordergate.integration import Interception
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
 from ordergate.journal.sqlite import SqliteJournal
-from ordergate.limit_settings import waiting_text
 from ordergate.net.http import HttpNetwork
-from ordergate.net.port import Network, Request, Response
-from ordergate.settings import Settings
+from ordergate.settings import SETTINGS, Settings
 from ordergate.state_dir import StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
-from ordergate.web.server import WebServer
 
-HOST = "127.0.0.1"
-VENUE = "sim"
-_READY_LOOK_S = 0.02
+VENUE, LIVE_VENUE = "sim", "projectx"
 
 _log = logger("app")
-
-
-class Ports(msgspec.Struct, frozen=True):
-    """What a desk stands on: the adapters, and every source of time, chance and secrets."""
-
-    network: Network
-    clock: Clock
-    journal: Journal
-    used_approvals: Journal
-    store: Store
-    recording: Recording | None
-    emergency: EmergencyNotes
-    rng: random.Random
-    approval_key: bytes
-    install_id: str
-    step: Step
 
 
 class Ready(msgspec.Struct, frozen=True, rename="camel"):
@@ -79,7 +51,7 @@ class Ready(msgspec.Struct, frozen=True, rename="camel"):
     aggregator: str | None
     gateway: str | None
     user_name: str
-    api_key: str
+    api_key: str | None
     account_ids: tuple[int, ...]
     pid: int
 
@@ -94,33 +66,70 @@ async def demo(
         path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
         made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
         state = StateDir.open(made_for, os.urandom, path)
-        async with contextlib.AsyncExitStack() as opened:
-            opened.callback(state.release)
-            network = HttpNetwork()
-            opened.push_async_callback(network.close)
-            journal = await SqliteJournal.open(state.journal)
-            opened.push_async_callback(journal.close)
-            used_approvals = await SqliteJournal.open(state.connection_manager)
-            opened.push_async_callback(used_approvals.close)
+        async with _opened(state, approval_key, step) as ports:
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
-            ports = Ports(
-                network=network,
-                clock=await _clock(recording, store, settings.exchange.seed, journal),
-                journal=journal,
-                used_approvals=used_approvals,
-                store=store,
-                recording=recording,
-                emergency=EmergencyFile(path / "emergency.jsonl"),
-                rng=random.Random(os.urandom(8)),
-                approval_key=state.approval_key(approval_key),
-                install_id=state.install_id(),
-                step=step,
-            )
-            conceal(ports.approval_key.decode())
-            async with desk(settings, ports) as at:
+            clock = await _clock(recording, store, settings.exchange.seed, ports.journal)
+            async with demo_desk(settings, replace(ports, clock=clock), store, recording) as at:
                 write_ready(settings.ready_file, at)
                 ready(at)
                 await asyncio.Event().wait()
+
+
+async def run(
+    settings: Settings, approval_key: str | None, opened: Callable[[str], None], step: Step = log_step
+) -> None:
+    """The whole desk on TopstepX, until cancelled; ``opened`` gets the page's address. Raises ``StartRefused``.
+
+    The page is there at once, and says what it waits for; the ready file is written when orders can be taken.
+    """
+    limits, broker = enforced(settings, simulated=False), _broker(settings)
+    with _announced(settings.ready_file):
+        path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / "topstepx"
+        state = StateDir.open(f"{LIVE_VENUE} {broker.credentials.user_name} {broker.gateway_url}", os.urandom, path)
+        async with _opened(state, approval_key, step) as ports, desk_parts(settings, ports, limits, broker) as parts:
+            opened(parts.web.url)
+            await parts.settled(quoted=False)
+            accounts = tuple(parts.gate.group.accounts)
+            at = Ready(
+                web=parts.web.url,
+                connection_manager=parts.connection_manager_url,
+                aggregator=parts.aggregator_url,
+                gateway=None,
+                user_name=broker.credentials.user_name,
+                api_key=None,
+                account_ids=accounts,
+                pid=os.getpid(),
+            )
+            write_ready(settings.ready_file, at)
+            _log.info("ready", accounts=list(accounts))
+            await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def _opened(state: StateDir, approval_key: str | None, step: Step) -> AsyncIterator[Ports]:
+    """Real sockets, the wall clock, and the files of ``state``; let go at the end, and ``state`` with them."""
+    async with contextlib.AsyncExitStack() as opened:
+        opened.callback(state.release)
+        network = HttpNetwork()
+        opened.push_async_callback(network.close)
+        journal = await SqliteJournal.open(state.journal)
+        opened.push_async_callback(journal.close)
+        used_approvals = await SqliteJournal.open(state.connection_manager)
+        opened.push_async_callback(used_approvals.close)
+        ports = Ports(
+            bus=MemoryBus(),
+            network=network,
+            clock=SteadyClock(SystemClock()),
+            journal=journal,
+            used_approvals=used_approvals,
+            emergency=EmergencyFile(state.path / "emergency.jsonl"),
+            rng=random.Random(os.urandom(8)),
+            approval_key=state.approval_key(approval_key),
+            install_id=state.install_id(),
+            step=step,
+        )
+        conceal(ports.approval_key.decode())
+        yield ports
 
 
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
@@ -147,75 +156,56 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
+async def demo_desk(
+    settings: Settings, ports: Ports, store: Store, recording: Recording | None = None
+) -> AsyncIterator[Ready]:
     """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins.
 
     Raises ``StartRefused`` before anything of it is started if a limit would not refuse.
     """
     limits = enforced(settings)
-    dead = selftest.complaint(selftest.self_test(limits))
-    if dead:
-        raise StartRefused(dead)
+    check_alive(limits)
     async with contextlib.AsyncExitStack() as running:
-        venue = Exchange(settings.exchange, ports.store, ports.clock, ports.recording)
+        venue = Exchange(settings.exchange, store, ports.clock, recording)
         running.push_async_callback(venue.close)
-        conceal(venue.api_key)
-        if limits.session_only and (notice := ending_notice(ports.clock.now_ns())):
-            _log.warning("the calendar of trading hours ends", notice=notice)
         await venue.start(ports.network, HOST, settings.gateway_port)
-        bus = MemoryBus()
-        running.callback(bus.close)
-        gate = Gate(
-            bus=bus,
-            journal=ports.journal,
-            clock=ports.clock,
-            approval_key=ports.approval_key,
-            started=Started(ports.install_id, VENUE, venue.user_name, limits, settings.bracket_mode),
-            orders_max=settings.max_queue_size,
-            emergency=ports.emergency,
-            step=ports.step,
+        broker = BrokerSettings(
+            venue=VENUE,
+            gateway_url=venue.url,
+            user_hub_url=f"{venue.url}/hubs/user",
+            market_hub_url=f"{venue.url}/hubs/market",
+            credentials=Credentials(venue.user_name, venue.api_key),
+            symbols=limits.allowed_symbols,
         )
-        manager = _connection_manager(settings, ports, bus, venue)
-        interception = Interception(
-            bus=bus,
-            clock=ports.clock,
-            take=gate.take,
-            refuse=gate.refuse,
-            state=lambda: gate.group,
-            presets=settings.presets,
-            step=ports.step,
-        )
-        try:
-            await gate.open()
-        except JournalError as error:
-            what_to_do = "nothing is sent; restore the state directory from a backup, or move it away to start empty"
-            raise StartRefused(f"the journal cannot be trusted: {error}; {what_to_do}") from error
-
-        async def aggregator(request: Request) -> Response:
-            return endpoints.answer(request, gate)
-
-        aggregator_server = await ports.network.serve(aggregator, host=HOST, port=settings.aggregator_port)
-        running.push_async_callback(aggregator_server.close)
-        manager_server = await manager.serve(HOST, settings.connection_manager_port)
-        running.push_async_callback(manager_server.close)
-        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step, manager_server.url, settings.presets)
-        await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
-        await web.start(settings.web_port)
-        running.push_async_callback(web.close)
-        while not (gate.ready and web.ready):  # noqa: ASYNC110 - of two parts, and once at a start
-            await asyncio.sleep(_READY_LOOK_S)
-        if gate.group.limits_waiting is not None:
-            _log.warning(waiting_text(gate.group))
+        parts = await running.enter_async_context(desk_parts(settings, ports, limits, broker))
+        await parts.settled(quoted=True)
         yield Ready(
-            web=web.url,
-            connection_manager=manager_server.url,
-            aggregator=aggregator_server.url,
+            web=parts.web.url,
+            connection_manager=parts.connection_manager_url,
+            aggregator=parts.aggregator_url,
             gateway=venue.url,
             user_name=venue.user_name,
             api_key=venue.api_key,
             account_ids=venue.account_ids,
             pid=os.getpid(),
         )
+
+
+def _broker(settings: Settings) -> BrokerSettings:
+    """Where the broker is, and the login. Raises ``StartRefused`` naming all that is missing."""
+    given = settings.broker
+    if not (given.api_url and given.user_hub_url and given.market_hub_url and given.user_name and given.api_key):
+        asked = [each for each in SETTINGS if each.section == "broker"]
+        missing = [each.variables[0] for each in asked if getattr(given, each.field.removeprefix("broker.")) is None]
+        raise StartRefused(f"not set: {', '.join(missing)}; `ordergate demo` opens the same desk without an account")
+    return BrokerSettings(
+        venue=LIVE_VENUE,
+        gateway_url=given.api_url.removesuffix("/api"),
+        user_hub_url=given.user_hub_url,
+        market_hub_url=given.market_hub_url,
+        credentials=Credentials(given.user_name, given.api_key),
+        symbols=settings.limits.allowed_symbols,
+    )
 
 
 def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
@@ -247,48 +237,6 @@ async def _clock(recording: Recording | None, store: Store, seed: int, journal: 
                 reached_ns = max(reached_ns, row.recorded_ns)
     _log.info("replaying", recording=recording.name, market_time=f"{chicago(reached_ns):%Y-%m-%d %H:%M:%S} CT")
     return MarketClock(reached_ns)
-
-
-def _connection_manager(settings: Settings, ports: Ports, bus: MemoryBus, venue: Exchange) -> ConnectionManager:
-    return ConnectionManager(
-        bus=bus,
-        network=ports.network,
-        clock=ports.clock,
-        journal=ports.used_approvals,
-        approval_key=ports.approval_key,
-        settings=BrokerSettings(
-            venue=VENUE,
-            gateway_url=venue.url,
-            user_hub_url=f"{venue.url}/hubs/user",
-            market_hub_url=f"{venue.url}/hubs/market",
-            credentials=Credentials(venue.user_name, venue.api_key),
-            symbols=settings.limits.allowed_symbols,
-        ),
-        rng=ports.rng,
-        trace=ports.step,
-    )
-
-
-@contextlib.asynccontextmanager
-async def _together(*parts: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Run the parts beside the block: they end with it, and one that fails ends it."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in parts]
-            yield
-            for task in tasks:
-                task.cancel()
-    except* StartRefused as refused:
-        # A part may find only when it runs that it cannot: said as one line, like every other refusal to start.
-        raise StartRefused("\n".join(str(error) for error in _leaves(refused))) from None
-
-
-def _leaves(group: BaseExceptionGroup[StartRefused]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 @contextlib.contextmanager

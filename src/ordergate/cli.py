@@ -131,27 +131,28 @@ def _parameter(setting: Setting) -> inspect.Parameter:
 def demo(flags: _Flags) -> None:
     """The whole desk on a simulated TopstepX. Nothing leaves this machine."""
     settings = _settings(flags)
-    from ordergate import app, telemetry
-
-    approval_key = os.environ.get("ORDERGATE_APPROVAL_KEY")
-    telemetry.conceal(approval_key or "")
+    from ordergate import app
 
     def ready(at: Ready) -> None:
         print(f"ordergate: the desk is open at {at.web}", flush=True)
         if settings.browser and at.web is not None:
             _open_page(at.web)
 
-    run_until_stopped(app.demo(settings, approval_key, ready), settings.speed)
+    run_until_stopped(app.demo(settings, _approval_key(), ready), settings.speed)
 
 
 @_command
 def run(flags: _Flags) -> None:
-    """The desk on TopstepX. Not yet in this release."""
+    """The whole desk on TopstepX. The settings of [broker] say where it is and who trades."""
     settings = _settings(flags)
     from ordergate import app
 
-    app.enforced(settings, simulated=False)  # what it will refuse to start with is told already
-    raise StartRefused("run is not yet in this release; ordergate demo opens the same desk on a simulated TopstepX")
+    def opened(url: str) -> None:
+        print(f"ordergate: the desk is open at {url}", flush=True)
+        if settings.browser:
+            _open_page(url)
+
+    run_until_stopped(app.run(settings, _approval_key(), opened))
 
 
 @_command
@@ -211,6 +212,14 @@ def _settings(flags: _Flags) -> Settings:
     for warning in loaded.warnings:
         telemetry.logger("config").warning(warning)
     return loaded.settings
+
+
+def _approval_key() -> str | None:
+    from ordergate import telemetry
+
+    key = os.environ.get("ORDERGATE_APPROVAL_KEY")
+    telemetry.conceal(key or "")
+    return key
 
 
 def _text_of(path: str) -> str:

@@ -21,7 +21,7 @@ from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.limits import OVERRIDABLE, InstrumentLimits
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
-from ordergate.setting_kinds import Fraction, one_line, shown, value_of, written
+from ordergate.setting_kinds import Fraction, one_line, value_of, written
 from ordergate.settings import SETTINGS, Setting, Settings
 
 
@@ -52,7 +52,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
                 given[setting.field] = setting.kind.parse(text.strip())
                 told[setting.field] = (source, label)
             except ValueError:
-                mistakes.append(f"{label} is {shown(text)}: it must be {setting.kind.allowed}")
+                mistakes.append(setting.kind.mistake(label, text))
     given |= {"limits.instruments": own, "presets": presets}
     settings = _replayed(_filled(given), told, mistakes)
     for symbol in ("", *(each.symbol for each in own)):
@@ -64,7 +64,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
     mistakes += preset_settings.misfits(presets, settings.limits.allowed_symbols)
     if mistakes:
         raise StartRefused("\n".join(mistakes))
-    idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT or name.startswith("PROJECTX_")]
+    idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT]
     return Loaded(settings, (f"set, but without effect here: {', '.join(idle)}",) if idle else ())
 
 
@@ -76,7 +76,7 @@ _SECTIONS = {setting.section for setting in SETTINGS}
 # Ours, but no settings: the command line and the state directory read them.
 _READ_ELSEWHERE = ("ORDERGATE_CONFIG", "ORDERGATE_APPROVAL_KEY")
 
-# Documented variables of the live system (wire notes, section 4, 2026-11-22) and, as PROJECTX_*, its login.
+# Documented variables of the live system (wire notes, section 4, 2026-11-22).
 _WITHOUT_EFFECT = (
     "CONNECTION_MANAGER_URL",
     "ENABLE_RISK_VALIDATION",

@@ -25,13 +25,18 @@ class Kind(msgspec.Struct, frozen=True):
     """How a value is read.
 
     ``parse`` raises ``ValueError`` for a text that is not ``allowed``; ``written_as`` are the types it may have in the
-    file, and ``placeholder`` stands for it in the help.
+    file, and ``placeholder`` stands for it in the help. What is ``secret`` is never shown.
     """
 
     parse: Callable[[str], object]
     allowed: str
     placeholder: str
     written_as: tuple[type, ...]
+    secret: bool = False
+
+    def mistake(self, label: str, value: object) -> str:
+        """That ``value``, given as ``label``, cannot be read."""
+        return f"{label} is {'not shown here' if self.secret else shown(value)}: it must be {self.allowed}"
 
 
 class Fraction(str):
@@ -40,6 +45,7 @@ class Fraction(str):
     __slots__ = ()
 
 
+_WORD_MAX = 200  # characters: longer than any name or key of the broker's
 _SHOWN_MAX = 80  # characters of a bad value: enough to recognise it
 _TOML_TYPES = {
     bool: "a truth value",
@@ -54,7 +60,8 @@ _TOML_TYPES = {
 def written(kind: Kind, label: str, value: object, mistakes: list[str]) -> str | None:
     """A value of the file as a text, if it has a type that it may have."""
     if type(value) not in kind.written_as:
-        mistakes.append(f"{label} is {type_name(value)}, {shown(value)}: it must be {kind.allowed}")
+        is_shown = "" if kind.secret else f", {shown(value)}"
+        mistakes.append(f"{label} is {type_name(value)}{is_shown}: it must be {kind.allowed}")
         return None
     if isinstance(value, list):
         return ",".join(str(item) for item in value)
@@ -69,7 +76,7 @@ def value_of(kind: Kind, label: str, value: object, mistakes: list[str]) -> Any:
     try:
         return kind.parse(text)
     except ValueError:
-        mistakes.append(f"{label} is {shown(text)}: it must be {kind.allowed}")
+        mistakes.append(kind.mistake(label, text))
         return None
 
 
@@ -143,6 +150,18 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _url(text: str) -> str:
+    if re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~\-/]*)?", text, re.ASCII) is None:
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _word(text: str) -> str:
+    if not 1 <= len(text) <= _WORD_MAX or not text.isprintable():
+        raise ValueError
+    return text
+
+
 def _blackouts(text: str) -> tuple[Blackout, ...]:
     windows = []
     for part in text.split(","):
@@ -177,6 +196,9 @@ RATE = whole(1, KEPT_MAX, "orders")
 RATIO = amount("0.1", "100", "stop distances")
 SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
 SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
+URL = Kind(_url, "an address as https://host:port/path, without user and query", "URL", (str,))
+WORD = Kind(_word, "one line of up to 200 characters", "TEXT", (str,))
+SECRET = Kind(_word, WORD.allowed, "TEXT", (str,), secret=True)
 PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))
 
 TIME = Kind(_time, "a time as HH:MM, or off", "HH:MM|off", (str,))

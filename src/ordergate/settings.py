@@ -25,10 +25,13 @@ from ordergate.setting_kinds import (
     PORT,
     RATE,
     RATIO,
+    SECRET,
     SWITCH,
     SYMBOLS,
     TIME,
+    URL,
     WIDE_PERCENT,
+    WORD,
     Kind,
     amount,
     one_of,
@@ -43,6 +46,19 @@ class LogLevel(enum.StrEnum):
     INFO = "info"
     WARN = "warn"
     ERROR = "error"
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """Where TopstepX is, and the login there; None where it is not said. Its text form leaves the key out."""
+
+    api_url: str | None = None
+    user_hub_url: str | None = None
+    market_hub_url: str | None = None
+    user_name: str | None = None
+    api_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Broker({self.api_url!r}, {self.user_name!r})"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replay: Path | None = None
     speed: int = 1
     limits: Limits = Limits()
+    broker: Broker = Broker()
     exchange: ExchangeSettings = ExchangeSettings()
     presets: tuple[Preset, ...] = ()
     enable_logging: bool = True
@@ -246,6 +263,26 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits", "on_must_be_flat", "limits.on_must_be_flat", one_of(OnMustBeFlat),
             meaning="What happens to open positions at that time.",
             reason="closing what somebody holds is for him to ask for."),
+    Setting("broker", "projectx_api_url", "broker.api_url", URL, documented=True,
+            meaning="Root of the broker's REST API, with or without /api.",
+            reason="a real account is named by a person, never by a default.",
+            example='"https://api.topstepx.com"'),
+    Setting("broker", "projectx_user_hub_url", "broker.user_hub_url", URL, documented=True,
+            meaning="The broker's hub for orders, fills and positions.",
+            reason="as above.",
+            example='"https://rtc.topstepx.com/hubs/user"'),
+    Setting("broker", "projectx_market_hub_url", "broker.market_hub_url", URL, documented=True,
+            meaning="The broker's hub for quotes.",
+            reason="as above.",
+            example='"https://rtc.topstepx.com/hubs/market"'),
+    Setting("broker", "projectx_username", "broker.user_name", WORD, documented=True,
+            meaning="The login at the broker.",
+            reason="as above.",
+            example='"trader"'),
+    Setting("broker", "projectx_api_key", "broker.api_key", SECRET, documented=True,
+            meaning="The login's API key. Better in the environment: the file is easily copied.",
+            reason="as above.",
+            example='"from the broker\'s page"'),
     Setting("exchange", "seed", "exchange.seed", whole(0, 2**63 - 1), flag=True,
             meaning="Decides the simulated prices and the API key: the same seed, the same market.",
             reason="a demonstration looks the same on every machine."),

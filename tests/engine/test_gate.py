@@ -115,7 +115,7 @@ async def test_nothing_is_seen_of_a_recovered_state_before_its_link_is_known_to_
     async with bench(journal.reopened()) as desk:
         # Seen at once, before a turn of the loop could have decided anything.
         assert not desk.gate.group.link_up
-        assert not desk.gate.ready
+        assert not desk.gate.compared
 
 
 async def test_with_the_journal_gone_new_risk_is_refused_and_getting_out_goes_on() -> None:

@@ -14,9 +14,11 @@ import msgspec
 from msgspec.structs import replace
 
 from ordergate import app
+from ordergate.bus.memory import MemoryBus
 from ordergate.core import events as e
 from ordergate.core.limits import Limits
 from ordergate.core.order import BracketMode as Setting
+from ordergate.desk import Ports
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market, Moved
 from ordergate.exchange.matching import Quote
@@ -250,13 +252,12 @@ async def running(limits: Limits, *, native: bool, platform: BracketMode) -> Asy
         limits=limits,
         bracket_mode=Setting.AUTO_OCO if native else Setting.UNKNOWN,
     )
-    ports = app.Ports(
+    ports = Ports(
+        bus=MemoryBus(),
         network=line,
         clock=RunningClock(),
         journal=journal,
         used_approvals=MemoryJournal(),
-        store=MemoryStore(BARS_KEPT_MIN),
-        recording=None,
         emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,
@@ -265,7 +266,7 @@ async def running(limits: Limits, *, native: bool, platform: BracketMode) -> Asy
     )
     async with contextlib.AsyncExitStack() as opened:
         opened.push_async_callback(line.close)
-        at = await opened.enter_async_context(app.desk(settings, ports))
+        at = await opened.enter_async_context(app.demo_desk(settings, ports, MemoryStore(BARS_KEPT_MIN)))
         assert at.web is not None
         events = await asyncio.to_thread(Events, at.web)
         opened.push_async_callback(asyncio.to_thread, events.close)

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from ordergate import app
+from ordergate.bus.memory import MemoryBus
 from ordergate.core.account import Group
 from ordergate.core.limits import Limits
+from ordergate.desk import Ports
 from ordergate.engine.recovery import recover
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.settings import ExchangeSettings
@@ -102,18 +104,17 @@ async def simulated(
         exchange=venue,
         limits=limits or Limits(allowed_symbols=symbols),
     )
-    ports = app.Ports(
+    ports = Ports(
+        bus=MemoryBus(),
         network=line or network,
         clock=VirtualClock(asyncio.get_running_loop(), start_ns),
         journal=journal,
         used_approvals=MemoryJournal(),
-        store=store or MemoryStore(venue.bars_kept_min),
-        recording=recording,
         emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,
         install_id="aaaaaaaa",
         step=lambda _step, _name: None,
     )
-    async with app.desk(settings, ports) as at:
+    async with app.demo_desk(settings, ports, store or MemoryStore(venue.bars_kept_min), recording) as at:
         yield SimulatedDesk(network, journal, at)

@@ -78,22 +78,27 @@ class Gate:
         return self._writer is not None and not self._writer.exit_only and not self.halted
 
     @property
-    def ready(self) -> bool:
-        """Whether the first comparison with the broker is done and every allowed product has a fresh quote.
-
-        However old where the exchange closes: then it quotes nothing, and what is sent now is denied for that.
-        """
+    def compared(self) -> bool:
+        """Whether the link is up, and the first comparison with the broker is done."""
         group = self.group
         compared = [
             account.reconciled_ns and not account.snapshot_since_ns and not account.unexplained
             for account in group.accounts.values()
         ]
+        return group.link_up and bool(compared) and all(compared)
+
+    @property
+    def quoted(self) -> bool:
+        """Whether every allowed product has a fresh quote.
+
+        However old where the exchange closes: then it quotes nothing, and what is sent now is denied for that.
+        """
+        group = self.group
         active = {i.symbol: i.contract_id for i in group.instruments.values() if i.active}
         now_ns, limits = self._clock.now_ns(), group.limits
         latest = self._board.latest
         quoted = latest if limits.session_only else fresh_quotes(latest, limits.quote_age_ms_max, now_ns)
-        listed = [active.get(symbol) in quoted for symbol in limits.allowed_symbols]
-        return group.link_up and bool(compared) and all(compared) and all(listed)
+        return all(active.get(symbol) in quoted for symbol in limits.allowed_symbols)
 
     @property
     def protection(self) -> Protection:
