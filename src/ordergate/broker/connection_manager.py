@@ -141,7 +141,7 @@ class ConnectionManager:
         refused = self._admission.admit(approved, self._clock.now_ns())
         if refused is None and await self._used.record(approval):
             self._trace("approval recorded", tag)
-        elif refused is None and approval.kind is ApprovalKind.APPROVED:
+        elif refused is None and approval.kind.adds_risk:
             refused = Refused(Outcome.NOT_SENT, "the record of used approvals failed")
         if refused is None:
             outcome = await self._sent(approved)
@@ -165,7 +165,7 @@ class ConnectionManager:
             self._trace("order sent", tag)
 
         wait_s = max(0, approval.expires_ns - self._clock.now_ns()) / 1_000_000_000
-        passage = Passage(exits=approval.kind is not ApprovalKind.APPROVED, wait_s=wait_s)
+        passage = Passage(exits=not approval.kind.adds_risk, wait_s=wait_s)
         try:
             instrument = await self._connection.catalogue.instrument(terms.contract_id, passage)
             if approval.kind is ApprovalKind.REDUCING and isinstance(effect, Place):
