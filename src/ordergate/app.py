@@ -91,8 +91,10 @@ async def demo(
     with _announced(settings.ready_file):
         recording = None if settings.replay is None else replay.read(settings.replay)
         folder = "demo" if recording is None else f"replay-{recording.digest}"
+        folder += "-shadow" if settings.modes.shadow else ""
         path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
         made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
+        made_for += ", shadow" if settings.modes.shadow else ""
         state = StateDir.open(made_for, os.urandom, path)
         async with contextlib.AsyncExitStack() as opened:
             opened.callback(state.release)
@@ -170,7 +172,7 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             journal=ports.journal,
             clock=ports.clock,
             approval_key=ports.approval_key,
-            started=Started(ports.install_id, VENUE, venue.user_name, limits, settings.bracket_mode),
+            started=Started(ports.install_id, VENUE, venue.user_name, limits, settings.bracket_mode, settings.modes),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,
             step=ports.step,
@@ -263,6 +265,7 @@ def _connection_manager(settings: Settings, ports: Ports, bus: MemoryBus, venue:
             market_hub_url=f"{venue.url}/hubs/market",
             credentials=Credentials(venue.user_name, venue.api_key),
             symbols=settings.limits.allowed_symbols,
+            shadow=settings.modes.shadow,
         ),
         rng=ports.rng,
         trace=ports.step,

@@ -79,17 +79,12 @@ _READ_ELSEWHERE = ("ORDERGATE_CONFIG", "ORDERGATE_APPROVAL_KEY")
 # Documented variables of the live system (wire notes, section 4, 2026-11-22) and, as PROJECTX_*, its login.
 _WITHOUT_EFFECT = (
     "CONNECTION_MANAGER_URL",
-    "ENABLE_RISK_VALIDATION",
-    "ENABLE_SLTP_CALCULATION",
-    "INTERCEPT_ORDERS",
     "MANUAL_TRADING_SERVER_URL",
-    "PRESERVE_ORIGINAL_WORKFLOW",
     "PROCESSING_DELAY_MS",
     "REDIS_DB",
     "REDIS_HOST",
     "REDIS_PORT",
     "REDIS_URL",
-    "SHADOW_MODE",
 )
 
 # The weakest source.

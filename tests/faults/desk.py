@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ordergate import app
 from ordergate.core import events as e
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode as Setting
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market, Moved
@@ -229,7 +230,9 @@ def price(ticks: int) -> Decimal:
 
 
 @contextlib.asynccontextmanager
-async def running(limits: Limits, *, native: bool, platform: BracketMode) -> AsyncIterator[Desk]:
+async def running(
+    limits: Limits, *, native: bool, platform: BracketMode, modes: Modes | None = None
+) -> AsyncIterator[Desk]:
     """A ready desk. ``native``: it attaches brackets to its orders; ``platform`` is what the account really takes."""
     seed, line, journal = next(_seeds), Line(), MemoryJournal()
     venue = ExchangeSettings(
@@ -249,6 +252,7 @@ async def running(limits: Limits, *, native: bool, platform: BracketMode) -> Asy
         exchange=venue,
         limits=limits,
         bracket_mode=Setting.AUTO_OCO if native else Setting.UNKNOWN,
+        modes=modes or Modes(),
     )
     ports = app.Ports(
         network=line,
