@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -17,9 +18,11 @@ from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
 from ordergate.exchange import server
 from ordergate.exchange.settings import BracketMode
+from tests.exchange.support import MES
 from tests.faults.desk import BID, Desk, Told, price, running, until
 from tests.faults.line import Fault
 
+TICK_USD = Decimal("1.25")
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "modes.md"
 LIMITS = Limits(allowed_symbols=("MES",), order_quantity_max=3)
 # A row of the page's table: the four switches, and what becomes of each thing that is asked for.
@@ -88,14 +91,13 @@ async def has_both_legs(desk: Desk, quantity: int) -> bool:
 
 
 async def flattened(desk: Desk) -> None:
-    status, _ = await desk.post("/api/flatten")
-    assert status == 200
+    assert (await desk.post("/api/flatten"))[0] == 200
+    await until(lambda: is_flat(desk))
 
-    async def is_flat() -> bool:
-        rows = await desk.get("/api/orders")
-        return await desk.position() is None and not [row for row in rows if row["status"] in ("PENDING", "WORKING")]
 
-    await until(is_flat)
+async def is_flat(desk: Desk) -> bool:
+    rows = await desk.get("/api/orders")
+    return await desk.position() is None and not [row for row in rows if row["status"] in ("PENDING", "WORKING")]
 
 
 async def seen(modes: Modes) -> list[str]:
@@ -162,3 +164,44 @@ def test_the_page_tells_of_each_combination() -> None:
 @pytest.mark.parametrize("modes", COMBINATIONS, ids=name)
 async def test_each_combination_writes_to_the_broker_what_the_page_says(modes: Modes) -> None:
     assert await seen(modes) == ROWS[modes]
+
+
+async def test_a_bracket_that_is_attached_to_its_order_works_on_paper() -> None:
+    modes = Modes(shadow=True)
+    async with running(LIMITS, native=True, platform=BracketMode.AUTO_OCO, modes=modes) as desk:
+        writes = Writes(desk)
+        assert await ordered(desk, "attached", 2) == "approved"
+        (approved,) = await desk.journaled(e.OrderApproved)
+        assert approved.order.terms.is_native, "no leg was placed by us"
+        await desk.quoted(BID - 60, BID - 60)
+        await until(lambda: is_flat(desk))
+        assert [fill.price_ticks for fill in await desk.journaled(e.FillApplied)] == [BID + 1, BID - 60]
+        assert (writes.total, await desk.nets()) == (0, [])
+
+
+async def test_on_paper_a_bracket_protects_and_its_stop_ends_the_position() -> None:
+    modes = Modes(shadow=True)
+    async with running(LIMITS, native=False, platform=BracketMode.AUTO_OCO, modes=modes) as desk:
+        writes = Writes(desk)
+        await ordered(desk, "protected", 2)
+        await desk.quoted(BID - 60, BID - 60)
+        await until(lambda: is_flat(desk))
+        (account,) = await desk.get("/api/accounts")
+        fills = await desk.journaled(e.FillApplied)
+        lost = 61 * 2 * TICK_USD + sum(fill.fee_usd for fill in fills)
+        assert account["dayPnl"] == -float(lost)
+        assert (writes.total, await desk.nets()) == (0, [])
+
+
+async def test_an_order_that_somebody_makes_at_the_broker_is_not_in_the_paper_book() -> None:
+    modes = Modes(shadow=True)
+    async with running(LIMITS, native=False, platform=BracketMode.AUTO_OCO, modes=modes) as desk:
+        await desk.exchange("Order/place", contractId=MES, type=2, side=0, size=3)
+        await until(lambda: has_traded(desk))
+        await ordered(desk, "ours", 2)
+        await flattened(desk)
+        assert await desk.nets() == [3], "what is real stays as it is"
+
+
+async def has_traded(desk: Desk) -> bool:
+    return await desk.nets() != []
