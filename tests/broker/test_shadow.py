@@ -293,6 +293,62 @@ def test_what_cannot_be_kept_has_not_happened() -> None:
     run(main())
 
 
+class SlowDisk(MemoryJournal):
+    """Writes nothing of the paper book before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    async def append(self, entries: Sequence[Entry], expected: Mapping[str, int]) -> None:
+        if entries[0].book == "paper":
+            await self.goes_on.wait()
+        await super().append(entries, expected)
+
+
+def test_what_the_market_reaches_while_it_is_cancelled_is_cancelled() -> None:
+    async def main() -> None:
+        journal = SlowDisk()
+        desk = Shadowed(journal)
+        async with desk.open():
+            await desk.market()
+            _, resting = await desk.ordered(order_type=OrderType.LIMIT, limit_ticks=BID - 8)
+            journal.goes_on.clear()
+            await desk.send(Cancel(ACCOUNT, resting.broker_order_id or 0), Topic.EXITS)
+            await asyncio.sleep(0.1)
+            await desk.market(BID - 20, ASK - 20)
+            journal.goes_on.set()
+            assert (await desk.report(CancelOutcome)).outcome is Outcome.DONE
+            await asyncio.sleep(1)
+            (row,) = (await desk.snapshot()).orders
+            assert row.state is OrderState.CANCELLED
+            assert not [report for report in desk.reports if isinstance(report, FillReport)]
+
+    run(main())
+
+
+def test_an_approval_that_expires_before_its_turn_is_not_carried_out_on_paper() -> None:
+    async def main() -> None:
+        journal = SlowDisk()
+        desk = Shadowed(journal)
+        async with desk.open():
+            await desk.market()
+            journal.goes_on.clear()
+            first, second = desk.place(), desk.place()
+            await desk.send(desk.approved(first))
+            await asyncio.sleep(0.1)
+            await desk.send(desk.approved(second))
+            await asyncio.sleep(6)
+            journal.goes_on.set()
+            ends = [await desk.report(PlaceOutcome) for _ in range(2)]
+            assert [outcome.outcome for outcome in ends] == [Outcome.DONE, Outcome.NOT_SENT]
+            assert "expired" in ends[1].text
+            assert [row.order_tag for row in (await desk.snapshot()).orders] == [first.order_tag]
+
+    run(main())
+
+
 def test_a_paper_book_of_a_newer_version_is_refused() -> None:
     async def main() -> None:
         journal = MemoryJournal()

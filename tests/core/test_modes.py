@@ -300,6 +300,16 @@ def test_without_the_default_bracket_an_order_keeps_what_it_names() -> None:
     assert desk.stop("c").terms.stop_ticks == ASK - 24
 
 
+def test_orders_that_are_let_through_count_among_those_of_a_minute() -> None:
+    for modes in (PRESERVED, UNASKED):
+        desk = Desk(Limits(orders_per_minute_max=1), modes=modes)
+        assert desk.submit("a").ok
+        assert desk.submit("b").ok
+        desk.started_again(ENFORCED)
+        assert desk.codes("c") == ["ORDER_RATE"]
+        assert len(desk.account.asked) == 2
+
+
 # Taken together.
 
 
