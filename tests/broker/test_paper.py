@@ -27,7 +27,7 @@ class Paper(PaperBook):
     def __init__(self) -> None:
         super().__init__()
         self.apply(Opened(ACCOUNT, Decimal(50_000)))
-        self._tags = 0
+        self._asked = 0
 
     def order(
         self,
@@ -41,8 +41,8 @@ class Paper(PaperBook):
     ) -> OrderReport:
         kind = OrderType.LIMIT if limit is not None else OrderType.STOP if stop is not None else OrderType.MARKET
         terms = Terms(ACCOUNT, MES.contract_id, side, quantity, kind, limit, stop, *offsets)
-        self._tags += 1
-        tag = f"tag-{self._tags}"
+        self._asked += 1
+        tag = f"tag-{self._asked}"
         for change in self.placed(Place(terms, tag, GRANT), MES, at, MORNING):
             self.apply(change)
         found = self.tagged(ACCOUNT, tag)

@@ -9,15 +9,17 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core import selftest
-from ordergate.core.commands import Leg, LockOut
+from ordergate.core.commands import Leg, LockOut, SubmitOrder
 from ordergate.core.effects import Modify, Place
+from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import Judgement, judge
 from ordergate.core.limits import Limits, OnMustBeFlat
 from ordergate.core.modes import Modes
-from ordergate.core.order import Exit, Role, Side, Trail
+from ordergate.core.order import Exit, OrderType, Role, Side, Trail
+from ordergate.core.preview import preview
 from ordergate.core.reports import AccountReport
 from ordergate.core.rules import RULES, Kind
-from tests.core.desk import ACCOUNT, ASK, BID, OLD_MES, Desk, instant
+from tests.core.desk import ACCOUNT, ASK, BID, MES, OLD_MES, Desk, instant
 from tests.core.test_selftest import ALL_ON
 
 ENFORCED = Modes()
@@ -150,6 +152,14 @@ def test_a_persons_lockout_holds_in_every_mode(modes: Modes) -> None:
     assert desk.ask(LockOut("lock", ACCOUNT)).ok
     assert desk.codes("a") == ["LOCKED_OUT"]
     assert desk.order("waits").cancel_wanted
+
+
+@pytest.mark.parametrize("modes", [ENFORCED, *LOOSE], ids=str)
+def test_a_preview_tells_what_would_become_of_the_order_in_that_mode(modes: Modes) -> None:
+    desk = Desk(TIGHT, modes=modes)
+    command = SubmitOrder("r", ACCOUNT, "a", MES.contract_id, Side.BUY, 4, OrderType.MARKET)
+    seen = preview(desk.group, desk.account, command, Stamped(command, desk.market, desk.now_ns))
+    assert desk.ask(command).ok is not bool(seen.breaches)
 
 
 # A change of an order, and of a stop.

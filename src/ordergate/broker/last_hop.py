@@ -59,7 +59,7 @@ class LastHop(Protocol):
 
 
 class Live:
-    """What is asked for is done at the broker, and what he says is told."""
+    """What is asked for is done at the broker, and what the broker says is told."""
 
     def __init__(self, client: Client, reader: Reader) -> None:
         self._client = client
@@ -81,7 +81,7 @@ class Live:
         return report
 
     def quoted(self, quote: Quote) -> None:
-        """He fills."""
+        """It is the broker who fills."""
 
     async def open(self) -> None:
         """Nothing is kept here."""

@@ -57,12 +57,14 @@ class PaperBook:
         self.fills: list[FillReport] = []
         self.balances: dict[int, Decimal] = {}
         self._positions: dict[tuple[int, str], Position] = {}
+        self._tags: dict[tuple[int, str | None], int] = {}
         self._last_id = _IDS_ABOVE
 
     def apply(self, change: Change) -> None:
         match change:
             case Ordered(row=row):
                 self.orders[row.broker_order_id] = change
+                self._tags[row.account_id, row.order_tag] = row.broker_order_id
                 self.working.pop(row.broker_order_id, None)
                 if row.state is OrderState.OPEN:
                     self.working[row.broker_order_id] = change
@@ -87,8 +89,8 @@ class PaperBook:
         )
 
     def tagged(self, account_id: int, order_tag: str) -> OrderReport | None:
-        rows = (ordered.row for ordered in self.orders.values())
-        return next((row for row in rows if (row.account_id, row.order_tag) == (account_id, order_tag)), None)
+        order_id = self._tags.get((account_id, order_tag))
+        return None if order_id is None else self.orders[order_id].row
 
     # What is asked of it, answered with what would change.
 

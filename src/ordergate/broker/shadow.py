@@ -84,6 +84,7 @@ class Shadow:
         # Orders that the market has reached and that are not filled yet, with the price; each waits once.
         self._reached: dict[int, tuple[Ordered, int]] = {}
         self._has_reached = asyncio.Event()
+        self._fault: str | None = None  # of the last fill: one that stays is told once
 
     async def open(self) -> None:
         """Fold the paper book. Raises ``JournalDamaged``."""
@@ -105,11 +106,10 @@ class Shadow:
                     if self._book.working.get(order_id) is ordered:
                         instrument = self._catalogue.instruments[ordered.row.contract_id]
                         changes = self._book.filled(ordered, price_ticks, instrument, self._clock.now_ns())
-                        fault = await self._kept(changes)
-                        if fault is not None:
-                            _log.error(
-                                "a paper order could not be filled", order_tag=ordered.row.order_tag, reason=fault
-                            )
+                        fault, told = await self._kept(changes), self._fault
+                        self._fault = fault
+                        if fault is not None and fault != told:
+                            _log.error("paper orders cannot be filled", reason=fault)
                     self._reached.pop(order_id, None)
 
     def quoted(self, quote: Quote) -> None:
