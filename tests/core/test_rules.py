@@ -16,11 +16,11 @@ from ordergate.core.account import Account, Asked
 from ordergate.core.commands import Leg
 from ordergate.core.inputs import Wake
 from ordergate.core.instrument import Instrument
-from ordergate.core.limits import Blackout, Limits
+from ordergate.core.limits import Blackout, Breach, Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Target, Terms
 from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
-from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
+from ordergate.core.rules import RULES, Proposal, Rule, propose
 from tests.core.desk import (
     ACCOUNT,
     ASK,
@@ -39,6 +39,11 @@ from tests.core.desk import (
 
 SATURDAY_NS, OPEN_NS = instant("2026-11-28 12:00"), instant("2026-11-29 17:00")
 FAR = Exit(40)  # 50 USD per contract of MES
+
+
+def breaches(p: Proposal) -> tuple[Breach, ...]:
+    """What ``p`` breaks."""
+    return tuple(breach for _, breach in rules.broken(p))
 
 
 def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:

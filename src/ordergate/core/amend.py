@@ -24,7 +24,7 @@ from ordergate.core.levels import is_through
 from ordergate.core.nearest import Ask, search
 from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Target, Terms
 from ordergate.core.reports import Quote
-from ordergate.core.rules import RULES, counted_risk_ticks, propose, weighed
+from ordergate.core.rules import broken, counted_risk_ticks, propose, weighed
 from ordergate.core.widening import Move, widening
 
 
@@ -100,8 +100,7 @@ def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_n
         received_ns=received_ns,
     )
     risk_ticks = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
-    found = weighed(draft.group.modes, [(rule, proposal) for rule in RULES])
-    return Judgement(order.protection, risk_ticks, closing, proposal, *found)
+    return Judgement(order.protection, risk_ticks, closing, proposal, *weighed(draft.group.modes, broken(proposal)))
 
 
 def _nearest(ask: Ask, asked: Nearest, order: Order, quote: Quote | None) -> Nearest | None:

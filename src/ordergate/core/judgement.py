@@ -19,7 +19,7 @@ from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
 from ordergate.core.order import Protection, Terms
 from ordergate.core.promise import promised
-from ordergate.core.rules import RULES, Proposal, Rule, counted_risk_ticks, entry_ticks, propose, weighed
+from ordergate.core.rules import RULES, Proposal, Rule, broken, counted_risk_ticks, entry_ticks, propose, weighed
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ def judge(
         delayed_ns=stamp.delayed_ns,
     )
     risk_ticks = counted_risk_ticks(instrument, protection, proposal.entry_ticks)
-    return Judgement(protection, risk_ticks, closing, proposal, *weighed(group.modes, [(r, proposal) for r in rules]))
+    return Judgement(protection, risk_ticks, closing, proposal, *weighed(group.modes, broken(proposal, rules)))
 
 
 def ground(group: Group, judged: Judgement) -> e.ApprovalKind:

@@ -21,6 +21,7 @@ from ordergate.core.order import Order, OrderType, Protection, Terms
 from ordergate.core.rules import (
     Proposal,
     Weighed,
+    broken,
     daily_loss,
     maximum_loss,
     propose,
@@ -48,17 +49,13 @@ def widening(group: Group, account: Account, moves: list[Move], market: Market) 
             wider.append(_proposal(group, account, (entry, protection), market))
             added_usd += instrument.money(added, entry.open_quantity)
     if not wider:
-        return Weighed(())
+        return Weighed()
     whole = replace(wider[0], risk_usd=added_usd)
-    asked = [
-        (trading_state, whole),
-        (visibility, whole),
-        (reference_price, whole),
-        *((risk_per_trade, proposal) for proposal in wider),
-        (daily_loss, whole),
-        (maximum_loss, whole),
-    ]
-    return weighed(group.modes, asked)
+    found = broken(whole, (trading_state, visibility, reference_price))
+    for proposal in wider:
+        found += broken(proposal, (risk_per_trade,))
+    found += broken(whole, (daily_loss, maximum_loss))
+    return weighed(group.modes, found)
 
 
 def _proposal(group: Group, account: Account, move: Move, market: Market) -> Proposal:

@@ -50,7 +50,7 @@ __all__ = [
     "Rule",
     "account_position",
     "blackout",
-    "breaches",
+    "broken",
     "clock_skew",
     "contract_active",
     "counted_risk_ticks",
@@ -120,27 +120,31 @@ RULES: Mapping[Rule, Kind] = {
 }
 
 
-def breaches(proposal: Proposal, rules: Iterable[Rule] = RULES) -> tuple[Breach, ...]:
-    """Every limit the proposal breaks, in the order of ``rules``."""
-    return tuple([breach for rule in rules if (breach := rule(proposal)) is not None])
+def broken(proposal: Proposal, rules: Iterable[Rule] = RULES) -> list[tuple[Rule, Breach]]:
+    """Every rule that the proposal breaks, in the order of ``rules``."""
+    return [(rule, breach) for rule in rules if (breach := rule(proposal)) is not None]
 
 
 class Weighed(NamedTuple):
     """What keeps new risk from leaving, and what would but for the modes. One of the two is empty."""
 
-    denying: tuple[Breach, ...]
+    denying: tuple[Breach, ...] = ()
     overridden: tuple[Breach, ...] = ()
 
 
-def weighed(modes: Modes, asked: Iterable[tuple[Rule, Proposal]]) -> Weighed:
-    """What the rules say of the proposals, each asked what it stands beside, as far as ``modes`` let them.
+def weighed(modes: Modes, found: list[tuple[Rule, Breach]]) -> Weighed:
+    """What the modes make of what is broken.
 
     Where something that is no limit is broken, the limits that are broken too are told with it.
     """
-    if not modes.asks_limits:
-        asked = [(rule, proposal) for rule, proposal in asked if RULES[rule] is Kind.VALIDITY]
-    found = [(rule, breach) for rule, proposal in asked if (breach := rule(proposal)) is not None]
+    if found and not modes.asks_limits:
+        found = [(rule, breach) for rule, breach in found if RULES[rule] is Kind.VALIDITY]
+    if not found:
+        return _NOTHING
     told = tuple([breach for _, breach in found])
     if modes.preserve and all(RULES[rule] is Kind.LIMIT for rule, _ in found):
         return Weighed((), told)
     return Weighed(told)
+
+
+_NOTHING = Weighed()
