@@ -1,10 +1,13 @@
-"""Shadow mode as a user starts it: by flag, over a kill, and never mixed with what is live."""
+"""The modes as a user sets them: by flag and variable; and shadow mode over a kill, never mixed with what is live."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.end_to_end.process import Desk, call, clean_environment, running, until
 
@@ -50,3 +53,29 @@ def test_what_was_made_live_refuses_a_start_in_shadow_mode_in_one_line(folder: P
         assert desk.at["pid"]
     (line,) = refused(folder, "--shadow-mode")
     assert "was made for 'sim practice' and cannot serve 'sim practice, shadow': name another with --state-dir" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "approved_as"),
+    [
+        (("--preserve-original-workflow",), {}, "overridden"),
+        ((), {"INTERCEPT_ORDERS": "false", "PRESERVE_ORIGINAL_WORKFLOW": "true"}, "passed"),
+        (("--no-enable-risk-validation",), {"ENABLE_SLTP_CALCULATION": "false"}, "passed"),
+    ],
+)
+def test_a_mode_that_is_set_changes_the_outcome_and_is_warned_of(
+    folder: Path, flags: tuple[str, ...], environment: dict[str, str], approved_as: str
+) -> None:
+    desk = Desk(folder, *flags, environment=environment | {"MAX_POSITION_SIZE": "1"})
+    try:
+        desk.wait_ready()
+        status, answer = desk.buy(2, "over")
+        assert status == 200, answer
+        row: Any = until(lambda: (found := desk.order("over")) and found["status"] == "FILLED" and found)
+        assert [breach["code"] for breach in row["breaches"]] == ["MAX_POSITION_SIZE"] * (approved_as == "overridden")
+        without_bracket = environment.get("ENABLE_SLTP_CALCULATION") == "false"
+        until(lambda: desk.position()["protected"] is not without_bracket)
+        assert call(desk.at["aggregator"], "GET", "/health")[1]["enforcing"] is False
+        assert "limits are not enforced" in desk.log()
+    finally:
+        desk.stop()
