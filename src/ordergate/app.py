@@ -63,9 +63,8 @@ async def demo(
     with _announced(settings.ready_file):
         recording = None if settings.replay is None else replay.read(settings.replay)
         folder = "demo" if recording is None else f"replay-{recording.digest}"
-        path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
         made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
-        state = StateDir.open(made_for, os.urandom, path)
+        state = _state(settings, folder, made_for)
         async with _opened(state, approval_key, step) as ports:
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
             clock = await _clock(recording, store, settings.exchange.seed, ports.journal)
@@ -84,8 +83,8 @@ async def run(
     """
     limits, broker = enforced(settings, simulated=False), _broker(settings)
     with _announced(settings.ready_file):
-        path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / "topstepx"
-        state = StateDir.open(f"{LIVE_VENUE} {broker.credentials.user_name} {broker.gateway_url}", os.urandom, path)
+        made_for = f"{LIVE_VENUE} {broker.credentials.user_name} {broker.gateway_url}"
+        state = _state(settings, "topstepx", made_for)
         async with _opened(state, approval_key, step) as ports, desk_parts(settings, ports, limits, broker) as parts:
             opened(parts.web.url)
             await parts.settled(quoted=False)
@@ -103,6 +102,14 @@ async def run(
             write_ready(settings.ready_file, at)
             _log.info("ready", accounts=list(accounts))
             await asyncio.Event().wait()
+
+
+def _state(settings: Settings, folder: str, made_for: str) -> StateDir:
+    """The state directory, never one for the other of live and on paper."""
+    if settings.modes.shadow:
+        folder, made_for = f"{folder}-shadow", f"{made_for}, shadow"
+    path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
+    return StateDir.open(made_for, os.urandom, path)
 
 
 @contextlib.asynccontextmanager
@@ -176,6 +183,7 @@ async def demo_desk(
             market_hub_url=f"{venue.url}/hubs/market",
             credentials=Credentials(venue.user_name, venue.api_key),
             symbols=limits.allowed_symbols,
+            shadow=settings.modes.shadow,
         )
         parts = await running.enter_async_context(desk_parts(settings, ports, limits, broker))
         await parts.settled(quoted=True)
@@ -205,6 +213,7 @@ def _broker(settings: Settings) -> BrokerSettings:
         market_hub_url=given.market_hub_url,
         credentials=Credentials(given.user_name, given.api_key),
         symbols=settings.limits.allowed_symbols,
+        shadow=settings.modes.shadow,
     )
 
 

@@ -102,7 +102,11 @@ def _command(function: Callable[[_Flags], None]) -> Callable[[_Flags], None]:
     """Make a command of it, with every flag: those that no started part reads are ignored."""
 
     def command(**given: str | bool | None) -> None:
-        function({key: "false" if value is True else str(value) for key, value in given.items() if value is not None})
+        # A switch that is given is turned from its default.
+        turned = {setting.key: str(setting.default is not True).lower() for setting in SETTINGS}
+        function(
+            {key: turned[key] if value is True else str(value) for key, value in given.items() if value is not None}
+        )
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     config = Annotated[str | None, typer.Option("--config", metavar="PATH", help="File of settings to read.")]
@@ -116,9 +120,9 @@ def _command(function: Callable[[_Flags], None]) -> Callable[[_Flags], None]:
 
 def _parameter(setting: Setting) -> inspect.Parameter:
     default = setting.default.value if isinstance(setting.default, enum.Enum) else setting.default
-    is_switch = default is True
+    is_switch = isinstance(default, bool)
     if is_switch:
-        help_text = f"Turn off: {setting.meaning}"
+        help_text = f"Turn {'off' if default else 'on'}: {setting.meaning}"
     else:
         help_text = setting.meaning if default is None else f"{setting.meaning} [default: {default}]"
     option = typer.Option(setting.option, metavar=None if is_switch else setting.kind.placeholder, help=help_text)

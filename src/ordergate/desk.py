@@ -91,7 +91,12 @@ async def desk_parts(settings: Settings, ports: Ports, limits: Limits, broker: B
             clock=ports.clock,
             approval_key=ports.approval_key,
             started=Started(
-                ports.install_id, broker.venue, broker.credentials.user_name, limits, settings.bracket_mode
+                install_id=ports.install_id,
+                venue=broker.venue,
+                login=broker.credentials.user_name,
+                limits=limits,
+                bracket_mode=settings.bracket_mode,
+                modes=settings.modes,
             ),
             orders_max=settings.max_queue_size,
             emergency=ports.emergency,

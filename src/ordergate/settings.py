@@ -13,6 +13,7 @@ import msgspec
 
 from ordergate.bus.brackets import Preset
 from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode
 from ordergate.core.pace import KEPT_MAX
 from ordergate.exchange.settings import ExchangeSettings, Hours
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     browser: bool = True
     max_queue_size: int = 100
     bracket_mode: BracketMode = BracketMode.UNKNOWN
+    modes: Modes = Modes()
     replay: Path | None = None
     speed: int = 1
     limits: Limits = Limits()
@@ -110,7 +112,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def option(self) -> str:
-        """Its name on the command line. A switch that is on can only be turned off there."""
+        """Its name on the command line, where a switch can only be turned from its default."""
         return f"--{'no-' if self.default is True else ''}{self.key.replace('_', '-')}"
 
     @property
@@ -153,6 +155,25 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="The account's bracket setting on the platform. With auto_oco, one stop and one target that are "
                     "distances are attached to the order and survive this machine; else stops are placed on the fill.",
             reason="the API does not show it, and an account in Position Brackets refuses such an order whole."),
+    Setting("modes", "shadow_mode", "modes.shadow", SWITCH, documented=True, flag=True,
+            meaning="Nothing is written to the broker, whatever else is set: orders are filled on paper, at its "
+                    "quotes. It has a state directory of its own.",
+            reason="the simulated exchange is no real money already."),
+    Setting("modes", "intercept_orders", "modes.intercept", SWITCH, documented=True, flag=True,
+            meaning="Orders are put before the limits. Without, they pass unchecked; a halt, a lockout, an order's age "
+                    "and all else that is no limit still count.",
+            reason="it is what the gate is for."),
+    Setting("modes", "preserve_original_workflow", "modes.preserve", SWITCH, documented=True, flag=True,
+            meaning="An order that breaks limits is sent all the same, on the record with all that it breaks, and the "
+                    "account is not stopped by itself.",
+            reason="a limit that stops nothing is none."),
+    Setting("modes", "enable_risk_validation", "modes.validate", SWITCH, documented=True, flag=True,
+            meaning="The limits are asked. Without, orders pass as without interception.",
+            reason="as documented."),
+    Setting("modes", "enable_sltp_calculation", "modes.default_bracket", SWITCH, documented=True, flag=True,
+            meaning="An order that names no stop or no target gets the default one. Without, it has only those that it "
+                    "names.",
+            reason="as documented."),
     Setting("limits", "allowed_instruments", "limits.allowed_symbols", SYMBOLS, documented=True,
             meaning="Products in which risk may be added, parted by commas in a variable.",
             reason="as documented, the six micros."),

@@ -296,7 +296,8 @@ class Seat:
         return Place(msgspec.structs.replace(terms, **changes), f"tag-{self._numbers}", grant)
 
     def approved(self, effect: Place | Modify | None = None) -> Approved:
-        return approve(effect or self.place(), f"sim:{self.account_id}:live", KEY)
+        mode = "shadow" if self._settings.get("shadow") else "live"
+        return approve(effect or self.place(), f"sim:{self.account_id}:{mode}", KEY)
 
 
 class Desk(Seat):

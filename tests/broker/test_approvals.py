@@ -159,6 +159,8 @@ def test_an_approval_of_another_book_is_refused_and_left_to_whoever_has_that_boo
     ("kind", "outcome"),
     [
         (ApprovalKind.APPROVED, Outcome.NOT_SENT),
+        (ApprovalKind.PASSED, Outcome.NOT_SENT),
+        (ApprovalKind.OVERRIDDEN, Outcome.NOT_SENT),
         (ApprovalKind.LEG, Outcome.UNKNOWN),
         (ApprovalKind.REDUCING, Outcome.UNKNOWN),
     ],

@@ -218,8 +218,9 @@ def test_with_a_broken_record_new_risk_is_not_sent_and_a_stop_is() -> None:
     async def main() -> None:
         desk = Desk(FullDisk())
         async with desk.open():
-            await desk.send(desk.approved())
-            assert (await desk.report(PlaceOutcome)).outcome is Outcome.NOT_SENT
+            for kind in (ApprovalKind.APPROVED, ApprovalKind.PASSED, ApprovalKind.OVERRIDDEN):
+                await desk.send(desk.approved(desk.place(kind=kind)))
+                assert (await desk.report(PlaceOutcome)).outcome is Outcome.NOT_SENT
             assert desk.broker.count(PLACE) == 0
             stop = desk.place(kind=ApprovalKind.LEG, side=Side.SELL, order_type=OrderType.STOP, stop_ticks=79_960)
             await desk.send(desk.approved(stop), Topic.EXITS)

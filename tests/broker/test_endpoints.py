@@ -24,7 +24,8 @@ def test_health_follows_both_hubs_and_rest() -> None:
         async with desk.open() as manager:
             server = await manager.serve("127.0.0.1", 0)
             url = f"{server.url}/health"
-            healthy = {"status": "ok", "userHub": "ok", "marketHub": "ok", "rest": "ok", "accounts": [ACCOUNT]}
+            parts = {"userHub": "ok", "marketHub": "ok", "rest": "ok"}
+            healthy = {"status": "ok"} | parts | {"accounts": [ACCOUNT], "shadow": False}
             assert await asked(desk, url) == (200, healthy)
             desk.broker.script["Order/place"] = lambda _body: Response(502)
             await desk.send(desk.approved())

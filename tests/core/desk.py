@@ -33,6 +33,7 @@ from ordergate.core.inputs import Input, Mark, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Breakeven, Exit, Order, OrderType, Role, Side, Target, Trail
 from ordergate.core.reports import (
     AccountReport,
@@ -100,6 +101,7 @@ class Desk:
         fills: Sequence[FillReport] = (),
         adopted: bool = True,
         mode: BracketMode = BracketMode.UNKNOWN,
+        modes: Modes | None = None,
     ) -> None:
         self.group = Group()
         self.now_ns = at_ns
@@ -112,7 +114,7 @@ class Desk:
         self._requests = 0
         self._broker_ids = 9_000
         self._fill_ids = 500
-        self.feed(Started("desk", "sim", "practice", limits or Limits(), mode))
+        self.feed(Started("desk", "sim", "practice", limits or Limits(), mode, modes or Modes()))
         self.feed(InstrumentsReport((MES, MNQ, ES, OLD_MES)))
         if adopted:
             self.feed(AccountReport(ACCOUNT, "PRACTICE-1", self.balance, can_trade=True))
@@ -130,6 +132,14 @@ class Desk:
         self.group = decided.group
         self.events += decided.events
         return decided
+
+    def started_again(self, modes: Modes) -> None:
+        """The process begins anew with these modes and the settings that it had, and sees the broker."""
+        group = self.group
+        limits = group.limits_configured or group.limits
+        self.feed(Started(group.install_id, group.venue, group.login, limits, group.bracket_mode, modes))
+        self.feed(LinkReport(up=True))
+        self.read_back()
 
     @property
     def account(self) -> Account:

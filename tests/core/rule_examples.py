@@ -83,9 +83,13 @@ EXAMPLES: dict[str, Example] = {
         (buy(1), buy(1, when="you press flatten before it is decided", superseded=True)),
     ),
     "instrument_allowed": Example(
-        old_month,
-        (buy(1), buy(1, instrument=ES), buy(1, instrument=OLD_MES), sell(2, ONLY_CLOSES, instrument=OLD_MES)),
+        plain(),
+        (buy(1), buy(1, instrument=ES)),
         settings=("allowed_instruments",),
+    ),
+    "contract_active": Example(
+        old_month,
+        (buy(1), buy(1, instrument=OLD_MES), sell(2, ONLY_CLOSES, instrument=OLD_MES)),
     ),
     "order_size_min": Example(
         long(3, order_quantity_min=2),

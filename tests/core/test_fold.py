@@ -15,10 +15,11 @@ from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
 from ordergate.core.limits import Limits, Trailing
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Exit, OrderType, Side
 from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, Unreadable
 from ordergate.journal.codec import decode, encode
-from tests.core.desk import ACCOUNT, ASK, BID, MES, MS_NS, SECOND_NS, Desk, fill_row, order_row
+from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, order_row
 
 
 def long_day() -> Desk:
@@ -84,6 +85,10 @@ def long_day() -> Desk:
     desk.now_ns += 24 * 3_600 * SECOND_NS
     desk.mark(BID)
     desk.feed(Wake())
+    desk.started_again(Modes(preserve=True))
+    desk.quote(MNQ, BID, ASK)
+    desk.submit("h", quantity=30, limit=BID, instrument=MNQ)
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(46_000), can_trade=True))
     return desk
 
 

@@ -16,11 +16,11 @@ from ordergate.core.account import Account, Asked
 from ordergate.core.commands import Leg
 from ordergate.core.inputs import Wake
 from ordergate.core.instrument import Instrument
-from ordergate.core.limits import Blackout, Limits
+from ordergate.core.limits import Blackout, Breach, Limits
 from ordergate.core.order import Exit, OrderType, Protection, Side, Target, Terms
 from ordergate.core.pnl import Position
 from ordergate.core.reports import AccountReport, LinkReport, Outcome, Unreadable
-from ordergate.core.rules import RULES, Proposal, Rule, breaches, propose
+from ordergate.core.rules import RULES, Proposal, Rule, propose
 from tests.core.desk import (
     ACCOUNT,
     ASK,
@@ -39,6 +39,11 @@ from tests.core.desk import (
 
 SATURDAY_NS, OPEN_NS = instant("2026-11-28 12:00"), instant("2026-11-29 17:00")
 FAR = Exit(40)  # 50 USD per contract of MES
+
+
+def breaches(p: Proposal) -> tuple[Breach, ...]:
+    """What ``p`` breaks."""
+    return tuple(breach for _, breach in rules.broken(p))
 
 
 def proposal(desk: Desk, *, quantity: int = 1, **changed: Any) -> Proposal:
@@ -79,6 +84,7 @@ ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
     rules.visibility: lambda p: replace(p, group=replace(p.group, link_up=False)),
     rules.superseded: lambda p: replace(p, superseded=True),
     rules.instrument_allowed: lambda p: limited(p, allowed_symbols=("MNQ",)),
+    rules.contract_active: lambda p: replace(p, instrument=replace(p.instrument, active=False)),
     rules.order_size_min: lambda p: limited(p, order_quantity_min=2),
     rules.order_size_max: lambda p: limited(p, order_quantity_max=0),
     rules.position_size: lambda p: limited(p, position_quantity_max=0),
@@ -105,7 +111,7 @@ ALONE: dict[Rule, Callable[[Proposal], Proposal]] = {
 
 
 def test_every_rule_has_a_case_of_its_own() -> None:
-    assert tuple(ALONE) == RULES
+    assert tuple(ALONE) == tuple(RULES)
 
 
 @pytest.mark.parametrize("rule", ALONE, ids=lambda rule: rule.__name__)
@@ -125,6 +131,7 @@ EVIDENCE: dict[Rule, tuple[str, str, str, list[str]]] = {
     rules.visibility: ("BROKER_LINK_DOWN", "connected", "down", ["cannot be seen"]),
     rules.superseded: ("SUPERSEDED", "newest", "older", ["flatten or cancel-all"]),
     rules.instrument_allowed: ("INSTRUMENT_NOT_ALLOWED", "MNQ", "MES", ["MES", "MNQ"]),
+    rules.contract_active: ("CONTRACT_NOT_ACTIVE", "active", "MESZ6", ["MESZ6", "active"]),
     rules.order_size_min: ("MIN_ORDER_SIZE", "2", "1", ["1 contract ", "smallest order", "2"]),
     rules.order_size_max: ("MAX_ORDER_SIZE", "0", "1", ["1 contracts", "largest order", "0"]),
     rules.position_size: ("MAX_POSITION_SIZE", "0", "1", ["1 contracts of MES", "above 0"]),
@@ -274,7 +281,7 @@ def test_an_order_that_a_flatten_overtook_is_denied() -> None:
     assert Desk().codes("a", superseded=True) == ["SUPERSEDED"]
 
 
-# instrument_allowed
+# instrument_allowed, contract_active
 @pytest.mark.parametrize(
     ("instrument", "codes"),
     [(MES, []), (ES, ["INSTRUMENT_NOT_ALLOWED"]), (OLD_MES, ["CONTRACT_NOT_ACTIVE"])],

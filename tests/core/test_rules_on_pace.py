@@ -16,7 +16,7 @@ from ordergate.core.order import Exit, OrderType, Protection, Role, Side, Terms
 from ordergate.core.pace import KEPT_MAX, MINUTE_NS, failures, paced
 from ordergate.core.preview import preview
 from ordergate.core.reports import AccountReport, BrokerSnapshot, Outcome
-from ordergate.core.rules import breaches, propose
+from ordergate.core.rules import broken, propose
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, MNQ, MS_NS, WIDE, Desk, position
 
 OTHER = ACCOUNT + 1
@@ -367,4 +367,4 @@ def test_where_nobody_told_when_an_order_arrived_no_clock_is_compared() -> None:
     terms = Terms(ACCOUNT, MES.contract_id, Side.BUY, 1, OrderType.MARKET)
     for sent_ns in (None, desk.now_ns + 10**12):
         p = propose(desk.group, desk.account, terms, 1, Protection(), market=desk.market, sent_ns=sent_ns)
-        assert breaches(p) == ()
+        assert broken(p) == []

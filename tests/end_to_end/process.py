@@ -192,7 +192,17 @@ class Events:
 
 def clean_environment() -> dict[str, str]:
     """The environment without settings of ours."""
-    ours = ("ORDERGATE_", "MAX_", "ENABLE_", "DEFAULT_RISK", "ALLOWED_", "LOG_LEVEL")
+    ours = (
+        "ORDERGATE_",
+        "MAX_",
+        "ENABLE_",
+        "DEFAULT_RISK",
+        "ALLOWED_",
+        "LOG_LEVEL",
+        "SHADOW_",
+        "INTERCEPT_",
+        "PRESERVE_",
+    )
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 

@@ -20,6 +20,7 @@ from ordergate.core.effects import Effect
 from ordergate.core.inputs import Started
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import AccountReport, BrokerSnapshot, InstrumentsReport, LinkReport, Quote, Report
 from ordergate.engine.gate import Gate
@@ -115,7 +116,11 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(
-    journal: MemoryJournal, notes: Notes | None = None, orders_max: int = 100, clock: Clock | None = None
+    journal: MemoryJournal,
+    notes: Notes | None = None,
+    orders_max: int = 100,
+    clock: Clock | None = None,
+    modes: Modes | None = None,
 ) -> AsyncIterator[Bench]:
     """A running gate on ``journal``."""
     bus, clock = MemoryBus(), clock or SystemClock()
@@ -124,7 +129,7 @@ async def bench(
         journal=journal,
         clock=clock,
         approval_key=KEY,
-        started=Started("aaaaaaaa", "sim", "practice", Limits()),
+        started=Started("aaaaaaaa", "sim", "practice", Limits(), modes=modes or Modes()),
         orders_max=orders_max,
         emergency=notes or Notes(),
         step=lambda _step, _name: None,

@@ -17,6 +17,7 @@ from ordergate import app
 from ordergate.bus.memory import MemoryBus
 from ordergate.core import events as e
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode as Setting
 from ordergate.desk import Ports
 from ordergate.exchange.listing import Contract
@@ -231,7 +232,9 @@ def price(ticks: int) -> Decimal:
 
 
 @contextlib.asynccontextmanager
-async def running(limits: Limits, *, native: bool, platform: BracketMode) -> AsyncIterator[Desk]:
+async def running(
+    limits: Limits, *, native: bool, platform: BracketMode, modes: Modes | None = None
+) -> AsyncIterator[Desk]:
     """A ready desk. ``native``: it attaches brackets to its orders; ``platform`` is what the account really takes."""
     seed, line, journal = next(_seeds), Line(), MemoryJournal()
     venue = ExchangeSettings(
@@ -251,6 +254,7 @@ async def running(limits: Limits, *, native: bool, platform: BracketMode) -> Asy
         exchange=venue,
         limits=limits,
         bracket_mode=Setting.AUTO_OCO if native else Setting.UNKNOWN,
+        modes=modes or Modes(),
     )
     ports = Ports(
         bus=MemoryBus(),

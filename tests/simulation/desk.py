@@ -15,6 +15,8 @@ from ordergate import app
 from ordergate.bus.memory import MemoryBus
 from ordergate.core.account import Group
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
+from ordergate.core.order import BracketMode
 from ordergate.desk import Ports
 from ordergate.engine.recovery import recover
 from ordergate.exchange.recording import Recording
@@ -87,6 +89,8 @@ async def simulated(
     network: MemoryNetwork | None = None,
     line: Network | None = None,
     store: MemoryStore | None = None,
+    modes: Modes | None = None,
+    native: bool = False,
     **exchange: Any,
 ) -> AsyncIterator[SimulatedDesk]:
     """A ready desk. Everything that is random follows from ``seed``; a recording brings its own time.
@@ -103,6 +107,8 @@ async def simulated(
         gateway_port=0,
         exchange=venue,
         limits=limits or Limits(allowed_symbols=symbols),
+        modes=modes or Modes(),
+        bracket_mode=BracketMode.AUTO_OCO if native else BracketMode.UNKNOWN,
     )
     ports = Ports(
         bus=MemoryBus(),

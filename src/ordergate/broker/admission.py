@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ordergate.broker.approvals import Approved, refusal
-from ordergate.core.events import ApprovalKind
+from ordergate.core.account import book as book_of
 from ordergate.core.reports import Outcome
 
 
@@ -25,11 +25,12 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Admission:
-    """The approvals of one venue. ``started_ns`` is when this connection manager came up."""
+    """The approvals of one venue, for its books of one mode. ``started_ns`` is when this connection manager came up."""
 
-    def __init__(self, *, key: bytes, venue: str, started_ns: int) -> None:
+    def __init__(self, *, key: bytes, venue: str, started_ns: int, shadow: bool = False) -> None:
         self._key = key
         self._venue = venue
+        self._shadow = shadow
         self._started_ns = started_ns
         self._used: set[str] = set()
         self._epochs: dict[int, int] = {}
@@ -49,7 +50,7 @@ class Admission:
         if forged is not None:
             return Refused(None, forged)
         account_id = approved.effect.terms.account_id
-        book = f"{self._venue}:{account_id}:live"
+        book = book_of(self._venue, account_id, shadow=self._shadow)
         if approval.book != book:
             # Perhaps another connection manager's: to call it "not sent" could be a lie.
             return Refused(None, f"the approval is for book {approval.book}, not for {book}")
@@ -57,7 +58,7 @@ class Admission:
             return Refused(Outcome.UNKNOWN, "the approval was used before")
         if approval.issued_ns < self._started_ns:
             # An exit may have left without a record (see used_approvals), anything else cannot have.
-            left = Outcome.NOT_SENT if approval.kind is ApprovalKind.APPROVED else Outcome.UNKNOWN
+            left = Outcome.NOT_SENT if approval.kind.adds_risk else Outcome.UNKNOWN
             return Refused(left, "the approval was issued before the connection manager started")
         text = self.lapsed(approved, now_ns)
         if text is not None:

@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Where the broker is and what to ask of it. ``symbols``: the products whose quotes are wanted from the start.
 
     ``request_timeout_s``: an order without an answer by then is in doubt; 10 s is the official sample's time-out
-    (ProjectX API notes, section 8.1, 2026-11-22).
+    (ProjectX API notes, section 8.1, 2026-11-22). ``shadow``: nothing is written to the broker.
     """
 
     venue: str
@@ -67,10 +67,11 @@ class Settings(msgspec.Struct, frozen=True):
     request_timeout_s: float = 10.0
     connect_timeout_s: float = 10.0
     limits: RequestLimits = RequestLimits()
+    shadow: bool = False
 
 
 class Connection:
-    """See the module. ``publish`` gets what the broker says, ``tell`` each merged quote."""
+    """See the module. ``publish`` gets what the broker says as ``shown`` makes it, ``tell`` each merged quote."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Connection:
         settings: Settings,
         rng: random.Random,
         publish: Callable[[Report], Awaitable[None]],
+        shown: Callable[[Report], Awaitable[Report | None]],
         tell: Callable[[Quote], None],
     ) -> None:
         self.accounts: dict[int, SeenAccount] = {}
@@ -87,6 +89,7 @@ class Connection:
         self._settings = settings
         self._rng = rng
         self._publish = publish
+        self._shown = shown
         self._link = Link(publish)
         self._rest_lost = asyncio.Event()
         self._rest = Rest(network, settings.gateway_url, RequestBudget(settings.limits), settings.request_timeout_s)
@@ -108,7 +111,7 @@ class Connection:
                 connect_timeout_s=settings.connect_timeout_s,
             )
 
-        self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self.heard).heard)
+        self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard)
         self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard)
 
     async def log_in(self) -> None:
@@ -152,6 +155,12 @@ class Connection:
             case _:
                 pass
 
+    async def _said(self, report: Report) -> None:
+        """What the broker says by itself, or was asked for at the start."""
+        shown = await self._shown(report)
+        if shown is not None:
+            await self.heard(shown)
+
     async def reading_failed(self, fault: str) -> None:
         """REST did not answer a reading: the link is down until it answers one."""
         await self._link.changed(Part.REST, fault)
@@ -167,6 +176,7 @@ class Connection:
             market_hub=faults[Part.MARKET_HUB] or "ok",
             rest=faults[Part.REST] or "ok",
             accounts=tuple(self.accounts),
+            shadow=self._settings.shadow,
         )
 
     async def _introduce(self) -> None:
@@ -182,7 +192,7 @@ class Connection:
 
     async def _read_accounts(self) -> None:
         for row in await self.client.accounts(_STARTING, only_active=True):
-            await self.heard(translate.account_report(row))
+            await self._said(translate.account_report(row))
 
     async def _keep_rest(self) -> None:
         """After a reading has failed, try another until one succeeds."""

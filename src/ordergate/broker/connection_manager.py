@@ -1,6 +1,7 @@
 """The connection manager: commands in, requests out, reports back. Nothing else talks to the broker.
 
-Must never send a place or a modify without a valid approval, nor send anything a second time.
+Must never send a place or a modify without a valid approval, nor send anything a second time. What sending is, to the
+broker or on paper, is the last hop's: the rules here are the same for both.
 
 Invariants:
 1. No valid approval, no place, no modify: the rule is ``admission``, and every path to ``Order/place`` passes it.
@@ -23,9 +24,10 @@ from ordergate.broker.admission import Admission, Refused
 from ordergate.broker.approvals import Approved
 from ordergate.broker.connection import Connection, Settings
 from ordergate.broker.lanes import lane
-from ordergate.broker.projectx import translate
+from ordergate.broker.last_hop import LastHop, Live
 from ordergate.broker.projectx.rest import Passage
 from ordergate.broker.reading import Reader
+from ordergate.broker.shadow import Shadow
 from ordergate.broker.used_approvals import UsedApprovals
 from ordergate.bus.port import Bus, Topic
 from ordergate.clock import Clock
@@ -77,13 +79,25 @@ class ConnectionManager:
         self._commands = bus.consume(Topic.COMMANDS, _CONSUMER)
         self._exits = bus.consume(Topic.EXITS, _CONSUMER)
         self._used = UsedApprovals(journal, clock)
-        self._admission = Admission(key=approval_key, venue=settings.venue, started_ns=clock.now_ns())
-        self._connection = Connection(
-            network=network, clock=clock, settings=settings, rng=rng, publish=self._publish, tell=self._tell
+        self._admission = Admission(
+            key=approval_key, venue=settings.venue, started_ns=clock.now_ns(), shadow=settings.shadow
         )
-        self._client = self._connection.client
-        self._reader = Reader(self._client, self._connection.catalogue, clock)
-        self._history = history.History(self._client, clock)
+        self._connection = Connection(
+            network=network,
+            clock=clock,
+            settings=settings,
+            rng=rng,
+            publish=self._publish,
+            shown=self._shown,
+            tell=self._tell,
+        )
+        client, catalogue = self._connection.client, self._connection.catalogue
+        self._last_hop: LastHop = (
+            Shadow(client=client, catalogue=catalogue, clock=clock, journal=journal, publish=self._connection.heard)
+            if settings.shadow
+            else Live(client, Reader(client, catalogue, clock))
+        )
+        self._history = history.History(client, clock)
         # Snapshots that have not begun, and one at a time under way, by account: those that are asked for again and
         # again while the request limit is used up would use it up for ever.
         self._unbegun: dict[int, ReadSnapshot] = {}
@@ -97,10 +111,12 @@ class ConnectionManager:
         """
         try:
             self._admission.remember(await self._used.load())
+            await self._last_hop.open()
             await self._connection.log_in()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(lane(self._exits, self._act))
                 tasks.create_task(lane(self._commands, self._act))
+                tasks.create_task(self._last_hop.run())
                 tasks.create_task(self._connection.run())
         finally:
             self._exits.close()
@@ -141,7 +157,7 @@ class ConnectionManager:
         refused = self._admission.admit(approved, self._clock.now_ns())
         if refused is None and await self._used.record(approval):
             self._trace("approval recorded", tag)
-        elif refused is None and approval.kind is ApprovalKind.APPROVED:
+        elif refused is None and approval.kind.adds_risk:
             refused = Refused(Outcome.NOT_SENT, "the record of used approvals failed")
         if refused is None:
             outcome = await self._sent(approved)
@@ -165,11 +181,11 @@ class ConnectionManager:
             self._trace("order sent", tag)
 
         wait_s = max(0, approval.expires_ns - self._clock.now_ns()) / 1_000_000_000
-        passage = Passage(exits=approval.kind is not ApprovalKind.APPROVED, wait_s=wait_s)
+        passage = Passage(exits=not approval.kind.adds_risk, wait_s=wait_s)
         try:
             instrument = await self._connection.catalogue.instrument(terms.contract_id, passage)
             if approval.kind is ApprovalKind.REDUCING and isinstance(effect, Place):
-                text = await self._reader.not_reducing(terms, passage)
+                text = await self._last_hop.not_reducing(terms, passage)
                 if text is not None:
                     return _unsent(approved, Outcome.NOT_SENT, text)
         except (TransportError, BrokerRefused, InputRefused) as error:
@@ -177,10 +193,9 @@ class ConnectionManager:
         passage = msgspec.structs.replace(passage, leaving=leaving)
         outcome: _Outcome
         if isinstance(effect, Place):
-            outcome = await self._client.place(translate.place_body(terms, tag, instrument), passage)
+            outcome = await self._last_hop.place(effect, instrument, passage)
         else:
-            body = translate.modify_body(terms, effect.broker_order_id, instrument)
-            outcome = await self._client.modify(body, tag, effect.grant.number, passage)
+            outcome = await self._last_hop.modify(effect, instrument, passage)
         self._trace("order answered", tag)
         return outcome
 
@@ -188,14 +203,14 @@ class ConnectionManager:
         name = str(cancel.broker_order_id)
         self._trace("command received", name)
         passage = msgspec.structs.replace(_CANCELLING, leaving=lambda: self._trace("order sent", name))
-        outcome = await self._client.cancel(cancel.account_id, cancel.broker_order_id, passage)
+        outcome = await self._last_hop.cancel(cancel.account_id, cancel.broker_order_id, passage)
         self._trace("order answered", name)
         await self._publish(outcome)
         self._trace("report published", name)
 
     async def _look_up(self, asked: LookUp) -> None:
         try:
-            found = await self._reader.order_of(asked)
+            found = await self._last_hop.order_of(asked)
         except (TransportError, BrokerRefused, InputRefused) as error:
             await self._unread(asked.account_id, error)
             await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.UNKNOWN))
@@ -215,7 +230,7 @@ class ConnectionManager:
 
         try:
             async with self._snapshots.setdefault(account_id, asyncio.Lock()):
-                snapshot = await self._reader.snapshot(asked, begins)
+                snapshot = await self._last_hop.snapshot(asked, begins)
         except (TransportError, BrokerRefused, InputRefused) as error:
             await self._unread(account_id, error)
             return
@@ -231,10 +246,14 @@ class ConnectionManager:
         else:
             await self._connection.reading_failed(str(error))
 
+    async def _shown(self, report: Report) -> Report | None:
+        return await self._last_hop.shown(report)
+
     async def _publish(self, report: Report) -> None:
         await self._bus.send(Topic.REPORTS, _encoder.encode(report))
 
     def _tell(self, quote: Quote) -> None:
+        self._last_hop.quoted(quote)
         self._bus.tell(quote.contract_id, _encoder.encode(quote))
 
 

@@ -27,13 +27,14 @@ class SeenAccount(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, rename="camel"):
-    """``status`` is ok or degraded; each part says ok, or why it is not."""
+    """``status`` is ok or degraded; each part says ok, or why it is not. ``shadow``: nothing is written to it."""
 
     status: str
     user_hub: str
     market_hub: str
     rest: str
     accounts: tuple[int, ...]
+    shadow: bool
 
 
 class Balance(msgspec.Struct, frozen=True, rename="camel"):

@@ -33,7 +33,7 @@ from ordergate.errors import InputRefused
 _CLOCK_SKEW_NS = 60_000_000_000
 
 # Long enough for a full window of the request limit to pass; whoever asks for a reading asks again if it fails.
-_SNAPSHOT = Passage(exits=True, wait_s=60.0)
+SNAPSHOT = Passage(exits=True, wait_s=60.0)
 # In doubt counts against the trader until it is resolved, so these may use the reserve.
 _LOOKUP = Passage(exits=True, wait_s=10.0)
 
@@ -56,15 +56,12 @@ class Reader:
             begins()
 
         since = instant(asked.since_ns)
-        positions = await self.positions(asked.account_id, replace(_SNAPSHOT, leaving=leaving))
-        rows = await self._client.accounts(_SNAPSHOT, only_active=False)
-        account = next((row for row in rows if row.id == asked.account_id), None)
-        if account is None:
-            raise InputRefused("UNKNOWN_ACCOUNT", f"the broker lists no account {asked.account_id}", "accountId")
+        positions = await self.positions(asked.account_id, replace(SNAPSHOT, leaving=leaving))
+        account = await account_row(self._client, asked.account_id, SNAPSHOT)
         # Both lists: the first lacks what is done and suspended legs, the second what is older. It is the later word.
-        orders = {row.id: row for row in await self._client.open_orders(asked.account_id, _SNAPSHOT)}
-        orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, _SNAPSHOT)}
-        fills = await self._client.trades(asked.account_id, since, _SNAPSHOT)
+        orders = {row.id: row for row in await self._client.open_orders(asked.account_id, SNAPSHOT)}
+        orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, SNAPSHOT)}
+        fills = await self._client.trades(asked.account_id, since, SNAPSHOT)
         return BrokerSnapshot(
             account=account_report(account),
             since_ns=asked.since_ns,
@@ -72,7 +69,7 @@ class Reader:
             positions=positions,
             orders=tuple([await self._order(orders[order_id]) for order_id in sorted(orders)]),
             fills=tuple(
-                [fill_report(row, await self._catalogue.instrument(row.contract_id, _SNAPSHOT)) for row in fills]
+                [fill_report(row, await self._catalogue.instrument(row.contract_id, SNAPSHOT)) for row in fills]
             ),
         )
 
@@ -98,9 +95,23 @@ class Reader:
         """Why an order would do more than shrink the position that the broker shows now, or None."""
         positions = await self.positions(terms.account_id, passage)
         net = next((row.net_quantity for row in positions if row.contract_id == terms.contract_id), 0)
-        if net * terms.side.sign < 0 and terms.quantity <= abs(net):
-            return None
-        return f"a {terms.side.value} of {terms.quantity} does not reduce the broker's position of {net:+d}"
+        return beyond_flat(terms, net)
 
     async def _order(self, row: messages.Order) -> OrderReport:
         return order_report(row, await self._catalogue.instrument(row.contract_id, _LOOKUP))
+
+
+async def account_row(client: Client, account_id: int, passage: Passage) -> messages.Account:
+    """The broker's row of an account, whether it is active or not. Raises as ``Reader``."""
+    rows = await client.accounts(passage, only_active=False)
+    found = next((row for row in rows if row.id == account_id), None)
+    if found is None:
+        raise InputRefused("UNKNOWN_ACCOUNT", f"the broker lists no account {account_id}", "accountId")
+    return found
+
+
+def beyond_flat(terms: Terms, net: int) -> str | None:
+    """Why an order would do more than shrink the position ``net`` (signed), or None."""
+    if net * terms.side.sign < 0 and terms.quantity <= abs(net):
+        return None
+    return f"a {terms.side.value} of {terms.quantity} does not reduce the broker's position of {net:+d}"

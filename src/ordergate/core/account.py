@@ -14,6 +14,7 @@ import msgspec
 from ordergate.core.events import Cover, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Order, Role, Side, Terms
 from ordergate.core.orders import Orders
 from ordergate.core.persistent import Map
@@ -103,7 +104,7 @@ class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
     ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet. ``begun``: an order of it
-    has been decided.
+    has been decided. ``not_locked_by`` are the codes of what would have stopped the account (``WouldHaveLocked``).
     """
 
     name: str = ""
@@ -113,6 +114,7 @@ class Day(msgspec.Struct, frozen=True):
     realized_usd: Decimal = Decimal(0)
     early_usd: Decimal = Decimal(0)
     begun: bool = False
+    not_locked_by: tuple[str, ...] = ()
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -214,6 +216,7 @@ class Group(msgspec.Struct, frozen=True):
 
     ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
+    ``modes_configured`` likewise.
     """
 
     version: int = 0
@@ -225,6 +228,8 @@ class Group(msgspec.Struct, frozen=True):
     limits_waiting: Limits | None = None
     limits_from: str = ""
     limits_configured: Limits | None = None
+    modes: Modes = Modes()
+    modes_configured: Modes = Modes()
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     instruments: dict[str, Instrument] = {}
     link_up: bool = False
@@ -233,7 +238,7 @@ class Group(msgspec.Struct, frozen=True):
 
     def book(self, account_id: int) -> str:
         """The journal's key of an account; account 0 is the group's own book."""
-        return f"{self.venue}:{account_id or self.login}:live"
+        return book(self.venue, account_id or self.login, shadow=self.modes.shadow)
 
     def find_order(self, order_id: str, account_id: int | None) -> tuple[Account, Order] | None:
         """The order of that id in one account, or in the first account that has it."""
@@ -243,3 +248,8 @@ class Group(msgspec.Struct, frozen=True):
                 if order is not None:
                     return account, order
         return None
+
+
+def book(venue: str, owner: int | str, *, shadow: bool) -> str:
+    """A book's name. What is on paper has books of its own: it never folds into a live one."""
+    return f"{venue}:{owner}:{'shadow' if shadow else 'live'}"

@@ -19,12 +19,12 @@ from ordergate.core.account import Account
 from ordergate.core.commands import Answer, ModifyOrder, Nearest, UpdateProtection
 from ordergate.core.draft import Draft
 from ordergate.core.exposure import closable
-from ordergate.core.judgement import Judgement
+from ordergate.core.judgement import Judgement, ground
 from ordergate.core.levels import is_through
 from ordergate.core.nearest import Ask, search
 from ordergate.core.order import Exit, Order, OrderType, Protection, Role, Status, Target, Terms
 from ordergate.core.reports import Quote
-from ordergate.core.rules import breaches, counted_risk_ticks, propose
+from ordergate.core.rules import broken, counted_risk_ticks, propose, weighed
 from ordergate.core.widening import Move, widening
 
 
@@ -73,7 +73,8 @@ def _change(
             draft.add(e.ModifyDenied(account.account_id, order.order_id, judged.breaches))
             return answers.denied(command, order.order_id, terms.contract_id, judged.breaches, nearest=offered)
         if judged.proposal is not None:
-            kind, risk = e.ApprovalKind.APPROVED, judged.risk_ticks
+            kind, risk = ground(draft.group, judged), judged.risk_ticks
+        draft.override(account.account_id, order.order_id, terms.contract_id, judged.overridden)
     draft.approve_change(order, terms.quantity, terms.limit_ticks, terms.stop_ticks, kind, risk)
     return answers.done(command, command.order_id, terms.contract_id)
 
@@ -99,7 +100,7 @@ def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_n
         received_ns=received_ns,
     )
     risk_ticks = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
-    return Judgement(order.protection, risk_ticks, closing, proposal, breaches(proposal))
+    return Judgement(order.protection, risk_ticks, closing, proposal, *weighed(draft.group.modes, broken(proposal)))
 
 
 def _nearest(ask: Ask, asked: Nearest, order: Order, quote: Quote | None) -> Nearest | None:
@@ -182,9 +183,10 @@ def _move(
             protection = _with_target(entry, protection, slot, Exit(abs(target_ticks - _average(entry)), target_ticks))
         moves.append((entry, protection))
     found = widening(draft.group, account, moves, draft.market)
-    if found:
-        draft.add(e.ModifyDenied(account.account_id, first.order_id, found))
-        return answers.denied(command, first.order_id, first.terms.contract_id, found)
+    if found.denying:
+        draft.add(e.ModifyDenied(account.account_id, first.order_id, found.denying))
+        return answers.denied(command, first.order_id, first.terms.contract_id, found.denying)
+    draft.override(account.account_id, first.order_id, first.terms.contract_id, found.overridden)
     for entry, protection in moves:
         draft.set_protection(entry, protection, "asked for")
     return answers.done(command, first.order_id, first.terms.contract_id)

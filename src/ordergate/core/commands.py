@@ -124,6 +124,13 @@ class LockOut(msgspec.Struct, frozen=True, tag="lock out"):
     reason: str = ""
 
 
+class SetInterception(msgspec.Struct, frozen=True, tag="set interception"):
+    """From now on put new orders before the limits, or (``on`` false) no longer."""
+
+    request_id: str
+    on: bool
+
+
 Command = (
     SubmitOrder
     | CancelOrder
@@ -134,6 +141,7 @@ Command = (
     | Flatten
     | ChangeLimits
     | LockOut
+    | SetInterception
 )
 
 

@@ -81,9 +81,13 @@ def _trip(draft: Draft, account_id: int) -> None:
     found = reached(draft.group, account, pnl)
     if found is None:
         return
+    quotes = tuple(draft.quotes[contract_id] for contract_id in account.positions)
+    if account.trading_state is e.TradingState.ACTIVE and draft.group.modes.preserve:
+        if found[0] not in account.day.not_locked_by:
+            draft.add(e.WouldHaveLocked(account_id, *found, quotes, draft.at_ns))
+        return
     if account.trading_state is e.TradingState.ACTIVE:
         message = f"{found[1]}; reduce-only until the next trading day"
-        quotes = tuple(draft.quotes[contract_id] for contract_id in account.positions)
         draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, found[0], message, quotes))
     if spared_by is not None:
         found, limits = reached(replace(draft.group, limits=spared_by), account, pnl), spared_by
@@ -115,10 +119,13 @@ def _stop_repeating(draft: Draft, account: Account) -> None:
 
 
 def _get_flat(draft: Draft, account_id: int) -> None:
-    """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for."""
+    """Past a session's must-be-flat time: what would open goes, and what is held is closed where that is asked for.
+
+    Where the modes let an order pass that limit, it stays.
+    """
     account, group = draft.account(account_id), draft.group
     flat = flat_contracts(group, list(account.orders.books), draft.market)
-    if flat:
+    if flat and group.modes.asks_limits and not group.modes.preserve:
         _cancel_openers(draft, account, [o for o in account.live_orders() if o.terms.contract_id in flat], _FLAT)
     if account.spared_by is not None:
         group = replace(group, limits=account.spared_by)

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import msgspec
 
-from ordergate.core import bracket, coverage, day, doubt, exits, facts, limit_changes, outcomes
+from ordergate.core import bracket, coverage, day, doubt, exits, facts, limit_changes, mode_changes, outcomes
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
@@ -28,6 +28,7 @@ from ordergate.core.commands import (
     Flatten,
     LockOut,
     ModifyOrder,
+    SetInterception,
     SubmitOrder,
     UpdateProtection,
 )
@@ -94,6 +95,7 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | Flatten()
             | ChangeLimits()
             | LockOut()
+            | SetInterception()
         ):
             if _is_day_over(draft):
                 _settle(draft, None)  # what a new day brings comes before what is asked for in it
@@ -112,6 +114,7 @@ def _start(draft: Draft, started: Started) -> None:
     group = draft.group
     if not group.install_id:
         draft.add(e.GroupOpened(0, started.install_id, started.venue, started.login))
+    mode_changes.configure(draft, started.modes)
     limit_changes.configure(draft, started.limits)
     if group.bracket_mode is not started.bracket_mode:
         draft.add(e.BracketModeConfigured(0, started.bracket_mode))

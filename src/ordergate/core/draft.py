@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.fold import evolve
+from ordergate.core.limits import Breach
 from ordergate.core.market import Market
 from ordergate.core.order import Change, Order, Protection, Role, Status, Terms
 from ordergate.core.sessions import day_open_ns
@@ -62,6 +63,12 @@ class Draft:
                 quote=self.quotes.get(order.terms.contract_id),
             )
         )
+
+    def override(self, account_id: int, order_id: str, contract_id: str, breaches: tuple[Breach, ...]) -> None:
+        """Say which limits an order, or a change of one, leaves in spite of; nothing where it breaks none."""
+        if breaches:
+            quote = self.quotes.get(contract_id)
+            self.add(e.OrderOverridden(account_id, order_id, breaches, quote, self.at_ns))
 
     def approve_leg(self, entry: Order, role: Role, terms: Terms, slot: int = 0) -> None:
         """Approve a stop or target of ``entry``; its id derives from the entry's and a number never used before."""

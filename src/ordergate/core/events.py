@@ -13,16 +13,26 @@ import msgspec
 
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Breach, Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Change, Order, Protection, Side
 from ordergate.core.reports import FillReport, PositionReport, Quote
 
 
 class ApprovalKind(enum.Enum):
-    """On what ground an order may leave (design: approvals)."""
+    """On what ground an order may leave (design: approvals): what protects, what shrinks, and three of new risk.
 
-    APPROVED = "approved"
+    PASSED: no limit was asked. APPROVED: none is broken. OVERRIDDEN: some are, and it leaves all the same.
+    """
+
     LEG = "leg"
     REDUCING = "reducing"
+    PASSED = "passed"
+    APPROVED = "approved"
+    OVERRIDDEN = "overridden"
+
+    @property
+    def adds_risk(self) -> bool:
+        return self not in (ApprovalKind.LEG, ApprovalKind.REDUCING)
 
 
 class TradingState(enum.Enum):
@@ -76,6 +86,16 @@ class LimitsDeferred(msgspec.Struct, frozen=True, tag="limits-deferred"):
     from_day: str
 
 
+class ModesChanged(msgspec.Struct, frozen=True, tag="modes-changed"):
+    """``modes`` hold from here on; ``configured`` are those of the settings at the last start."""
+
+    account_id: int
+    modes: Modes
+    configured: Modes
+    cause: str
+    at_ns: int
+
+
 class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
     account_id: int
     up: bool
@@ -126,6 +146,16 @@ class TradingStateChanged(msgspec.Struct, frozen=True, tag="trading-state-change
     code: str
     message: str
     quotes: tuple[Quote, ...] = ()
+
+
+class WouldHaveLocked(msgspec.Struct, frozen=True, tag="would-have-locked"):
+    """What would have stopped the account, were the original workflow not preserved. Fields as above."""
+
+    account_id: int
+    code: str
+    message: str
+    quotes: tuple[Quote, ...]
+    at_ns: int
 
 
 class PositionsSpared(msgspec.Struct, frozen=True, tag="positions-spared"):
@@ -202,6 +232,19 @@ class OrderDenied(msgspec.Struct, frozen=True, tag="order-denied"):
     account_id: int
     order: Order
     quote: Quote | None = None
+
+
+class OrderOverridden(msgspec.Struct, frozen=True, tag="order-overridden"):
+    """The order, or a change of it, leaves although it breaks limits: every one of them, the evidence as in a denial.
+
+    What leaves is in the event that follows.
+    """
+
+    account_id: int
+    order_id: str
+    breaches: tuple[Breach, ...]
+    quote: Quote | None
+    at_ns: int
 
 
 class CancelRemembered(msgspec.Struct, frozen=True, tag="cancel-remembered"):
@@ -555,11 +598,13 @@ Event = (
     | LimitsConfigured
     | LimitsChanged
     | LimitsDeferred
+    | ModesChanged
     | LinkChanged
     | AccountAdopted
     | AccountUpdated
     | TradingDayOpened
     | TradingStateChanged
+    | WouldHaveLocked
     | PositionsSpared
     | LockedOut
     | LockoutEnded
@@ -569,6 +614,7 @@ Event = (
     | RepetitionEnded
     | OrderApproved
     | OrderDenied
+    | OrderOverridden
     | CancelRemembered
     | OrderWithdrawn
     | CancelWanted

@@ -76,6 +76,8 @@ def evolve(group: Group, event: e.Event) -> Group:
             return replace(group, limits_waiting=waiting, limits_from=event.from_day if waiting else "")
         case e.LimitsConfigured():
             return replace(group, limits_configured=event.limits)
+        case e.ModesChanged():
+            return replace(group, modes=event.modes, modes_configured=event.configured)
         case e.LinkChanged():
             return link_changed(group, event)
         case e.BracketModeConfigured():
@@ -100,6 +102,8 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return day_opened(account, event)
         case e.TradingStateChanged():
             return replace(account, trading_state=event.state, state_code=event.code, state_message=event.message)
+        case e.WouldHaveLocked():
+            return replace(account, day=replace(account.day, not_locked_by=(*account.day.not_locked_by, event.code)))
         case e.PositionsSpared():
             return replace(account, spared_by=event.limits)
         case e.LockedOut() | e.LockoutEnded():
@@ -177,7 +181,7 @@ def _ordered(account: Account, event: Any) -> Account:
         case e.ChildSeen():
             tagged = replace(account, tags=account.tags.set(event.order.tag, event.order.order_id))
             return linked(put(tagged if event.order.tag else account, event.order), event.order)
-        case e.ModifyDenied():
+        case e.ModifyDenied() | e.OrderOverridden():
             return account
         case _:
             return _stepped(account, known(account, event.order_id), event)

@@ -7,6 +7,7 @@ import msgspec
 from ordergate.core.commands import Command
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
+from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode
 from ordergate.core.reports import Report
 
@@ -19,6 +20,7 @@ class Started(msgspec.Struct, frozen=True):
     login: str
     limits: Limits
     bracket_mode: BracketMode = BracketMode.UNKNOWN
+    modes: Modes = Modes()
 
 
 class Mark(msgspec.Struct, frozen=True):

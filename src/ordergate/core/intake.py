@@ -15,7 +15,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordergate.core import answers, limit_changes, lockout, native
+from ordergate.core import answers, limit_changes, lockout, mode_changes, native
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
@@ -29,13 +29,14 @@ from ordergate.core.commands import (
     Flatten,
     LockOut,
     ModifyOrder,
+    SetInterception,
     SubmitOrder,
     UpdateProtection,
 )
 from ordergate.core.draft import Draft
 from ordergate.core.exits import begin
 from ordergate.core.inputs import Stamped
-from ordergate.core.judgement import Judgement, judge, terms_of
+from ordergate.core.judgement import Judgement, ground, judge, terms_of
 from ordergate.core.nearest import nearest
 from ordergate.core.order import Order, Role, Status, Terms
 
@@ -61,6 +62,8 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
             return limit_changes.change(draft, command)
         case LockOut():
             return lockout.lock(draft, command, _named(draft, command.account_id))
+        case SetInterception():
+            return mode_changes.set_interception(draft, command)
         case _:
             assert_never(command)
 
@@ -81,16 +84,14 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         gone = replace(order, status=Status.CANCELLED, reason="cancelled before it was decided")
         draft.add(e.OrderWithdrawn(account.account_id, gone))
         return answers.withdrawn(command, command.order_id)
-    if proposal is None:
-        draft.approve(order, e.ApprovalKind.REDUCING)
-        return answers.done(command, command.order_id, command.contract_id)
-    if judged.breaches:
+    if proposal is not None and judged.breaches:
         note = answers.closing_note(judged.closing)
         denied = replace(order, status=Status.DENIED, breaches=judged.breaches, reason=note)
         draft.add(e.OrderDenied(account.account_id, denied, proposal.quote))
         offered = nearest(draft.group, account, command, stamp)
         return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
-    draft.approve(order, e.ApprovalKind.APPROVED)
+    draft.override(account.account_id, command.order_id, command.contract_id, judged.overridden)
+    draft.approve(replace(order, breaches=judged.overridden), ground(draft.group, judged))
     return answers.done(command, command.order_id, command.contract_id)
 
 

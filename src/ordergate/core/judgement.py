@@ -7,8 +7,11 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.exposure import closable
@@ -16,14 +19,15 @@ from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
 from ordergate.core.order import Protection, Terms
 from ordergate.core.promise import promised
-from ordergate.core.rules import RULES, Proposal, Rule, breaches, counted_risk_ticks, entry_ticks, propose
+from ordergate.core.rules import RULES, Proposal, Rule, broken, counted_risk_ticks, entry_ticks, propose, weighed
 
 
 class Judgement(msgspec.Struct, frozen=True):
     """``closing`` (>= 0) contracts of the order only close; ``proposal`` is the rest of it, as the rules saw it.
 
     None where there is no rest. Without ``breaches`` the order passes, protected as ``protection`` promises;
-    ``risk_ticks`` (>= 0) is the distance to its stop that it counts with from then on.
+    ``overridden`` are those that the modes override. ``risk_ticks`` (>= 0) is the distance to its stop that it counts
+    with from then on.
     """
 
     protection: Protection
@@ -31,10 +35,11 @@ class Judgement(msgspec.Struct, frozen=True):
     closing: int
     proposal: Proposal | None
     breaches: tuple[Breach, ...] = ()
+    overridden: tuple[Breach, ...] = ()
 
 
 def judge(
-    group: Group, account: Account, command: SubmitOrder, stamp: Stamped, rules: tuple[Rule, ...] = RULES
+    group: Group, account: Account, command: SubmitOrder, stamp: Stamped, rules: Iterable[Rule] = RULES
 ) -> Judgement:
     """Judge ``command`` at the stamp's time and quotes; its contract is one of the group's."""
     terms = terms_of(group, command)
@@ -59,7 +64,16 @@ def judge(
         delayed_ns=stamp.delayed_ns,
     )
     risk_ticks = counted_risk_ticks(instrument, protection, proposal.entry_ticks)
-    return Judgement(protection, risk_ticks, closing, proposal, breaches(proposal, rules))
+    return Judgement(protection, risk_ticks, closing, proposal, *weighed(group.modes, broken(proposal, rules)))
+
+
+def ground(group: Group, judged: Judgement) -> e.ApprovalKind:
+    """On what ground an order that passes may leave."""
+    if judged.proposal is None:
+        return e.ApprovalKind.REDUCING
+    if not group.modes.asks_limits:
+        return e.ApprovalKind.PASSED
+    return e.ApprovalKind.OVERRIDDEN if judged.overridden else e.ApprovalKind.APPROVED
 
 
 def terms_of(group: Group, command: SubmitOrder) -> Terms:

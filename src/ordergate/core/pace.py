@@ -27,10 +27,10 @@ def paced(limits: Limits, account: Account, event: e.Event) -> Account:
     """The account with ``event`` among what is counted, if it is of that kind."""
     match event:
         case e.OrderApproved():
-            if event.kind is not e.ApprovalKind.APPROVED:
+            if not event.kind.adds_risk:
                 return account
             return _asked(limits, account, Asked(event.issued_ns, event.order.order_id, event.order.terms))
-        case e.ModifyApproved(kind=e.ApprovalKind.APPROVED, change=change):
+        case e.ModifyApproved(kind=kind, change=change) if kind.adds_risk:
             order = account.orders[event.order_id]
             terms = replace(
                 order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks

@@ -16,12 +16,13 @@ from ordergate.core.rules import entry_ticks, risk_limit_usd
 def promised(group: Group, account: Account, command: SubmitOrder, terms: Terms, market: Market) -> Protection:
     """The bracket of ``command``, whose ``terms`` these are.
 
-    A price is as far away as from where the order is expected to fill; a stop that trails begins at its distance.
+    A price is as far away as from where the order is expected to fill; a stop that trails begins at its distance, and
+    is one that the order names.
     """
     instrument = group.instruments[command.contract_id]
     stop = _stop(group, account, command, terms, market)
     targets = command.targets
-    if targets is Leg.DEFAULT:
+    if targets is Leg.DEFAULT and group.modes.default_bracket:
         distance = instrument.stop_ticks_default if stop is None else stop.ticks
         targets = (Target(Exit(ceil(distance * group.limits.risk_reward_ratio))),)
     if not isinstance(targets, tuple):
@@ -36,6 +37,8 @@ def _stop(group: Group, account: Account, command: SubmitOrder, terms: Terms, ma
     if stop is Leg.DEFAULT:
         if command.trail is not None:
             return Exit(command.trail.distance_ticks)
+        if not group.modes.default_bracket:
+            return None
         return Exit(default_stop_ticks(group, account, instrument, command.quantity))
     if not isinstance(stop, Exit):
         return None

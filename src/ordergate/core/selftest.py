@@ -11,7 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -85,7 +85,7 @@ class Trial(msgspec.Struct, frozen=True):
 Case = Callable[[Scene], Scene | None]
 
 
-def self_test(limits: Limits, rules: tuple[Rule, ...] = RULES) -> tuple[Trial, ...]:
+def self_test(limits: Limits, rules: Iterable[Rule] = RULES) -> tuple[Trial, ...]:
     """Fire every case at ``limits``, in the order of ``CASES``."""
     trials = []
     for code, case in CASES.items():
@@ -141,7 +141,7 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
     return group, Stamped(scene.order, Market(quotes, at_ns), at_ns - scene.waited_ns, scene.superseded)
 
 
-def codes(scene: Scene, rules: tuple[Rule, ...] = RULES) -> list[str]:
+def codes(scene: Scene, rules: Iterable[Rule] = RULES) -> list[str]:
     """What the order of ``scene`` is refused with."""
     group, stamp = stage(scene)
     return [breach.code for breach in judge(group, scene.account, scene.order, stamp, rules).breaches]

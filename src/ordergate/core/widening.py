@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from ordergate.core.account import Account, Group
 from ordergate.core.instrument import Instrument
 from ordergate.core.levels import stop_level
-from ordergate.core.limits import Breach
 from ordergate.core.market import Market
 from ordergate.core.order import Order, OrderType, Protection, Terms
 from ordergate.core.rules import (
     Proposal,
+    Weighed,
+    broken,
     daily_loss,
     maximum_loss,
     propose,
@@ -28,12 +29,13 @@ from ordergate.core.rules import (
     risk_per_trade,
     trading_state,
     visibility,
+    weighed,
 )
 
 Move = tuple[Order, Protection]
 
 
-def widening(group: Group, account: Account, moves: list[Move], market: Market) -> tuple[Breach, ...]:
+def widening(group: Group, account: Account, moves: list[Move], market: Market) -> Weighed:
     """What breaks when the stops of held entries of one contract move as in ``moves``.
 
     Each is judged per trade by its whole distance, all of them against the day by what they add.
@@ -47,17 +49,13 @@ def widening(group: Group, account: Account, moves: list[Move], market: Market) 
             wider.append(_proposal(group, account, (entry, protection), market))
             added_usd += instrument.money(added, entry.open_quantity)
     if not wider:
-        return ()
+        return Weighed()
     whole = replace(wider[0], risk_usd=added_usd)
-    found = (
-        trading_state(whole),
-        visibility(whole),
-        reference_price(whole),
-        *(risk_per_trade(proposal) for proposal in wider),
-        daily_loss(whole),
-        maximum_loss(whole),
-    )
-    return tuple(breach for breach in found if breach is not None)
+    found = broken(whole, (trading_state, visibility, reference_price))
+    for proposal in wider:
+        found += broken(proposal, (risk_per_trade,))
+    found += broken(whole, (daily_loss, maximum_loss))
+    return weighed(group.modes, found)
 
 
 def _proposal(group: Group, account: Account, move: Move, market: Market) -> Proposal:

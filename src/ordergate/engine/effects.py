@@ -17,7 +17,7 @@ from ordergate.bus.topics import Happened, News, encode
 from ordergate.core.account import Group
 from ordergate.core.decide import Decided
 from ordergate.core.effects import Effect, Modify, Place, effects
-from ordergate.core.events import ApprovalKind, Event
+from ordergate.core.events import Event
 from ordergate.telemetry import Step
 
 _encoder = msgspec.json.Encoder()
@@ -72,6 +72,6 @@ class Outlet:
 
 def lane_of(effect: Effect) -> Topic:
     """New risk has a lane of its own, so that nothing else ever waits behind it."""
-    if isinstance(effect, Place | Modify) and effect.grant.kind is ApprovalKind.APPROVED:
+    if isinstance(effect, Place | Modify) and effect.grant.kind.adds_risk:
         return Topic.COMMANDS
     return Topic.EXITS

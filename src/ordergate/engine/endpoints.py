@@ -21,7 +21,7 @@ def answer(request: Request, gate: Gate) -> Response:
 
 
 def _health(gate: Gate) -> dict[str, object]:
-    """Healthy only while every account may take new risk."""
+    """Healthy only while every account may take new risk, inside limits that hold."""
     group = gate.group
     accounts = {
         str(account.account_id): {
@@ -38,6 +38,13 @@ def _health(gate: Gate) -> dict[str, object]:
         "status": "healthy" if healthy else "degraded",
         "service": "Trading Aggregator",
         "enforcing": gate.enforcing,
+        "modes": {
+            "shadow": group.modes.shadow,
+            "interceptOrders": group.modes.intercept,
+            "preserveOriginalWorkflow": group.modes.preserve,
+            "enableRiskValidation": group.modes.validate,
+            "enableSLTPCalculation": group.modes.default_bracket,
+        },
         "brokerLink": {"up": group.link_up, "reason": group.link_reason},
         "accounts": accounts,
         "events": group.version,

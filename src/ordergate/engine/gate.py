@@ -25,12 +25,15 @@ from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
 from ordergate.engine.senders import Senders
 from ordergate.engine.writer import EmergencyNotes, Writer
-from ordergate.errors import SequenceConflict
+from ordergate.errors import SequenceConflict, StartRefused
 from ordergate.journal.port import Journal
 from ordergate.telemetry import Step, logger
 
 _reports = msgspec.json.Decoder(Report)
 _log = logger("gate")
+
+# Design, section 7: modes that let unchecked or denied orders through are told of at the start and every minute.
+_WARNING_S = 60.0
 
 
 class Gate:
@@ -74,8 +77,12 @@ class Gate:
 
     @property
     def enforcing(self) -> bool:
-        """False once the journal has failed (exits only) or the writer has stopped for good (nothing)."""
-        return self._writer is not None and not self._writer.exit_only and not self.halted
+        """False once the journal has failed (exits only) or the writer has stopped for good (nothing).
+
+        And while the modes let an order reach the broker that was not checked, or that breaks limits.
+        """
+        is_deciding = self._writer is not None and not self._writer.exit_only and not self.halted
+        return is_deciding and self.group.modes.enforcing
 
     @property
     def compared(self) -> bool:
@@ -109,8 +116,12 @@ class Gate:
         """Recover, and begin: what left before and was not answered is in doubt. Raises ``JournalError``.
 
         Durable before anything can be seen of it: the recovered state still believes in the link of its last life.
+        Raises ``StartRefused`` where that state is of paper and this start is not, or the other way round.
         """
         group, seqs = await recover(self._journal)
+        if group.install_id and group.modes.shadow is not self._started.modes.shadow:
+            made, now = ("shadow", "live") if group.modes.shadow else ("live", "shadow")
+            raise StartRefused(f"the journal was made in {made} mode: a {now} start needs a state directory of its own")
         writer = Writer(
             group,
             seqs,
@@ -159,6 +170,14 @@ class Gate:
             tasks.create_task(self._read_orders(), name="orders")
             tasks.create_task(self._read_reports(), name="reports")
             tasks.create_task(self._supervise(), name="writer")
+            tasks.create_task(self._warn(), name="warning")
+
+    async def _warn(self) -> None:
+        while True:
+            modes = self.group.modes
+            if not modes.enforcing:
+                _log.warning("limits are not enforced", modes=modes.text)
+            await asyncio.sleep(_WARNING_S)
 
     async def _supervise(self) -> None:
         while True:

@@ -27,6 +27,7 @@ from ordergate.core.commands import (
     ChangeLimits,
     LockOut,
     ModifyOrder,
+    SetInterception,
     SubmitOrder,
     UpdateProtection,
 )
@@ -49,7 +50,7 @@ _WAKE_S_MAX = 60.0
 _SECOND_NS = 1_000_000_000
 
 # What may add risk, or must not be forgotten: without the journal it is refused.
-_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut)
+_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception)
 
 _log = logger("writer")
 

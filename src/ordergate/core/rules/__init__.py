@@ -7,7 +7,12 @@ risk; what can only shrink a position is never asked about. Semantics: docs/deci
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
 from ordergate.core.limits import Breach
+from ordergate.core.modes import Modes
 from ordergate.core.rules.hours import blackout, trading_hours
 from ordergate.core.rules.money import (
     daily_loss,
@@ -28,6 +33,7 @@ from ordergate.core.rules.proposal import (
 )
 from ordergate.core.rules.size import (
     account_position,
+    contract_active,
     instrument_allowed,
     open_order_count,
     opposite_position,
@@ -39,12 +45,14 @@ from ordergate.core.rules.state import superseded, trading_state, visibility
 
 __all__ = [
     "RULES",
+    "Kind",
     "Proposal",
     "Rule",
     "account_position",
     "blackout",
-    "breaches",
+    "broken",
     "clock_skew",
+    "contract_active",
     "counted_risk_ticks",
     "daily_loss",
     "daily_profit",
@@ -74,36 +82,71 @@ __all__ = [
     "visibility",
 ]
 
-RULES: tuple[Rule, ...] = (
-    trading_state,
-    visibility,
-    superseded,
-    instrument_allowed,
-    order_size_min,
-    order_size_max,
-    position_size,
-    account_position,
-    open_order_count,
-    order_value,
-    risk_per_trade,
-    daily_loss,
-    daily_profit,
-    maximum_loss,
-    price_collar,
-    stop_distance,
-    target_distance,
-    reference_price,
-    duplicate,
-    order_rate,
-    repeated_action,
-    trading_hours,
-    blackout,
-    opposite_position,
-    too_old,
-    clock_skew,
-)
+
+class Kind(enum.Enum):
+    """Whether a rule is a limit, which a mode may skip or override, or says whether an order can be taken at all."""
+
+    LIMIT = "limit"
+    VALIDITY = "validity"
 
 
-def breaches(proposal: Proposal, rules: tuple[Rule, ...] = RULES) -> tuple[Breach, ...]:
-    """Every limit the proposal breaks, in the order of ``rules``."""
-    return tuple([breach for rule in rules if (breach := rule(proposal)) is not None])
+# Each rule with its kind, in the order in which breaches are told.
+RULES: Mapping[Rule, Kind] = {
+    trading_state: Kind.VALIDITY,
+    visibility: Kind.VALIDITY,
+    superseded: Kind.VALIDITY,
+    instrument_allowed: Kind.LIMIT,
+    contract_active: Kind.VALIDITY,
+    order_size_min: Kind.LIMIT,
+    order_size_max: Kind.LIMIT,
+    position_size: Kind.LIMIT,
+    account_position: Kind.LIMIT,
+    open_order_count: Kind.LIMIT,
+    order_value: Kind.LIMIT,
+    risk_per_trade: Kind.LIMIT,
+    daily_loss: Kind.LIMIT,
+    daily_profit: Kind.LIMIT,
+    maximum_loss: Kind.LIMIT,
+    price_collar: Kind.LIMIT,
+    stop_distance: Kind.LIMIT,
+    target_distance: Kind.LIMIT,
+    reference_price: Kind.LIMIT,
+    duplicate: Kind.LIMIT,
+    order_rate: Kind.LIMIT,
+    repeated_action: Kind.LIMIT,
+    trading_hours: Kind.LIMIT,
+    blackout: Kind.LIMIT,
+    opposite_position: Kind.LIMIT,
+    too_old: Kind.VALIDITY,
+    clock_skew: Kind.VALIDITY,
+}
+
+
+def broken(proposal: Proposal, rules: Iterable[Rule] = RULES) -> list[tuple[Rule, Breach]]:
+    """Every rule that the proposal breaks, in the order of ``rules``."""
+    return [(rule, breach) for rule in rules if (breach := rule(proposal)) is not None]
+
+
+class Weighed(NamedTuple):
+    """What keeps new risk from leaving, and what would but for the modes. One of the two is empty."""
+
+    denying: tuple[Breach, ...] = ()
+    overridden: tuple[Breach, ...] = ()
+
+
+def weighed(modes: Modes, found: list[tuple[Rule, Breach]]) -> Weighed:
+    """What the modes make of what is broken.
+
+    Where something that is no limit is broken, the limits that are broken too are told with it.
+    """
+    if found and not modes.asks_limits:
+        found = [(rule, breach) for rule, breach in found if RULES[rule] is Kind.VALIDITY]
+    if not found:
+        return _NOTHING
+    told = tuple([breach for _, breach in found])
+    if modes.preserve and all(RULES[rule] is Kind.LIMIT for rule, _ in found):
+        return Weighed((), told)
+    return Weighed(told)
+
+
+_NOTHING = Weighed()

@@ -10,15 +10,19 @@ from ordergate.core.rules.proposal import Proposal, count_breach
 
 
 def instrument_allowed(p: Proposal) -> Breach | None:
-    """New risk only in the listed products, and only in a contract that is still active."""
-    if p.symbol not in p.limits.allowed_symbols:
-        allowed = ", ".join(p.limits.allowed_symbols)
-        return Breach("INSTRUMENT_NOT_ALLOWED", allowed, p.symbol, f"{p.symbol} is not among {allowed}")
-    if not p.instrument.active:
-        return Breach(
-            "CONTRACT_NOT_ACTIVE", "active", p.instrument.name, f"{p.instrument.name} is not the active contract"
-        )
-    return None
+    """New risk only in the listed products."""
+    if p.symbol in p.limits.allowed_symbols:
+        return None
+    allowed = ", ".join(p.limits.allowed_symbols)
+    return Breach("INSTRUMENT_NOT_ALLOWED", allowed, p.symbol, f"{p.symbol} is not among {allowed}")
+
+
+def contract_active(p: Proposal) -> Breach | None:
+    """New risk only in a contract that is still active."""
+    if p.instrument.active:
+        return None
+    name = p.instrument.name
+    return Breach("CONTRACT_NOT_ACTIVE", "active", name, f"{name} is not the active contract")
 
 
 def order_size_min(p: Proposal) -> Breach | None:

@@ -1,0 +1,90 @@
+"""The last hop: what the connection manager does at the broker, and the real one of its two forms.
+
+The other is ``shadow``. Which of the two stands behind the connection manager is chosen once, when it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ordergate.broker.projectx import translate
+from ordergate.broker.projectx.client import Client
+from ordergate.broker.projectx.rest import Passage
+from ordergate.broker.reading import Reader
+from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
+from ordergate.core.instrument import Instrument
+from ordergate.core.order import Terms
+from ordergate.core.reports import (
+    BrokerSnapshot,
+    CancelOutcome,
+    ModifyOutcome,
+    OrderReport,
+    PlaceOutcome,
+    Quote,
+    Report,
+)
+
+
+class LastHop(Protocol):
+    """The first three send, and never raise for what becomes of it; the next three read, and raise as ``Reader``."""
+
+    async def place(self, place: Place, instrument: Instrument, passage: Passage) -> PlaceOutcome: ...
+
+    async def modify(self, modify: Modify, instrument: Instrument, passage: Passage) -> ModifyOutcome: ...
+
+    async def cancel(self, account_id: int, broker_order_id: int, passage: Passage) -> CancelOutcome: ...
+
+    async def snapshot(self, asked: ReadSnapshot, begins: Callable[[], None]) -> BrokerSnapshot: ...
+
+    async def order_of(self, asked: LookUp) -> OrderReport | None: ...
+
+    async def not_reducing(self, terms: Terms, passage: Passage) -> str | None: ...
+
+    async def shown(self, report: Report) -> Report | None:
+        """What the broker has said, as it is to be told; None = not at all."""
+        ...
+
+    def quoted(self, quote: Quote) -> None:
+        """The market of a contract has moved."""
+        ...
+
+    async def open(self) -> None:
+        """Before anything else. Raises ``JournalDamaged``."""
+        ...
+
+    async def run(self) -> None:
+        """Beside all else, until cancelled."""
+        ...
+
+
+class Live:
+    """What is asked for is done at the broker, and what the broker says is told."""
+
+    def __init__(self, client: Client, reader: Reader) -> None:
+        self._client = client
+        self.snapshot = reader.snapshot
+        self.order_of = reader.order_of
+        self.not_reducing = reader.not_reducing
+
+    async def place(self, place: Place, instrument: Instrument, passage: Passage) -> PlaceOutcome:
+        return await self._client.place(translate.place_body(place.terms, place.order_tag, instrument), passage)
+
+    async def modify(self, modify: Modify, instrument: Instrument, passage: Passage) -> ModifyOutcome:
+        body = translate.modify_body(modify.terms, modify.broker_order_id, instrument)
+        return await self._client.modify(body, modify.order_tag, modify.grant.number, passage)
+
+    async def cancel(self, account_id: int, broker_order_id: int, passage: Passage) -> CancelOutcome:
+        return await self._client.cancel(account_id, broker_order_id, passage)
+
+    async def shown(self, report: Report) -> Report | None:
+        return report
+
+    def quoted(self, quote: Quote) -> None:
+        """It is the broker who fills."""
+
+    async def open(self) -> None:
+        """Nothing is kept here."""
+
+    async def run(self) -> None:
+        """Nothing moves by itself."""
