@@ -86,6 +86,8 @@ async def intercepted(clock: SetClock | None = None) -> AsyncIterator[Client]:
             state=lambda: desk.gate.group,
             presets=PRESETS,
             step=lambda _step, _name: None,
+            enforcing=lambda: desk.gate.enforcing,
+            stop=lambda: None,
         )
         client = Client(desk)
         parts = [interception.run(), *(client.listen(channel) for channel in Channel)]

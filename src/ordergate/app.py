@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 
@@ -184,6 +185,8 @@ async def desk(settings: Settings, ports: Ports) -> AsyncIterator[Ready]:
             state=lambda: gate.group,
             presets=settings.presets,
             step=ports.step,
+            enforcing=lambda: gate.enforcing,
+            stop=lambda: signal.raise_signal(signal.SIGTERM),
         )
         try:
             await gate.open()
