@@ -87,6 +87,8 @@ class Interception:
         self._outbox = Outbox(bus, clock)
         self._waiting = Waiting(take)
         self._answers = OrderAnswers(clock, self._outbox, self._group, step)
+        self._number = 0
+        self._turn = asyncio.Lock()
         self._received = 0
         self._unreadable = 0
         self._quotes = Quotes(bus, self._outbox, self._group)
@@ -146,7 +148,11 @@ class Interception:
                 _log.warning("a message cannot be read", error=messages.brief(str(error)))
 
     async def _asked(self, kind: Kind, body: msgspec.Raw) -> None:
-        """Queue what is asked for, or answer that it is refused."""
+        """Queue what is asked for, or answer that it is refused. One after another, on whichever channel it came."""
+        async with self._turn:
+            await self._queue(kind, body)
+
+    async def _queue(self, kind: Kind, body: msgspec.Raw) -> None:
         try:
             asking, command = self._command(kind, body)
         except InputRefused as error:
@@ -168,14 +174,15 @@ class Interception:
                 cancel = _cancel.decode(body)
                 order_id, account_id = self._cancelled(cancel)
                 asking = _asking(kind, cancel)
-                return asking, commands.CancelOrder(_request_id(cancel), order_id, account_id)
+                return asking, commands.CancelOrder(self._fresh(kind), order_id, account_id)
             case Kind.MODIFY:
                 modify = _modify.decode(body)
-                return _asking(kind, modify), self._modified(modify)
+                return _asking(kind, modify), self._modified(modify, self._fresh(kind))
             case Kind.PLACE | Kind.MANUAL:
                 place = _place.decode(body)
                 asking = _asking(kind, place)
-                command = submit_order(place, self._state().instruments, _request_id(place), self._presets)
+                request_id = place.request_id or self._fresh(kind)
+                command = submit_order(place, self._state().instruments, request_id, self._presets)
                 if place.instance_id not in messages.MANUAL_INSTANCES:
                     command = as_carried(command)
                 self._step("intercepted", place.order_id)
@@ -193,7 +200,7 @@ class Interception:
                     return order_id, account.account_id
         return asked.order_id, asked.account_id
 
-    def _modified(self, asked: messages.ModifyOrderPayload) -> commands.ModifyOrder:
+    def _modified(self, asked: messages.ModifyOrderPayload, request_id: str) -> commands.ModifyOrder:
         """Raises ``InputRefused``."""
         if self._controlling.paused:
             raise InputRefused(pause.PAUSED, pause.TEXT)
@@ -207,13 +214,17 @@ class Interception:
         account, order = found
         instrument = group.instruments[order.terms.contract_id]
         return commands.ModifyOrder(
-            _request_id(asked),
+            request_id,
             order.order_id,
             account.account_id,
             quantity=None if asked.quantity is None else quantity(asked.quantity, "quantity"),
             limit_ticks=optional_ticks(instrument, limit, "limitPrice"),
             stop_ticks=optional_ticks(instrument, asked.stop_price, "stopPrice"),
         )
+
+    def _fresh(self, kind: Kind) -> str:
+        self._number += 1
+        return f"{kind.value}-{self._clock.now_ns()}-{self._number}"
 
     def _market(self) -> Market:
         return Market(dict(self._quotes.latest), self._clock.now_ns())
@@ -225,7 +236,8 @@ class Interception:
         if named.order_id is None:
             self._unreadable += 1
             return
-        if named.request_id is not None:
+        # Somebody who waits by the same id, for an order that was taken, would take this for its answer.
+        if named.request_id is not None and not self._answers.expects(named.request_id):
             await self._refuse(
                 commands.Answer(
                     named.request_id, ok=False, order_id=named.order_id, code=code, message=text, field=field
@@ -253,12 +265,10 @@ _Payload = messages.PlaceOrderPayload | messages.CancelOrderPayload | messages.M
 
 def _asking(kind: Kind, payload: _Payload) -> Asking:
     """Raises ``InputRefused`` for a name that could not be said again."""
-    for name, field in ((payload.order_id, "orderId"), (payload.instance_id, "instanceId")):
+    names = {"orderId": payload.order_id, "instanceId": payload.instance_id}
+    if isinstance(payload, messages.PlaceOrderPayload):
+        names |= {"requestId": payload.request_id or ""}
+    for field, name in names.items():
         if len(name) > messages.NAME_MAX:
             raise InputRefused("NAME_TOO_LONG", f"{field} has more than {messages.NAME_MAX} characters", field)
     return Asking(kind, payload.instance_id, payload.order_id)
-
-
-def _request_id(payload: _Payload) -> str:
-    request_id = payload.request_id or f"{payload.instance_id}/{payload.order_id}"
-    return request_id[: 2 * messages.NAME_MAX + 1]

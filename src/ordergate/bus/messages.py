@@ -12,7 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import msgspec
@@ -73,7 +73,6 @@ class CancelOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
     instance_id: str = ""
     top_step_order_id: int | None = None
     account_id: int | None = None
-    request_id: str | None = None
 
 
 class ModifyOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
@@ -89,7 +88,6 @@ class ModifyOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
     price: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
-    request_id: str | None = None
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, tag="PLACE_ORDER"):
@@ -192,8 +190,9 @@ class StatusUpdate(msgspec.Struct, frozen=True, tag="ORDER_STATUS_UPDATE"):
     source: str = AGGREGATOR
 
 
-# What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason.
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason, or with a number
+# that no arithmetic holds (1e999999999999 is a Decimal, and its absolute value is an overflow).
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecimalException)
 
 # Prices are JSON numbers on these channels, written from the exact decimal.
 _encoder = msgspec.json.Encoder(decimal_format="number")

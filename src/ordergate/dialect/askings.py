@@ -31,7 +31,7 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Askings:
-    """First in, first out for each id, as the same message may come again before it is answered."""
+    """First in, first out for each id and order, as the same message may come again before it is answered."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[Asking]] = OrderedDict()
@@ -43,13 +43,17 @@ class Askings:
         if self._count > KEPT_MAX:
             self.take(next(iter(self._waiting)))
 
-    def take(self, request_id: str) -> Asking | None:
-        """Whoever has waited longest for the answer to ``request_id``."""
+    def __contains__(self, request_id: str) -> bool:
+        return request_id in self._waiting
+
+    def take(self, request_id: str, order_id: str | None = None) -> Asking | None:
+        """Whoever has waited longest for the answer to ``request_id``; of those, one about ``order_id`` if any is."""
         waiting = self._waiting.get(request_id)
         if waiting is None:
             return None
         self._count -= 1
-        asking = waiting.popleft()
+        asking = next((asking for asking in waiting if asking.order_id == order_id), waiting[0])
+        waiting.remove(asking)
         if not waiting:
             del self._waiting[request_id]
         return asking

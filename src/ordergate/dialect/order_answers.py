@@ -43,9 +43,13 @@ class OrderAnswers:
         """The gate's answer to ``request_id`` is for ``asking``. Said before the command is queued."""
         self._askings.put(request_id, asking)
 
+    def expects(self, request_id: str) -> bool:
+        """Whether somebody waits for the gate's answer to ``request_id``."""
+        return request_id in self._askings
+
     def answered(self, answer: Answer) -> None:
         """The gate has answered, after every event that its answer stands on."""
-        asking = self._askings.take(answer.request_id)
+        asking = self._askings.take(answer.request_id, answer.order_id)
         if asking is None:
             return
         error = None if answer.ok else f"{answer.code}: {answer.message}"

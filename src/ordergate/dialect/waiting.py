@@ -1,6 +1,7 @@
 """Answers of the gate to those who wait for them, by the id of what was asked.
 
-Invariant: whoever waits is registered before the question leaves, so no answer can be missed.
+Invariant: whoever waits is registered before the question leaves, so no answer can be missed. Of two who wait by the
+same id the later one is answered.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Waiting:
             message = "the gate has not answered in time; it may still act on this: ask again, or look at the orders"
             return Answer(command.request_id, ok=False, code="UNDECIDED", message=message)
         finally:
-            del self._waiters[command.request_id]
+            if self._waiters.get(command.request_id) is waiter:
+                del self._waiters[command.request_id]
 
     def answered(self, answer: Answer) -> None:
         """Hand on an answer that has come."""
