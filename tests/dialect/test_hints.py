@@ -119,9 +119,9 @@ def test_a_fill_that_we_do_not_have_makes_us_read_the_broker_and_moves_nothing(
     async def part(client: Client) -> None:
         before = client.desk.gate.group
         await client.publish(channel, said)
-        await asyncio.sleep(1)
+        await asyncio.sleep(hints.GRACE_S * 0.75)
         assert readings(client) == []
-        await asyncio.sleep(3)
+        await asyncio.sleep(hints.GRACE_S)
         assert [reading.account_id for reading in readings(client)] == [ACCOUNT]
         account = client.desk.gate.group.accounts[ACCOUNT]
         assert (account.positions, account.fills) == (
@@ -171,7 +171,7 @@ def test_a_flood_of_invented_fills_makes_us_read_the_broker_once_in_a_while() ->
     "said",
     [
         FLAT | {"orderId": "nobody"},
-        FLAT | {"orderId": "9" * 4_000},
+        FLAT | {"orderId": "9" * 5_000},
         FLAT | {"orderId": 9},
         FLAT | {"quantity": 0},
         FLAT | {"quantity": -2},

@@ -203,6 +203,14 @@ async def test_a_cancel_that_is_refused_is_answered_so() -> None:
         assert told["error"].startswith("UNKNOWN_ORDER")
 
 
+async def test_a_cancel_that_comes_before_its_order_finds_none_and_the_order_stands() -> None:
+    async with intercepted() as client:
+        await client.say("CANCEL_ORDER", {"orderId": ID})
+        assert (await client.told("ORDER_CANCELLATION_RESPONSE"))["error"].startswith("UNKNOWN_ORDER")
+        await client.say("PLACE_ORDER", ORDER)
+        await placed(client)
+
+
 async def test_a_cancel_that_cannot_be_read_is_answered_by_its_order() -> None:
     async with intercepted() as client:
         await client.say("CANCEL_ORDER", {"instanceId": "MANUAL_TRADING", "orderId": ID, "accountId": "all of them"})

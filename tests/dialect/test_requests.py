@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ordergate.bus import messages
 from ordergate.bus.port import Channel, Topic, checked_reply_channel
 from ordergate.core.commands import CancelAll, LockOut
 from ordergate.core.effects import Modify
@@ -81,7 +82,7 @@ async def test_positions_are_told_as_our_books_have_them() -> None:
 async def test_a_flat_account_has_no_positions_and_an_unknown_one_is_refused() -> None:
     async with intercepted() as client:
         assert (await client.request("GET_POSITIONS", accountId=ACCOUNT))["positions"] == []
-        for account in (7, "7", "seven", "9" * 400):
+        for account in (7, "7", "seven", "9" * 5_000, -1, "٣"):
             answer = await client.request("GET_POSITIONS", accountId=account)
             assert answer["success"] is False
             assert answer["error"].startswith("UNKNOWN_ACCOUNT")
@@ -273,6 +274,18 @@ async def test_a_request_without_a_usable_id_is_answered_as_failed(request_id: A
         assert answer["success"] is False
         assert answer["error"].startswith("BAD_REQUEST_ID")
         assert client.desk.gate.group.accounts[ACCOUNT].exits == {}
+
+
+async def test_a_request_longer_than_the_bound_is_not_read() -> None:
+    async with intercepted() as client:
+        replies = client.desk.bus.listen("long")
+        for size in (messages.BYTES_MAX + 1, messages.BYTES_MAX):
+            bare = msgspec.json.encode(
+                {"type": "GET_ACCOUNTS", "requestId": str(size), "responseChannel": "long", "note": ""}
+            )
+            await client.publish(Channel.AGGREGATOR_REQUESTS, bare[:-2] + b"x" * (size - len(bare)) + b'"}')
+        async with asyncio.timeout(5):
+            assert msgspec.json.decode(await anext(aiter(replies)))["requestId"] == str(messages.BYTES_MAX)
 
 
 RESERVED = [*(channel.value for channel in Channel), *(topic.value for topic in Topic)]

@@ -8,14 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from ordergate.bus.announcements import OrderUpdate
+from ordergate.bus.announcements import OrderUpdate, PositionUpdate
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Channel
 from ordergate.clock import SystemClock
+from ordergate.core.account import Account, Group
 from ordergate.core.order import Side
+from ordergate.core.pnl import Position
 from ordergate.core.reports import LinkReport, Outcome, PlaceOutcome, Quote
 from ordergate.dialect import outbox as outboxes
 from ordergate.dialect.outbox import Outbox
+from ordergate.dialect.telling import moved_positions
 from tests.dialect.client import BARE, ORDER, Client, intercepted, placed
 from tests.engine.gate_on_memory import ACCOUNT, MES
 from tests.simulation.virtual_time import VirtualClock, run
@@ -91,6 +94,34 @@ async def test_a_bracket_is_told_once_when_all_of_it_rests_at_the_broker() -> No
         assert (bracket["success"], bracket["error"]) == (True, None)
         await client.quiet()
         assert len(client.messages("BRACKET_ORDER_COMPLETE", MARKET)) == 1
+
+
+async def test_a_bracket_of_two_targets_is_told_once() -> None:
+    async with intercepted() as client:
+        targets = [{"ticks": 8, "quantity": 1}, {"ticks": 16}]
+        await client.say("PLACE_ORDER", BARE | {"bracket": {"stop": {"ticks": 20}, "targets": targets}})
+        place = await placed(client)
+        await client.desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 9))
+        await client.fill(9, Side.BUY, 2, fill_id=1)
+        await client.rest_legs(3)
+        assert (await client.told("BRACKET_ORDER_COMPLETE", MARKET))["takeProfit"] == 5002.25
+        await client.quiet()
+        assert len(client.messages("BRACKET_ORDER_COMPLETE", MARKET)) == 1
+
+
+def test_a_position_that_stays_as_it_is_is_not_told_with_one_that_moves() -> None:
+    other = msgspec.structs.replace(MES, contract_id="CON.F.US.MES.H27")
+    instruments = {MES.contract_id: MES, other.contract_id: other}
+    held = {name: Position(name, 2, 20_001, 1) for name in instruments}
+    before = Group(instruments=instruments, accounts={ACCOUNT: Account(ACCOUNT, positions=held)})
+    moved = held | {MES.contract_id: Position(MES.contract_id, -1, 60_001, 3)}
+    after = msgspec.structs.replace(before, accounts={ACCOUNT: Account(ACCOUNT, positions=moved)})
+    told = [message for _, message in moved_positions(before, after, ACCOUNT, 0)]
+    assert all(isinstance(message, PositionUpdate) for message in told)
+    rows = [message.payload for message in told if isinstance(message, PositionUpdate)]
+    assert [(row.contract_id, row.net_position, row.side) for row in rows] == [(MES.contract_id, -1, "SHORT")] * 2
+    assert str(rows[0].avg_price) == "5000.0833333333"
+    assert list(moved_positions(before, before, ACCOUNT, 0)) == []
 
 
 async def test_a_bracket_without_a_target_is_complete_when_its_stop_rests() -> None:
