@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -315,6 +316,18 @@ async def test_a_message_longer_than_the_bound_is_not_read() -> None:
             await client.publish(Channel.ORDER_MANAGEMENT, padded)
             await client.quiet()
             assert len(client.messages("ORDER_REJECTED")) == count
+
+
+async def test_a_burst_that_fills_the_channel_is_answered_and_nobody_waits_for_himself() -> None:
+    async with intercepted() as client:
+        async with asyncio.timeout(30):
+            for number in range(10_100):  # more than a subscription holds unread
+                await client.publish(
+                    Channel.ORDER_MANAGEMENT, b'{"type":"PLACE_ORDER","payload":{"orderId":"%d"}}' % number
+                )
+            await client.say("PLACE_ORDER", ORDER)
+            await placed(client)
+        assert len(client.messages("ORDER_REJECTED")) > 5_000
 
 
 def _shown(client: Client) -> Any:
