@@ -186,15 +186,25 @@ async def test_an_update_that_cannot_be_made_is_answered_with_the_reason(fields:
         assert answer["error"].startswith(code)
 
 
-@pytest.mark.parametrize("fields", [{"closeType": "full"}, {}, {"closeType": "full", "size": 1}])
-async def test_a_position_is_closed_by_its_contract_or_its_symbol(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("fields", "quantity"),
+    [
+        ({"closeType": "full"}, None),
+        ({}, None),
+        ({"closeType": "full", "size": 1}, None),
+        ({"closeType": "partial", "size": 1}, 1),
+        ({"size": 1}, 1),
+    ],
+    ids=str,
+)
+async def test_a_position_is_closed_by_its_contract_or_its_symbol(fields: dict[str, Any], quantity: int | None) -> None:
     async with intercepted() as client:
         await client.hold()
         await client.rest_legs()
         answer = await client.request("CLOSE_POSITION", accountId=str(ACCOUNT), contractId="MES", **fields)
         assert head(answer) == ("CLOSE_POSITION", "request-1", True, None)
         assert answer["data"] == {"success": True, "errorCode": 0, "errorMessage": None}
-        assert client.desk.gate.group.accounts[ACCOUNT].exits[MES.contract_id].quantity is None
+        assert client.desk.gate.group.accounts[ACCOUNT].exits[MES.contract_id].quantity == quantity
 
 
 @pytest.mark.parametrize(
@@ -347,8 +357,13 @@ async def test_a_burst_of_closes_is_bounded_and_every_one_is_answered() -> None:
         await client.hold()
         count = answering.WAITING_MAX + 20
         replies = [client.desk.bus.listen(f"burst:{number}") for number in range(count)]
+        client.taking.clear()
         for number in range(count):
             await client.ask("CLOSE_POSITION", f"burst:{number}", accountId=ACCOUNT, contractId="MES")
+        await client.quiet()
+        moved = await client.request("UPDATE_SLTP", positionId=POSITION)
+        assert moved["error"].startswith("NOTHING_TO_CHANGE")
+        client.taking.set()
         async with asyncio.timeout(5):
             answers = [msgspec.json.decode(await anext(aiter(each))) for each in replies]
         refused = [answer for answer in answers if not answer["success"]]

@@ -56,9 +56,11 @@ class UpdateSltp(msgspec.Struct, frozen=True, tag="UPDATE_SLTP", rename="camel")
 
 
 class ClosePosition(msgspec.Struct, frozen=True, tag="CLOSE_POSITION", rename="camel"):
+    """``close_type`` full closes all, whatever ``size`` says; without either, all is closed."""
+
     account_id: int | str
     contract_id: str
-    close_type: Literal["full", "partial"] = "full"
+    close_type: Literal["full", "partial"] | None = None
     size: Decimal | None = None
 
 
