@@ -172,6 +172,8 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             state=lambda: gate.group,
             presets=(),
             step=log_step,
+            enforcing=lambda: gate.enforcing,
+            stop=lambda: None,
         )
         await gate.open()
         await stack.enter_async_context(

@@ -3,106 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
 
-from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk
-from ordergate.bus.messages import UNREADABLE
 from ordergate.bus.port import Channel, Topic
 from ordergate.core.effects import Place
 from ordergate.core.order import Breakeven, Exit, Protection, Side, Target
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome, Quote
-from ordergate.integration import Interception
-from ordergate.journal.memory import MemoryJournal
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, SetClock, bench
-
-ORDER = {
-    "instanceId": "MANUAL_TRADING_V2",
-    "orderId": "manual-1755777000000-ab12cd34e",
-    "accountId": ACCOUNT,
-    "instrument": "MES",
-    "side": "BUY",
-    "quantity": 2,
-    "orderType": "MARKET",
-    "stopLossPoints": 5,
-    "takeProfitPoints": 10,
-}
-
-# Without a word about its bracket.
-BARE = {name: value for name, value in ORDER.items() if not name.endswith("Points")}
-PRESETS = (
-    Preset(
-        "scalp",
-        BracketAsk(stop=StopAsk(ticks=8), targets=(TargetAsk(ticks=8, quantity=1),), breakeven=BreakevenAsk(trigger=4)),
-    ),
-)
-
-
-class Client:
-    """An existing client: publishes, and reads every documented channel."""
-
-    def __init__(self, desk: Bench) -> None:
-        self.desk = desk
-        self.heard: dict[Channel, list[Any]] = {channel: [] for channel in Channel}
-
-    async def listen(self, channel: Channel) -> None:
-        async for message in self.desk.bus.subscribe(channel):
-            with contextlib.suppress(*UNREADABLE):
-                self.heard[channel].append(msgspec.json.decode(message))
-
-    async def say(self, kind: str, payload: dict[str, Any]) -> None:
-        now_ms = self.desk.clock.now_ns() // 1_000_000
-        message = msgspec.json.encode({"type": kind, "payload": {"timestamp": now_ms} | payload})
-        await self.desk.bus.publish(Channel.ORDER_MANAGEMENT, message)
-
-    def known(self) -> list[str]:
-        """The orders that the gate has in its books."""
-        account = self.desk.gate.group.accounts[ACCOUNT]
-        return [*account.orders, *account.done.keys()]
-
-    async def told(self, kind: str, channel: Channel = Channel.ORDER_MANAGEMENT) -> Any:
-        """The payload of the first message of this type."""
-        async with asyncio.timeout(5):
-            while True:
-                for message in self.heard[channel]:
-                    if message["type"] == kind:
-                        return message["payload"]
-                await asyncio.sleep(0)
-
-
-@contextlib.asynccontextmanager
-async def intercepted(clock: SetClock | None = None) -> AsyncIterator[Client]:
-    async with bench(MemoryJournal(), clock=clock) as desk, asyncio.TaskGroup() as group:
-        await desk.adopt()
-        interception = Interception(
-            bus=desk.bus,
-            clock=desk.clock,
-            take=desk.gate.take,
-            refuse=desk.gate.refuse,
-            state=lambda: desk.gate.group,
-            presets=PRESETS,
-            step=lambda _step, _name: None,
-        )
-        client = Client(desk)
-        parts = [interception.run(), *(client.listen(channel) for channel in Channel)]
-        tasks = [group.create_task(part) for part in parts]
-        await asyncio.sleep(0)
-        yield client
-        for task in tasks:
-            task.cancel()
-
-
-async def placed(client: Client) -> Place:
-    async with asyncio.timeout(5):
-        while not client.desk.sent[Topic.COMMANDS]:
-            await asyncio.sleep(0)
-    effect = client.desk.sent[Topic.COMMANDS][0]
-    assert isinstance(effect, Place)
-    return effect
+from tests.dialect.client import BARE, ORDER, intercepted, placed
+from tests.engine.gate_on_memory import ACCOUNT, MES, SetClock
 
 
 async def test_a_place_order_is_sent_and_its_acceptance_and_fill_are_told_with_the_callers_ids() -> None:

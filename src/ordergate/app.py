@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import random
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -134,6 +135,7 @@ async def _opened(state: StateDir, approval_key: str | None, step: Step) -> Asyn
             approval_key=state.approval_key(approval_key),
             install_id=state.install_id(),
             step=step,
+            stop=lambda: signal.raise_signal(signal.SIGTERM),
         )
         conceal(ports.approval_key.decode())
         yield ports

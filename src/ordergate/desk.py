@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -40,7 +40,7 @@ _log = logger("desk")
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What a desk stands on: the adapters, and every source of time, chance and secrets."""
+    """What a desk stands on: the adapters, and every source of time, chance and secrets; ``stop`` ends it in order."""
 
     bus: Bus
     network: Network
@@ -52,6 +52,7 @@ class Ports(msgspec.Struct, frozen=True):
     approval_key: bytes
     install_id: str
     step: Step
+    stop: Callable[[], None]
 
 
 class Parts(NamedTuple):
@@ -120,6 +121,8 @@ async def desk_parts(settings: Settings, ports: Ports, limits: Limits, broker: B
             state=lambda: gate.group,
             presets=settings.presets,
             step=ports.step,
+            enforcing=lambda: gate.enforcing,
+            stop=ports.stop,
         )
         try:
             await gate.open()

@@ -1,49 +1,64 @@
-"""Interception: the documented messages, in and out.
+"""Interception: the documented messages about orders, in and out, and the parts that speak the rest (``dialect``).
 
-A PLACE_ORDER or CANCEL_ORDER on ``order:management`` becomes a command; what becomes of it is told on the documented
-channels with the caller's own ids. Nothing here decides, and nothing said here is permission.
+Orders come on ``order:management`` and ``aggregator:orders``; each becomes a command, and what becomes of it is told on
+``order:management`` with the caller's own ids. Nothing here decides, and nothing said here is permission.
+
+The orders of the manual pages get the desk's default bracket where they say none. Those of other instances get the stop
+and target that they carry and no others, and go to the gate as any order does (``_command`` is where the two part).
 
 Invariants:
-1. Every PLACE_ORDER that carries an order id is answered: ORDER_RESPONSE, and ORDER_REJECTED when it is refused.
-2. Our own answers are never taken for requests: only two types are read, and neither is ever sent.
+1. Every order with an order id that can be said again is answered: ORDER_RESPONSE, and ORDER_REJECTED when it is
+   refused. So is every cancel, by ORDER_CANCELLATION_RESPONSE, and every change, by ORDER_STATUS_UPDATE.
+2. Our own messages, and those that an aggregator has had before, are never taken for orders: D2 and D3.
+3. The same message again, on either channel, is the same order: decided once, answered as often as it is asked.
+4. Nothing that stands on a channel ends this.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
-from fractions import Fraction
 
 import msgspec
 
 from ordergate.bus import messages
 from ordergate.bus.brackets import Preset
 from ordergate.bus.follower import Follower
-from ordergate.bus.port import Bus, Channel, Topic
+from ordergate.bus.port import Bus, Channel, Subscription, Topic
 from ordergate.bus.topics import Happened, news
-from ordergate.bus.translate import submit_order
+from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
 from ordergate.clock import Clock
-from ordergate.core import commands
-from ordergate.core import events as e
+from ordergate.core import answers, commands
 from ordergate.core.account import Group
-from ordergate.core.instrument import Instrument
-from ordergate.core.levels import stop_level, target_level
-from ordergate.core.order import Order, Role
-from ordergate.core.sessions import utc_text
+from ordergate.core.market import Market
+from ordergate.dialect import pause
+from ordergate.dialect.answering import Answering
+from ordergate.dialect.askings import Asking, Kind
+from ordergate.dialect.controlling import Controlling
+from ordergate.dialect.hints import Hints
+from ordergate.dialect.order_answers import OrderAnswers
+from ordergate.dialect.outbox import Outbox
+from ordergate.dialect.quotes import Quotes
+from ordergate.dialect.waiting import Waiting
 from ordergate.errors import InputRefused
 from ordergate.telemetry import Step, logger
 
+# As long as an order may wait on its way (TOO_OLD); while paused, one closing order is decided before the next is read.
+_PAUSED_WAIT_S = 5.0
+_HEARD = (Channel.ORDER_MANAGEMENT, Channel.AGGREGATOR_ORDERS, Channel.AGGREGATOR_REQUESTS, Channel.INSTANCE_CONTROL)
+_KINDS = {kind.value: kind for kind in Kind}
+
 _log = logger("integration")
-_envelope = msgspec.json.Decoder(messages.Envelope)
-_named = msgspec.json.Decoder(messages.Named)
-_MS_NS = 1_000_000
+_place = msgspec.json.Decoder(messages.PlaceOrderPayload)
+_cancel = msgspec.json.Decoder(messages.CancelOrderPayload)
+_modify = msgspec.json.Decoder(messages.ModifyOrderPayload)
 
 
 class Interception:
     """``take`` queues a command at the gate, ``refuse`` answers what never became one.
 
-    ``presets`` are those that orders may name.
+    ``presets`` are those that orders may name; ``enforcing`` is the gate's own word on whether it does; ``stop`` begins
+    an orderly stop, for SHUTDOWN.
     """
 
     def __init__(
@@ -56,8 +71,9 @@ class Interception:
         state: Callable[[], Group],
         presets: tuple[Preset, ...],
         step: Step,
+        enforcing: Callable[[], bool],
+        stop: Callable[[], None],
     ) -> None:
-        self._bus = bus
         self._clock = clock
         self._take = take
         self._refuse = refuse
@@ -66,158 +82,193 @@ class Interception:
         self._step = step
         self._follower = Follower(bus)
         self._following = asyncio.Event()
-        self._asked = bus.subscribe(Channel.ORDER_MANAGEMENT)
+        self._heard = {channel: bus.subscribe(channel) for channel in _HEARD}
         self._news = bus.consume(Topic.EVENTS, "integration")
+        self._outbox = Outbox(bus, clock)
+        self._waiting = Waiting(take)
+        self._answers = OrderAnswers(clock, self._outbox, self._group, step)
+        self._number = 0
+        self._turn = asyncio.Lock()
+        self._received = 0
+        self._unreadable = 0
+        self._quotes = Quotes(bus, self._outbox, self._group)
+        self._hints = Hints(bus, clock, self._group)
+        self._controlling = Controlling(
+            outbox=self._outbox,
+            group=self._group,
+            enforcing=enforcing,
+            stop=stop,
+            channels=_HEARD,
+            counts=self._counts,
+        )
+        self._answering = Answering(
+            clock=clock,
+            outbox=self._outbox,
+            waiting=self._waiting,
+            group=self._group,
+            quotes=self._quotes.latest,
+            paused=lambda: self._controlling.paused,
+        )
 
     async def run(self) -> None:
         """Carry messages both ways until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._intercept(), name="interception")
+            tasks.create_task(self._outbox.run(), name="outbox")
             tasks.create_task(self._tell(), name="documented answers")
+            tasks.create_task(self._quotes.run(), name="documented quotes")
+            tasks.create_task(self._controlling.run(self._heard[Channel.INSTANCE_CONTROL]), name="control")
+            # What becomes of an order is told from the copy of the state: one decided before the copy had come would
+            # never be answered.
+            await self._following.wait()
+            for channel in (Channel.ORDER_MANAGEMENT, Channel.AGGREGATOR_ORDERS):
+                tasks.create_task(self._intercept(self._heard[channel]), name=f"interception of {channel.value}")
+            tasks.create_task(self._answering.run(self._heard[Channel.AGGREGATOR_REQUESTS]), name="requests")
+            tasks.create_task(self._hints.run(), name="hints")
 
-    async def _intercept(self) -> None:
-        # What becomes of an order is told from the copy of the state: one decided before the copy had come would never
-        # be answered.
-        await self._following.wait()
-        async for message in self._asked:
+    def _group(self) -> Group | None:
+        return self._follower.group
+
+    def _counts(self) -> tuple[int, int]:
+        return self._received + self._answering.received, self._unreadable + self._answering.refused
+
+    async def _intercept(self, heard: Subscription) -> None:
+        async for message in heard:
+            self._received += 1
+            if len(message) > messages.BYTES_MAX:
+                self._unreadable += 1
+                _log.warning("a message is longer than any order", size=len(message))
+                continue
             try:
-                if _envelope.decode(message).type in ("PLACE_ORDER", "CANCEL_ORDER"):
-                    await self._take(self._command(messages.asked(message)))
-            except InputRefused as error:
-                await self._refused(message, error.code, error.message, error.field)
+                envelope = messages.envelope(message)
+                kind = _KINDS.get(envelope.type)
+                if kind is not None and not messages.is_aggregators(envelope):
+                    await self._asked(kind, envelope.body)
             except messages.UNREADABLE as error:
-                await self._refused(message, "BAD_MESSAGE", str(error), None)
+                self._unreadable += 1
+                _log.warning("a message cannot be read", error=messages.brief(str(error)))
 
-    def _command(self, asked: messages.Asked) -> commands.Command:
-        payload = asked.payload
-        request_id = payload.request_id or f"{payload.instance_id}/{payload.order_id}"
-        if isinstance(asked, messages.CancelOrder):
-            return commands.CancelOrder(request_id, payload.order_id, payload.account_id)
-        self._step("intercepted", payload.order_id)
-        return submit_order(asked.payload, self._state().instruments, request_id, self._presets)
+    async def _asked(self, kind: Kind, body: msgspec.Raw) -> None:
+        """Queue what is asked for, or answer that it is refused. One after another, on whichever channel it came."""
+        async with self._turn:
+            await self._queue(kind, body)
 
-    async def _refused(self, message: bytes, code: str, text: str, field: str | None) -> None:
-        """Input that never became a command is answered by its order id, if it has one that can be read."""
+    async def _queue(self, kind: Kind, body: msgspec.Raw) -> None:
         try:
-            named = _named.decode(_envelope.decode(message).payload)
-        except messages.UNREADABLE:
-            named = messages.Named()
+            asking, command = self._command(kind, body)
+        except InputRefused as error:
+            await self._refused(kind, messages.named(body), error.code, error.message, error.field)
+            return
+        except messages.UNREADABLE as error:
+            await self._refused(kind, messages.named(body), "BAD_MESSAGE", str(error), None)
+            return
+        self._answers.expect(command.request_id, asking)
+        if self._controlling.paused and isinstance(command, commands.SubmitOrder):
+            await self._waiting.ask(command, _PAUSED_WAIT_S)
+        else:
+            await self._take(command)
+
+    def _command(self, kind: Kind, body: msgspec.Raw) -> tuple[Asking, commands.Command]:
+        """Raises ``InputRefused`` or one of ``UNREADABLE``."""
+        match kind:
+            case Kind.CANCEL:
+                cancel = _cancel.decode(body)
+                order_id, account_id = self._cancelled(cancel)
+                asking = _asking(kind, cancel)
+                return asking, commands.CancelOrder(self._fresh(kind), order_id, account_id)
+            case Kind.MODIFY:
+                modify = _modify.decode(body)
+                return _asking(kind, modify), self._modified(modify, self._fresh(kind))
+            case Kind.PLACE | Kind.MANUAL:
+                place = _place.decode(body)
+                asking = _asking(kind, place)
+                request_id = place.request_id or self._fresh(kind)
+                command = submit_order(place, self._state().instruments, request_id, self._presets)
+                if place.instance_id not in messages.MANUAL_INSTANCES:
+                    command = as_carried(command)
+                self._step("intercepted", place.order_id)
+                if self._controlling.paused and pause.adds_risk(self._state(), command, self._market()):
+                    raise InputRefused(pause.PAUSED, pause.TEXT)
+                return asking, command
+
+    def _cancelled(self, asked: messages.CancelOrderPayload) -> tuple[str, int | None]:
+        """The order that is meant, by its caller's id or else by the broker's."""
+        found = self._state().find_order(asked.order_id, asked.account_id)
+        if found is None and asked.top_step_order_id is not None:
+            for account in self._state().accounts.values():
+                order_id = account.broker_ids.get(asked.top_step_order_id)
+                if order_id is not None and asked.account_id in (None, account.account_id):
+                    return order_id, account.account_id
+        return asked.order_id, asked.account_id
+
+    def _modified(self, asked: messages.ModifyOrderPayload, request_id: str) -> commands.ModifyOrder:
+        """Raises ``InputRefused``."""
+        if self._controlling.paused:
+            raise InputRefused(pause.PAUSED, pause.TEXT)
+        group = self._state()
+        found = group.find_order(asked.order_id, asked.account_id)
+        if found is None:
+            raise InputRefused(answers.UNKNOWN_ORDER, f"there is no order {asked.order_id}", "orderId")
+        limit = asked.limit_price if asked.limit_price is not None else asked.price
+        if (asked.quantity, limit, asked.stop_price) == (None, None, None):
+            raise InputRefused(answers.NOTHING_TO_CHANGE, "say a quantity, a limitPrice or a stopPrice")
+        account, order = found
+        instrument = group.instruments[order.terms.contract_id]
+        return commands.ModifyOrder(
+            request_id,
+            order.order_id,
+            account.account_id,
+            quantity=None if asked.quantity is None else quantity(asked.quantity, "quantity"),
+            limit_ticks=optional_ticks(instrument, limit, "limitPrice"),
+            stop_ticks=optional_ticks(instrument, asked.stop_price, "stopPrice"),
+        )
+
+    def _fresh(self, kind: Kind) -> str:
+        self._number += 1
+        return f"{kind.value}-{self._clock.now_ns()}-{self._number}"
+
+    def _market(self) -> Market:
+        return Market(dict(self._quotes.latest), self._clock.now_ns())
+
+    async def _refused(self, kind: Kind, named: messages.Named, code: str, text: str, field: str | None) -> None:
+        """Input that never became a command is answered by its order id, if it has one that can be read."""
+        text = messages.brief(text)
         _log.warning("refused a message", code=code, text=text, order_id=named.order_id)
         if named.order_id is None:
+            self._unreadable += 1
             return
-        if named.request_id is not None:
+        # Somebody who waits by the same id, for an order that was taken, would take this for its answer.
+        if named.request_id is not None and not self._answers.expects(named.request_id):
             await self._refuse(
                 commands.Answer(
                     named.request_id, ok=False, order_id=named.order_id, code=code, message=text, field=field
                 )
             )
-        await self._reject(named.instance_id or "", named.order_id, code, (messages.Violation(code, text),))
+        self._answers.reject(Asking(kind, named.instance_id or "", named.order_id), code, text)
 
     async def _tell(self) -> None:
         await self._follower.ask()
         async for message in self._news:
             told = news(message)
             if isinstance(told, commands.Answer):
-                if told.code == "QUEUE_FULL" and told.order_id is not None:
-                    await self._reject(messages.MANUAL_INSTANCE, told.order_id, "QUEUE_FULL", ())
-            elif await self._follower.follow(told):
+                self._waiting.answered(told)
+                self._answers.answered(told)
+                continue
+            before = self._follower.group
+            if await self._follower.follow(told):
                 self._following.set()
-                if isinstance(told, Happened):
-                    await self._event(told)
-
-    async def _event(self, told: Happened) -> None:
-        event, group = told.event, self._follower.group
-        assert group is not None
-        match event:
-            case e.OrderDenied():
-                violations = tuple(messages.Violation(b.code, b.message) for b in event.order.breaches)
-                await self._reject(event.order.instance_id, event.order.order_id, "RISK_VIOLATION", violations)
-            case e.OrderAccepted() | e.OrderRejected() | e.OrderNotSent() | e.OrderCancelled() | e.FillApplied():
-                order = group.accounts[event.account_id].order(event.order_id)
-                if order is not None and order.role is Role.ENTRY:
-                    await self._about(group, order, event)
-            case _:
-                pass
-
-    async def _about(self, group: Group, order: Order, event: e.Event) -> None:
-        match event:
-            case e.OrderAccepted():
-                await self._respond(order.instance_id, order.order_id, None, event.broker_order_id)
-            case e.OrderRejected():
-                await self._respond(order.instance_id, order.order_id, event.text, None)
-            case e.OrderNotSent():
-                await self._respond(order.instance_id, order.order_id, f"not sent: {event.reason}", None)
-            case e.OrderCancelled():
-                now_ms = self._clock.now_ns() // _MS_NS
-                payload = messages.CancellationResponsePayload(
-                    order.instance_id, order.order_id, success=True, error=None, timestamp=now_ms
-                )
-                await self._publish(Channel.ORDER_MANAGEMENT, messages.CancellationResponse(payload))
-            case e.FillApplied():
-                await self._filled(group.instruments[event.contract_id], order, event)
-            case _:
-                pass
-
-    async def _filled(self, instrument: Instrument, order: Order, fill: e.FillApplied) -> None:
-        now_ms = self._clock.now_ns() // _MS_NS
-        price = instrument.price(fill.price_ticks)
-        payload = messages.OrderFilledPayload(
-            order_id=order.order_id,
-            account_id=fill.account_id,
-            instrument=instrument.contract_id,
-            side=fill.side.value,
-            filled_price=price,
-            filled_quantity=fill.quantity,
-            position_id=f"{fill.account_id}:{instrument.contract_id}",
-            timestamp=now_ms,
-        )
-        await self._publish(Channel.MARKET_DATA, messages.OrderFilled(payload, now_ms))
-        part = messages.FillPart(order.order_id, instrument.symbol, fill.side.value, fill.quantity, price)
-        levels = sltp_levels(instrument, order, fill)
-        enhanced = messages.EnhancedFillPayload(part, levels, utc_text(self._clock.now_ns()))
-        await self._publish(Channel.FILL_ENHANCED, messages.EnhancedFill(enhanced))
-
-    async def _reject(
-        self, instance_id: str, order_id: str, reason: str, violations: tuple[messages.Violation, ...]
-    ) -> None:
-        rejected = messages.OrderRejectedPayload(order_id, reason, violations, utc_text(self._clock.now_ns()))
-        await self._publish(Channel.ORDER_MANAGEMENT, messages.OrderRejected(rejected))
-        error = f"{reason}: {'; '.join(violation.message for violation in violations)}"
-        await self._respond(instance_id, order_id, error, None)
-
-    async def _respond(self, instance_id: str, order_id: str, error: str | None, broker_order_id: int | None) -> None:
-        now_ms = self._clock.now_ns() // _MS_NS
-        payload = messages.OrderResponsePayload(instance_id, order_id, error is None, error, broker_order_id, now_ms)
-        await self._publish(Channel.ORDER_MANAGEMENT, messages.OrderResponse(payload, now_ms))
-        self._step("answered", order_id)
-
-    async def _publish(self, channel: Channel, message: msgspec.Struct) -> None:
-        await self._bus.publish(channel, messages.encode(message))
+                if isinstance(told, Happened) and before is not None:
+                    self._answers.happened(before, told.event)
 
 
-def sltp_levels(instrument: Instrument, order: Order, fill: e.FillApplied) -> messages.Levels:
-    """The documented ``sltpLevels`` of a fill: where the fills so far put stop and first target, in points."""
-    stop, targets = order.protection.stop, order.protection.targets
-    target = targets[0].at if targets else None
-    opened = order.opened_quantity > 0
-    stop_ticks = stop_level(order, stop) if stop and opened else None
-    target_ticks = target_level(order, target) if target and opened else None
-    risk = None if stop_ticks is None else abs(fill.price_ticks - stop_ticks)
-    reward = None if target_ticks is None else abs(target_ticks - fill.price_ticks)
-    ratio = Fraction(reward, risk) if risk and reward else Fraction(0)
-    return messages.Levels(
-        stop_loss=None if stop_ticks is None else instrument.price(stop_ticks),
-        take_profit=None if target_ticks is None else instrument.price(target_ticks),
-        stop_loss_amount=None if risk is None else instrument.price(risk),
-        take_profit_amount=None if reward is None else instrument.price(reward),
-        risk_reward_ratio=Decimal(round(ratio * 10_000)).scaleb(-4),
-        calculations=messages.Calculations(
-            fill_price=instrument.price(fill.price_ticks),
-            side=order.terms.side.value,
-            quantity=fill.quantity,
-            tick_size=instrument.tick_size,
-            method="points",
-            stop_loss_points=None if stop is None else instrument.price(stop.ticks),
-            take_profit_points=None if target is None else instrument.price(target.ticks),
-        ),
-    )
+_Payload = messages.PlaceOrderPayload | messages.CancelOrderPayload | messages.ModifyOrderPayload
+
+
+def _asking(kind: Kind, payload: _Payload) -> Asking:
+    """Raises ``InputRefused`` for a name that could not be said again."""
+    names = {"orderId": payload.order_id, "instanceId": payload.instance_id}
+    if isinstance(payload, messages.PlaceOrderPayload):
+        names |= {"requestId": payload.request_id or ""}
+    for field, name in names.items():
+        if len(name) > messages.NAME_MAX:
+            raise InputRefused("NAME_TOO_LONG", f"{field} has more than {messages.NAME_MAX} characters", field)
+    return Asking(kind, payload.instance_id, payload.order_id)

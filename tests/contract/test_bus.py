@@ -213,3 +213,14 @@ async def test_an_unread_quote_is_replaced_and_keeps_its_turn(bus: Bus) -> None:
     assert await take(quick, 2) == [b"2", b"999"]
     bus.close()
     assert await rest(slow) == await rest(quick) == []
+
+
+async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bus: Bus) -> None:
+    assert isinstance(bus, MemoryBus)
+    channels = [bus.subscribe(channel) for channel in Channel]
+    mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")
+    await bus.reply("close-position-response:1", b"done")
+    await bus.reply("nobody-listens", b"lost")
+    bus.close()
+    assert await rest(mine) == [b"done"]
+    assert [await rest(subscription) for subscription in (other, *channels)] == [[]] * (1 + len(channels))

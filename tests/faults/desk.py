@@ -267,6 +267,7 @@ async def running(
         approval_key=b"k" * 32,
         install_id="aaaaaaaa",
         step=lambda _step, _name: None,
+        stop=lambda: None,
     )
     async with contextlib.AsyncExitStack() as opened:
         opened.push_async_callback(line.close)

@@ -121,6 +121,7 @@ async def simulated(
         approval_key=b"k" * 32,
         install_id="aaaaaaaa",
         step=lambda _step, _name: None,
+        stop=lambda: None,
     )
     async with app.demo_desk(settings, ports, store or MemoryStore(venue.bars_kept_min), recording) as at:
         yield SimulatedDesk(network, journal, at)

@@ -106,8 +106,7 @@ class Gate:
     async def _read_channel(self, subscription: Subscription) -> None:
         async for message in subscription:
             self.published.append(message)
-            asked = messages.asked(message)
-            assert isinstance(asked, messages.PlaceOrder)
+            asked = msgspec.json.decode(message, type=messages.PlaceOrder)
             assert asked.payload.request_id is not None
             if not self.deaf:
                 instruments, request_id = self.history.group.instruments, asked.payload.request_id

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate import __version__
+from ordergate.bus.prices import average_price
 from ordergate.core import reports as r
 from ordergate.core.commands import CancelOrder, Leg
 from ordergate.core.events import InstrumentsLoaded
@@ -257,9 +258,9 @@ def test_an_external_stop_counts_as_coverage() -> None:
 
 def test_an_average_between_ticks_is_rounded_once_and_one_on_a_tick_is_exact() -> None:
     mes = instrument(MES, "MES")
-    assert views.average_price(mes, Fraction(20_000)) == Decimal("5000.00")
-    assert views.average_price(mes, Fraction(60_001, 3)) == Decimal("5000.0833333333")
-    assert encode(views.average_price(mes, Fraction(-1, 3))) == b"-0.0833333333"
+    assert average_price(mes, Fraction(20_000)) == Decimal("5000.00")
+    assert average_price(mes, Fraction(60_001, 3)) == Decimal("5000.0833333333")
+    assert encode(average_price(mes, Fraction(-1, 3))) == b"-0.0833333333"
 
 
 def test_a_price_that_is_too_old_makes_no_figure() -> None:

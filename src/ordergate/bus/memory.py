@@ -25,6 +25,8 @@ class MemoryBus:
         self._consumers: dict[tuple[Topic, str], _Mailbox] = {}
         self._quotes: dict[str, bytes] = {}
         self._watchers: list[_Mailbox] = []
+        self._capacity = capacity
+        self._listened: dict[str, _Lane] = {}
 
     async def send(self, topic: Topic, message: bytes) -> None:
         await self._lanes[topic].send(message)
@@ -41,6 +43,15 @@ class MemoryBus:
     def subscribe(self, channel: Channel) -> Subscription:
         return self._lanes[channel].subscribe()
 
+    async def reply(self, channel_name: str, message: bytes) -> None:
+        lane = self._listened.get(channel_name)
+        if lane is not None:
+            await lane.send(message)
+
+    def listen(self, channel_name: str) -> Subscription:
+        """For a client in this process: everything replied on ``channel_name`` from now on."""
+        return self._listened.setdefault(channel_name, _Lane(self._capacity)).subscribe()
+
     def tell(self, key: str, message: bytes) -> None:
         self._quotes[key] = message
         self._watchers = _open(self._watchers)
@@ -53,7 +64,7 @@ class MemoryBus:
         return watcher
 
     def close(self) -> None:
-        for lane in self._lanes.values():
+        for lane in (*self._lanes.values(), *self._listened.values()):
             lane.close()
         for watcher in self._watchers:
             watcher.close()

@@ -1,18 +1,34 @@
-"""The documented messages on the documented channels (wire notes, sections 2.1, 2.4 and 2.5, read 2026-11-22).
+"""The documented messages about orders (wire notes, sections 2.1 and 2.2, read 2026-11-22).
+
+They stand on ``order:management`` and ``aggregator:orders``. What is told on other channels is in ``announcements``,
+requests are in ``requests``.
 
 Unknown fields are ignored, as the original's clients send several of their own.
+
+Invariants:
+1. A message that says it comes from an aggregator, ours or another, is no order (wire notes, D2 and D3).
+2. A message longer than ``BYTES_MAX`` is not read at all.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 import msgspec
 
 from ordergate.bus.brackets import BracketAsk
 
+# The names of the manual trading page: of its documented generation, and of the one that was shipped (section 1).
 MANUAL_INSTANCE = "MANUAL_TRADING_V2"
+MANUAL_INSTANCES = (MANUAL_INSTANCE, "MANUAL_TRADING")
+# How an aggregator names itself, in ``source`` and in ``instanceId``.
+AGGREGATOR = "TRADING_AGGREGATOR"
+
+# The longest documented message has about 1 KB; an answer to one never has more than its own texts, cut to size.
+BYTES_MAX = 65_536
+NAME_MAX = 200
+_TEXT_MAX = 500
 
 
 class LegAsk(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,32 +67,62 @@ class PlaceOrderPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
 
 class CancelOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
-    instance_id: str
+    """``top_step_order_id``, the broker's id, names the order where ``order_id`` does not."""
+
     order_id: str
+    instance_id: str = ""
+    top_step_order_id: int | None = None
     account_id: int | None = None
-    request_id: str | None = None
+
+
+class ModifyOrderPayload(msgspec.Struct, frozen=True, rename="camel"):
+    """None = unchanged. The original routes it and nobody carries it out (section 2.1): its fields are PLACE_ORDER's.
+
+    ``price`` is another word for ``limit_price``.
+    """
+
+    order_id: str
+    instance_id: str = ""
+    account_id: int | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 class PlaceOrder(msgspec.Struct, frozen=True, tag="PLACE_ORDER"):
     payload: PlaceOrderPayload
 
 
-class CancelOrder(msgspec.Struct, frozen=True, tag="CANCEL_ORDER"):
-    payload: CancelOrderPayload
-
-
-Asked = PlaceOrder | CancelOrder
-
-
 class Envelope(msgspec.Struct, frozen=True):
-    """Any message of ``order:management``, as far as is needed to tell whose it is."""
+    """Any message about orders, as far as is needed to tell what it is. A MANUAL_ORDER has ``order`` for a payload."""
 
     type: str
     payload: msgspec.Raw = msgspec.Raw(b"{}")
+    order: msgspec.Raw = msgspec.Raw(b"")
+    source: Any = None
+
+    @property
+    def body(self) -> msgspec.Raw:
+        return self.order if bytes(self.order) else self.payload
 
 
-class Named(msgspec.Struct, frozen=True, rename="camel"):
-    """What a message that cannot be read is answered by."""
+class _Marks(msgspec.Struct, frozen=True, rename="camel"):
+    """Whatever a body says that names it an aggregator's; of any type, for a wrong one is a mark as well."""
+
+    instance_id: Any = None
+    aggregator_status: Any = None
+    processed_by_aggregator: Any = None
+
+
+class _Named(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: Any = None
+    instance_id: Any = None
+    request_id: Any = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What a message that cannot be read is answered by; None where it is no text, or too long to be said again."""
 
     order_id: str | None = None
     instance_id: str | None = None
@@ -98,6 +144,7 @@ class OrderRejectedPayload(msgspec.Struct, frozen=True, rename="camel"):
 
 class OrderRejected(msgspec.Struct, frozen=True, tag="ORDER_REJECTED"):
     payload: OrderRejectedPayload
+    source: str = AGGREGATOR
 
 
 class OrderResponsePayload(msgspec.Struct, frozen=True, rename="camel"):
@@ -112,6 +159,7 @@ class OrderResponsePayload(msgspec.Struct, frozen=True, rename="camel"):
 class OrderResponse(msgspec.Struct, frozen=True, tag="ORDER_RESPONSE"):
     payload: OrderResponsePayload
     timestamp: int
+    source: str = AGGREGATOR
 
 
 class CancellationResponsePayload(msgspec.Struct, frozen=True, rename="camel"):
@@ -124,70 +172,33 @@ class CancellationResponsePayload(msgspec.Struct, frozen=True, rename="camel"):
 
 class CancellationResponse(msgspec.Struct, frozen=True, tag="ORDER_CANCELLATION_RESPONSE"):
     payload: CancellationResponsePayload
+    source: str = AGGREGATOR
 
 
-class OrderFilledPayload(msgspec.Struct, frozen=True, rename="camel"):
+class StatusUpdatePayload(msgspec.Struct, frozen=True, rename="camel"):
+    instance_id: str
     order_id: str
-    account_id: int
-    instrument: str
-    side: str
-    filled_price: Decimal
-    filled_quantity: int
-    position_id: str
+    success: bool
+    error: str | None
     timestamp: int
 
 
-class OrderFilled(msgspec.Struct, frozen=True, tag="ORDER_FILLED"):
-    payload: OrderFilledPayload
-    timestamp: int
+class StatusUpdate(msgspec.Struct, frozen=True, tag="ORDER_STATUS_UPDATE"):
+    """What became of a MODIFY_ORDER. Not ORDER_RESPONSE: by its failure a page would take a working order for dead."""
+
+    payload: StatusUpdatePayload
+    source: str = AGGREGATOR
 
 
-class FillPart(msgspec.Struct, frozen=True, rename="camel"):
-    order_id: str
-    instrument: str
-    side: str
-    quantity: int
-    fill_price: Decimal
-
-
-class Calculations(msgspec.Struct, frozen=True, rename="camel"):
-    fill_price: Decimal
-    side: str
-    quantity: int
-    tick_size: Decimal
-    method: str
-    stop_loss_points: Decimal | None
-    take_profit_points: Decimal | None
-
-
-class Levels(msgspec.Struct, frozen=True, rename="camel"):
-    """Amounts are in points, as documented; ``riskRewardRatio`` is 0 without a stop."""
-
-    stop_loss: Decimal | None
-    take_profit: Decimal | None
-    stop_loss_amount: Decimal | None
-    take_profit_amount: Decimal | None
-    risk_reward_ratio: Decimal
-    calculations: Calculations
-
-
-class EnhancedFillPayload(msgspec.Struct, frozen=True, rename="camel"):
-    fill: FillPart
-    sltp_levels: Levels
-    calculated_at: str
-    source: str = "AGGREGATOR"
-
-
-class EnhancedFill(msgspec.Struct, frozen=True, tag="ENHANCED_FILL"):
-    payload: EnhancedFillPayload
-
-
-# What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason.
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason, or with a number
+# that no arithmetic holds (1e999999999999 is a Decimal, and its absolute value is an overflow).
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecimalException)
 
 # Prices are JSON numbers on these channels, written from the exact decimal.
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_asked = msgspec.json.Decoder(Asked)
+_envelope = msgspec.json.Decoder(Envelope)
+_marks = msgspec.json.Decoder(_Marks)
+_named = msgspec.json.Decoder(_Named)
 
 
 def encode(message: Any) -> bytes:
@@ -195,7 +206,32 @@ def encode(message: Any) -> bytes:
     return _encoder.encode(message)
 
 
-def asked(message: bytes) -> Asked:
-    """A PLACE_ORDER or CANCEL_ORDER. Raises one of ``UNREADABLE``."""
-    decoded: Asked = _asked.decode(message)
+def envelope(message: bytes) -> Envelope:
+    """Raises one of ``UNREADABLE``."""
+    decoded: Envelope = _envelope.decode(message)
     return decoded
+
+
+def is_aggregators(message: Envelope) -> bool:
+    """Whether it says that an aggregator has had it already. Raises one of ``UNREADABLE``."""
+    marks = _marks.decode(message.body)
+    marked = (marks.aggregator_status, marks.processed_by_aggregator)
+    return AGGREGATOR in (message.source, marks.instance_id) or any(mark not in (None, False) for mark in marked)
+
+
+def named(body: msgspec.Raw) -> Named:
+    """What can still be told of a body that is no order."""
+    try:
+        found = _named.decode(body)
+    except UNREADABLE:
+        return Named()
+    return Named(*(_name(value) for value in (found.order_id, found.instance_id, found.request_id)))
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= NAME_MAX else None
+
+
+def brief(text: str) -> str:
+    """``text`` as it may be said again: what a stranger wrote stands in it."""
+    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 3] + "..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from decimal import Decimal
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ import msgspec
 from ordergate.bus import brackets
 from ordergate.bus.brackets import BracketAsk, Preset
 from ordergate.bus.messages import LegAsk, PlaceOrderPayload
+from ordergate.core import answers
+from ordergate.core.account import Account, Group
 from ordergate.core.commands import Leg, SubmitOrder, checked_order_id
 from ordergate.core.instrument import QUANTITY_MAX, Instrument, symbol_instrument
 from ordergate.core.order import Exit, OrderType, Side, Target
@@ -21,6 +24,8 @@ T = TypeVar("T", Side, OrderType)
 _MS_NS = 1_000_000
 # In the year 2255: anything later, or before 1970, is as wrong, and need not fit 64 bits.
 _TIME_MS_MAX = 9_000_000_000_000
+
+_POSITION_ID = re.compile(r"([0-9]{1,18}):(.+)")
 
 # Fields that differ between two askings of the same order.
 _OF_THE_ASKING = ("request_id", "timestamp")
@@ -54,6 +59,42 @@ def submit_order(
         fingerprint=fingerprint(payload),
         sent_ns=None if payload.timestamp is None else min(max(0, payload.timestamp), _TIME_MS_MAX) * _MS_NS,
     )
+
+
+def as_carried(command: SubmitOrder) -> SubmitOrder:
+    """The order with the stop and target that it says, and no default in place of what it does not say."""
+    return msgspec.structs.replace(
+        command,
+        stop=Leg.OFF if command.stop is Leg.DEFAULT else command.stop,
+        targets=Leg.OFF if command.targets is Leg.DEFAULT else command.targets,
+    )
+
+
+def held_position(group: Group, position_id: str) -> tuple[Account, str]:
+    """The account and contract of a position that is held. Raises ``InputRefused``."""
+    named = _POSITION_ID.fullmatch(position_id)
+    account = group.accounts.get(int(named[1])) if named else None
+    if named is None or account is None or named[2] not in account.positions:
+        raise InputRefused(answers.UNKNOWN_POSITION, f"there is no position {position_id}", "positionId")
+    return account, named[2]
+
+
+def held_contract(group: Group, account_id: int, name: str) -> str:
+    """The contract an exit means: the one that is held, else the active one. Raises ``InputRefused``."""
+    account = group.accounts.get(account_id)
+    held = [
+        contract_id
+        for contract_id in (account.positions if account is not None else ())
+        if name in (contract_id, group.instruments[contract_id].symbol)
+    ]
+    if len(held) > 1:
+        raise InputRefused("AMBIGUOUS_INSTRUMENT", f"held are {' and '.join(held)}: name one of them", "instrument")
+    return held[0] if held else symbol_instrument(group.instruments, name).contract_id
+
+
+def optional_ticks(instrument: Instrument, price: Decimal | None, field: str) -> int | None:
+    """A price that need not be said. Raises ``InputRefused``."""
+    return None if price is None else instrument.ticks(price, field)
 
 
 def fingerprint(payload: PlaceOrderPayload) -> str:

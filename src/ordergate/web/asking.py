@@ -13,17 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 
 from ordergate.bus import messages, topics
 from ordergate.bus.brackets import Preset
 from ordergate.bus.port import Bus, Channel, Topic
-from ordergate.bus.translate import check_said_once, quantity, submit_order
+from ordergate.bus.translate import (
+    check_said_once,
+    held_contract,
+    held_position,
+    optional_ticks,
+    quantity,
+    submit_order,
+)
 from ordergate.clock import Clock
 from ordergate.core import answers
 from ordergate.core.account import Account, Group
@@ -40,7 +45,6 @@ from ordergate.core.commands import (
     UpdateProtection,
 )
 from ordergate.core.inputs import Stamped
-from ordergate.core.instrument import Instrument, symbol_instrument
 from ordergate.core.market import Market
 from ordergate.core.preview import preview
 from ordergate.core.sessions import utc_text
@@ -66,7 +70,6 @@ from ordergate.web.replies import Done, declined, done, nearest_row, preview_row
 # From the request to its answer, the wait for exits included.
 DECISION_WAIT_S = 2.0
 _BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
-_POSITION_ID = re.compile(r"([0-9]{1,18}):(.+)")
 _MS_NS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -146,8 +149,8 @@ class Asking:
             order.order_id,
             account.account_id,
             quantity=None if asked.quantity is None else quantity(asked.quantity, "quantity"),
-            limit_ticks=_ticks(instrument, asked.limit_price, "limitPrice"),
-            stop_ticks=_ticks(instrument, asked.stop_price, "stopPrice"),
+            limit_ticks=optional_ticks(instrument, asked.limit_price, "limitPrice"),
+            stop_ticks=optional_ticks(instrument, asked.stop_price, "stopPrice"),
         )
         answer = await self._ask(command)
         if not answer.breaches or order.is_leg:
@@ -157,7 +160,7 @@ class Asking:
     async def update_protection(self, body: bytes) -> Response:
         asked = read(body, ProtectionBody)
         group = self._known()
-        account, contract_id = _position(group, asked.position_id)
+        account, contract_id = held_position(group, asked.position_id)
         if asked.stop_loss is None and asked.take_profit is None:
             raise InputRefused(answers.NOTHING_TO_CHANGE, "say a stopLoss or a takeProfit")
         instrument = group.instruments[contract_id]
@@ -165,14 +168,14 @@ class Asking:
             self._fresh("web"),
             account.account_id,
             contract_id,
-            stop_ticks=_ticks(instrument, asked.stop_loss, "stopLoss"),
-            target_ticks=_ticks(instrument, asked.take_profit, "takeProfit"),
+            stop_ticks=optional_ticks(instrument, asked.stop_loss, "stopLoss"),
+            target_ticks=optional_ticks(instrument, asked.take_profit, "takeProfit"),
         )
         return _reply(await self._ask(command))
 
     async def close_position(self, body: bytes) -> Response:
         asked = read(body, CloseBody)
-        contract_id = _held_contract(self._known(), asked.account_id, asked.instrument)
+        contract_id = held_contract(self._known(), asked.account_id, asked.instrument)
         if asked.close_type == "partial" and asked.quantity is None:
             raise InputRefused("MISSING_FIELD", "a partial close needs a quantity", "quantity")
         size = None if asked.quantity is None or asked.close_type == "full" else quantity(asked.quantity, "quantity")
@@ -303,32 +306,6 @@ def _adopted(group: Group, account_id: int) -> Account:
     if account is None or not account.adopted:
         raise InputRefused(answers.UNKNOWN_ACCOUNT, f"there is no account {account_id}", "accountId")
     return account
-
-
-def _position(group: Group, position_id: str) -> tuple[Account, str]:
-    """The account and contract of a position that is held. Raises ``InputRefused``."""
-    named = _POSITION_ID.fullmatch(position_id)
-    account = group.accounts.get(int(named[1])) if named else None
-    if named is None or account is None or named[2] not in account.positions:
-        raise InputRefused(answers.UNKNOWN_POSITION, f"there is no position {position_id}", "positionId")
-    return account, named[2]
-
-
-def _held_contract(group: Group, account_id: int, name: str) -> str:
-    """The contract an exit means: the one that is held, else the active one. Raises ``InputRefused``."""
-    account = group.accounts.get(account_id)
-    held = [
-        contract_id
-        for contract_id in (account.positions if account is not None else ())
-        if name in (contract_id, group.instruments[contract_id].symbol)
-    ]
-    if len(held) > 1:
-        raise InputRefused("AMBIGUOUS_INSTRUMENT", f"held are {' and '.join(held)}: name one of them", "instrument")
-    return held[0] if held else symbol_instrument(group.instruments, name).contract_id
-
-
-def _ticks(instrument: Instrument, price: Decimal | None, field: str) -> int | None:
-    return None if price is None else instrument.ticks(price, field)
 
 
 def _until(text: str) -> int | None:

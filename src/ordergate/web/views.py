@@ -15,6 +15,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from ordergate import __version__
+from ordergate.bus.prices import average_price
 from ordergate.core import lockout
 from ordergate.core.account import Account, AppliedFill, Group
 from ordergate.core.events import Cover, TradingState
@@ -54,8 +55,6 @@ LOCKED = "locked"
 SIMULATED_VENUE = "sim"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
-# Digits of an average price that lies between two ticks: the finest listed tick, 0.0000005, and three digits more.
-_AVERAGE_DIGITS = 10
 
 
 def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
@@ -361,14 +360,6 @@ def if_we_die_row(group: Group, account: Account, market: Market) -> IfWeDieRow:
 
 def breach_row(breach: Breach) -> BreachRow:
     return BreachRow(breach.code, _figure(breach.limit), _figure(breach.actual), breach.message)
-
-
-def average_price(instrument: Instrument, ticks: Fraction) -> Decimal:
-    """An average price: exact where it lies on a tick, else rounded once, half to even."""
-    if ticks.denominator == 1:
-        return instrument.price(ticks.numerator)
-    numerator, denominator = instrument.tick_size.as_integer_ratio()
-    return Decimal(round(ticks * Fraction(numerator, denominator) * 10**_AVERAGE_DIGITS)).scaleb(-_AVERAGE_DIGITS)
 
 
 def _average_fill(instrument: Instrument, order: Order) -> Decimal | None:

@@ -1,0 +1,122 @@
+"""``instance:control`` and the ``AGGREGATOR_STATUS`` that answers it, told every 30 seconds too.
+
+A pause is a restriction and taken from anybody. Its end is a loosening: it gives back no more than the pause took, and
+is refused while the gate does not enforce, or an account is halted, reduce-only or locked out (design, section 7).
+
+Invariants:
+1. What is said here loosens nothing but a pause that was said here. A lockout, a limit or a halt stays as it is.
+2. HEALTHY is only said while new risk can be taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ordergate.bus import announcements as told
+from ordergate.bus import messages
+from ordergate.bus.control import Control, control
+from ordergate.bus.port import Channel, Subscription
+from ordergate.core.account import Group
+from ordergate.core.events import TradingState
+from ordergate.dialect.outbox import Outbox
+from ordergate.telemetry import logger
+
+# Wire notes, section 2.9.
+HEARTBEAT_S = 30.0
+
+_log = logger("control")
+
+
+class Controlling:
+    """``stop`` begins an orderly stop; ``enforcing`` is the gate's own word; ``counts`` are (received, errors)."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        group: Callable[[], Group | None],
+        enforcing: Callable[[], bool],
+        stop: Callable[[], None],
+        channels: tuple[Channel, ...],
+        counts: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._outbox = outbox
+        self._group = group
+        self._enforcing = enforcing
+        self._stop = stop
+        self._channels = channels
+        self._counts = counts
+        self._began_s = asyncio.get_running_loop().time()
+        self.paused = False
+
+    async def run(self, heard: Subscription) -> None:
+        """Obey and tell until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat(), name="dialect: heartbeat")
+            tasks.create_task(self._obey(heard), name="dialect: control")
+
+    async def _beat(self) -> None:
+        while True:
+            self._tell()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _obey(self, heard: Subscription) -> None:
+        async for message in heard:
+            if len(message) > messages.BYTES_MAX:
+                continue
+            try:
+                said = control(message)
+            except messages.UNREADABLE as error:
+                _log.warning("not a control message", error=str(error))
+                continue
+            if said is not None:
+                self._act(said)
+
+    def _act(self, said: Control) -> None:
+        refusal = self._refusal() if said is Control.RESUME else ""
+        _log.warning("told on the bus", command=said.value, refused=refusal)
+        if said is Control.PAUSE:
+            self.paused = True
+        elif said is Control.RESUME and not refusal:
+            self.paused = False
+        self._tell(f"{said.value} refused: {refusal}" if refusal else "")
+        if said is Control.SHUTDOWN:
+            self._stop()
+
+    def _refusal(self) -> str:
+        """Why a pause does not end now; empty where it does."""
+        group = self._group()
+        if group is None or not self._enforcing():
+            return "the gate does not enforce"
+        for account in group.accounts.values():
+            if account.locked_until_ns:
+                return f"account {account.account_id} is locked out"
+            if account.trading_state is not TradingState.ACTIVE:
+                return f"account {account.account_id} is {account.trading_state.value}"
+        return ""
+
+    def _tell(self, note: str = "") -> None:
+        uptime_ms = round((asyncio.get_running_loop().time() - self._began_s) * 1_000)
+        received, errors = self._counts()
+        stats = told.MessageStats(received, self._outbox.sent, errors + self._outbox.dropped)
+        status, reason = self._status()
+        names = tuple(channel.value for channel in self._channels)
+        details = told.StatusDetails(uptime_ms, stats, names, note or reason)
+        message = told.AggregatorStatus(status=status, details=details, uptime=uptime_ms, message_stats=stats)
+        self._outbox.say(Channel.AGGREGATOR_STATUS, message)
+
+    def _status(self) -> tuple[str, str]:
+        group = self._group()
+        if self.paused:
+            return "PAUSED", "told to pause"
+        if group is None:
+            return "DEGRADED", "the gate's state is not known"
+        if not self._enforcing():
+            return "DEGRADED", "the gate does not enforce"
+        if not group.link_up:
+            return "DEGRADED", group.link_reason
+        for account in group.accounts.values():
+            if account.trading_state is not TradingState.ACTIVE or account.locked_until_ns:
+                return "DEGRADED", f"account {account.account_id} takes no new risk"
+        return "HEALTHY", ""

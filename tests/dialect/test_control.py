@@ -1,0 +1,146 @@
+"""``instance:control``: a pause lets nothing in that adds risk and everything out, and its end loosens nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ordergate.bus.port import Channel, Topic
+from ordergate.core.commands import LockOut
+from ordergate.core.effects import Modify
+from ordergate.core.order import Side
+from tests.dialect.client import ORDER, Client, intercepted, placed
+from tests.engine.gate_on_memory import ACCOUNT, MES
+
+POSITION = f"{ACCOUNT}:{MES.contract_id}"
+STATUS = Channel.AGGREGATOR_STATUS
+
+
+async def command(client: Client, said: str, target: str = "AGGREGATOR") -> Any:
+    """Say it, and wait for the status that answers it."""
+    count = len(client.messages("AGGREGATOR_STATUS", STATUS))
+    await client.publish(Channel.INSTANCE_CONTROL, {"target": target, "command": said, "data": {}})
+    return (await client.until("AGGREGATOR_STATUS", count + 1, STATUS))[-1]
+
+
+@pytest.mark.parametrize("target", ["AGGREGATOR", "ALL"])
+async def test_a_pause_refuses_new_risk_and_its_end_takes_it_again(target: str) -> None:
+    async with intercepted() as client:
+        assert (await command(client, "PAUSE_PROCESSING", target))["status"] == "PAUSED"
+        await client.say("PLACE_ORDER", ORDER)
+        await client.manual_order(ORDER | {"orderId": "two"})
+        refused = [message["payload"]["reason"] for message in await client.until("ORDER_REJECTED", 2)]
+        assert refused == ["PAUSED", "PAUSED"]
+        assert client.known() == []
+        assert (await command(client, "RESUME_PROCESSING", target))["status"] == "HEALTHY"
+        await client.say("PLACE_ORDER", ORDER)
+        await placed(client)
+
+
+async def test_an_order_that_only_closes_passes_a_pause_and_what_is_beyond_it_does_not() -> None:
+    async with intercepted() as client:
+        await client.hold()
+        await command(client, "PAUSE_PROCESSING")
+        sell = ORDER | {"side": "SELL"}
+        await client.say("PLACE_ORDER", sell | {"orderId": "out", "quantity": 2})
+        await client.say("PLACE_ORDER", sell | {"orderId": "through", "quantity": 1})
+        await client.say("PLACE_ORDER", ORDER | {"orderId": "more"})
+        rejected = [message["payload"]["orderId"] for message in await client.until("ORDER_REJECTED", 2)]
+        assert rejected == ["through", "more"]
+        assert "out" in client.known()
+
+
+async def test_exits_pass_a_pause() -> None:
+    async with intercepted() as client:
+        await client.hold()
+        await client.rest_legs()
+        await client.until("BRACKET_ORDER_COMPLETE", 1, Channel.MARKET_DATA)
+        await command(client, "PAUSE_PROCESSING")
+        assert (await client.request("UPDATE_SLTP", positionId=POSITION, stopLoss=4996))["success"] is True
+        wider = await client.request("UPDATE_SLTP", positionId=POSITION, stopLoss=4990)
+        assert wider["error"].startswith("PAUSED")
+        await client.say("CANCEL_ORDER", {"orderId": "nobody"})
+        assert (await client.told("ORDER_CANCELLATION_RESPONSE"))["error"].startswith("UNKNOWN_ORDER")
+        assert (await client.request("CLOSE_POSITION", accountId=ACCOUNT, contractId="MES"))["success"] is True
+
+
+async def test_a_paused_order_cannot_be_changed_either() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", ORDER | {"orderType": "LIMIT", "limitPrice": 4990})
+        await placed(client)
+        await command(client, "PAUSE_PROCESSING")
+        await client.say("MODIFY_ORDER", {"orderId": ORDER["orderId"], "quantity": 3})
+        assert (await client.told("ORDER_STATUS_UPDATE"))["error"].startswith("PAUSED")
+        assert [effect for effect in client.desk.sent[Topic.COMMANDS] if isinstance(effect, Modify)] == []
+
+
+async def test_an_order_from_before_the_pause_still_gets_its_answer() -> None:
+    async with intercepted() as client:
+        await client.hold()
+        await command(client, "PAUSE_PROCESSING")
+        await client.say("PLACE_ORDER", ORDER)
+        assert [row["payload"]["success"] for row in await client.until("ORDER_RESPONSE", 2)] == [True, True]
+
+
+async def test_a_pause_does_not_end_while_an_account_is_locked_out() -> None:
+    async with intercepted() as client:
+        await command(client, "PAUSE_PROCESSING")
+        await client.desk.gate.take(LockOut("lock", ACCOUNT, reason="enough"))
+        assert (await client.desk.answer("lock")).ok
+        status = await command(client, "RESUME_PROCESSING")
+        assert status["status"] == "PAUSED"
+        assert "locked out" in status["details"]["reason"]
+        await client.say("PLACE_ORDER", ORDER)
+        assert (await client.told("ORDER_REJECTED"))["reason"] == "PAUSED"
+
+
+async def test_a_pause_does_not_end_while_the_gate_does_not_enforce() -> None:
+    async with intercepted() as client:
+        await command(client, "PAUSE_PROCESSING")
+        client.desk.gate.halted = True
+        status = await command(client, "RESUME_PROCESSING")
+        assert (status["status"], "does not enforce" in status["details"]["reason"]) == ("PAUSED", True)
+
+
+async def test_the_end_of_a_pause_that_never_was_lifts_no_lockout() -> None:
+    async with intercepted() as client:
+        await client.desk.gate.take(LockOut("lock", ACCOUNT, reason="enough"))
+        assert (await client.desk.answer("lock")).ok
+        await command(client, "RESUME_PROCESSING")
+        await client.say("PLACE_ORDER", ORDER)
+        rejected = await client.told("ORDER_REJECTED")
+        assert [violation["type"] for violation in rejected["violations"]] == ["LOCKED_OUT"]
+
+
+async def test_a_shutdown_begins_an_orderly_stop() -> None:
+    async with intercepted() as client:
+        await command(client, "SHUTDOWN", "ALL")
+        assert client.stops == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"target": "CONNECTION_MANAGER", "command": "SHUTDOWN"},
+        {"target": "MANUAL_TRADING", "command": "PAUSE_PROCESSING"},
+        {"target": ["ALL"], "command": "SHUTDOWN"},
+        {"target": "ALL", "command": "HEARTBEAT"},
+        {"target": "ALL", "command": "shutdown"},
+        {"target": "ALL", "command": ["SHUTDOWN"]},
+        {"command": "SHUTDOWN"},
+        [],
+        "SHUTDOWN",
+        {"target": "ALL", "command": "SHUTDOWN", "data": "x" * 70_000},
+        b"\xff\xfe",
+        b"[" * 10_000,
+    ],
+    ids=lambda said: str(said)[:50],
+)
+async def test_what_is_not_for_an_aggregator_or_no_command_does_nothing(said: object) -> None:
+    async with intercepted() as client:
+        await client.publish(Channel.INSTANCE_CONTROL, said)
+        await client.quiet()
+        assert client.stops == 0
+        await client.say("PLACE_ORDER", ORDER)
+        assert (await placed(client)).terms.side is Side.BUY
