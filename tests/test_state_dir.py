@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ordergate.errors import StartRefused
-from ordergate.state_dir import StateDir
+from ordergate.state_dir import Holder, StateDir
 
 VENUE = "topstepx trader@example.com"
 
@@ -32,7 +32,13 @@ def state(path: Path) -> Iterator[StateDir]:
 
 
 def open_state(path: Path, venue: str = VENUE, seed: int = 1) -> StateDir:
-    return StateDir.open(venue, random.Random(seed).randbytes, path)
+    state = StateDir.open(random.Random(seed).randbytes, path)
+    try:
+        state.serve(venue)
+    except StartRefused:
+        state.release()
+        raise
+    return state
 
 
 def mode_of(path: Path) -> int:
@@ -52,7 +58,7 @@ def test_it_is_made_for_this_user_only(path: Path, state: StateDir) -> None:
 def test_its_place_is_the_platforms_unless_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    state = StateDir.open(VENUE, random.Random(1).randbytes)
+    state = StateDir.open(random.Random(1).randbytes)
     state.release()
     assert state.path.name == "ordergate"
     assert state.path.is_relative_to(tmp_path)
@@ -63,14 +69,14 @@ def test_a_second_holder_is_refused_and_told_who_is_first(path: Path, state: Sta
     with pytest.raises(StartRefused) as refused:
         open_state(path)
     assert str(refused.value) == (
-        f"another ordergate (process {os.getpid()}) uses the state directory {path}: "
+        f"another ordergate (process {os.getpid()}) uses the state directory {path} as aggregator: "
         "stop it, or name another with --state-dir"
     )
 
 
 def test_a_holder_without_a_name_is_refused_all_the_same(path: Path, state: StateDir) -> None:
     del state
-    (path / "lock").write_text("")
+    (path / "lock.aggregator").write_text("")
     with pytest.raises(StartRefused, match=r"another ordergate uses"):
         open_state(path)
 
@@ -84,7 +90,7 @@ HOLD = """
 import random, sys
 from pathlib import Path
 from ordergate.state_dir import StateDir
-state = StateDir.open(sys.argv[2], random.Random(1).randbytes, Path(sys.argv[1]))
+state = StateDir.open(random.Random(1).randbytes, Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -96,7 +102,6 @@ async def test_kill_9_frees_the_directory(path: Path) -> None:
         "-c",
         HOLD,
         str(path),
-        VENUE,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -108,7 +113,7 @@ async def test_kill_9_frees_the_directory(path: Path) -> None:
     child.send_signal(signal.SIGKILL)
     await child.wait()
     open_state(path).release()
-    assert (path / "lock").read_text() == f"{os.getpid()}\n"
+    assert (path / "lock.aggregator").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_directory_of_another_venue_or_login_is_refused_and_let_go(path: Path) -> None:
@@ -128,8 +133,8 @@ def test_a_place_that_cannot_hold_it_is_refused_in_one_line(tmp_path: Path, plac
 
 
 def test_a_file_that_cannot_be_written_is_refused(path: Path, state: StateDir) -> None:
-    for name in ("install-id.new", "approval.key.new"):
-        (path / name).mkdir()
+    for name in ("install-id", "approval.key"):
+        (path / f"{name}.{os.getpid()}").mkdir()
     with pytest.raises(StartRefused, match=f"the state directory {path} cannot be used"):
         state.install_id()
     with pytest.raises(StartRefused, match=f"the state directory {path} cannot be used"):
@@ -203,6 +208,61 @@ def test_a_key_that_is_too_short_is_refused_without_being_shown(path: Path, stat
 
 
 def test_a_start_that_was_killed_while_it_wrote_is_made_good(path: Path, state: StateDir) -> None:
-    (path / "approval.key.new").write_text("half a k")
+    (path / f"approval.key.{os.getpid()}").write_text("half a k")
     assert len(state.approval_key(None)) == 64
-    assert sorted(found.name for found in path.iterdir()) == ["approval.key", "lock", "venue"]
+    locks = [f"lock.{holder.value}" for holder in Holder]
+    assert sorted(found.name for found in path.iterdir()) == sorted(["approval.key", "venue", *locks])
+
+
+def test_each_role_is_held_by_one_process_and_all_share_the_key(path: Path) -> None:
+    def opened(*holders: Holder) -> StateDir:
+        return StateDir.open(random.Random(holders[0].value).randbytes, path, holders)
+
+    aggregator, manager = opened(Holder.AGGREGATOR), opened(Holder.CONNECTION_MANAGER)
+    for state in (aggregator, manager):
+        state.serve(VENUE)
+    assert aggregator.approval_key(None) == manager.approval_key(None)
+    with pytest.raises(StartRefused, match="as connection-manager: stop it"):
+        opened(Holder.CONNECTION_MANAGER)
+    with pytest.raises(StartRefused, match="as aggregator: stop it"):
+        open_state(path)
+    manager.release()
+    opened(Holder.CONNECTION_MANAGER).release()
+    aggregator.release()
+
+
+MAKE_THE_KEY = """
+import random, sys
+from pathlib import Path
+from ordergate.state_dir import Holder, StateDir
+
+def bytes_in_turn(count):
+    print("making", flush=True)
+    sys.stdin.readline()
+    return random.Random(sys.argv[2]).randbytes(count)
+
+state = StateDir.open(bytes_in_turn, Path(sys.argv[1]), [Holder(sys.argv[2])])
+print(state.approval_key(None).decode(), flush=True)
+"""
+
+
+async def test_two_roles_that_start_at_once_make_one_key(path: Path) -> None:
+    async def maker(holder: Holder) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            MAKE_THE_KEY,
+            str(path),
+            holder.value,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    makers = [await maker(Holder.AGGREGATOR), await maker(Holder.CONNECTION_MANAGER)]
+    for each in makers:
+        assert each.stdout
+        assert await each.stdout.readline() == b"making\n"  # both have seen that there is none
+    made = [(await each.communicate(b"\n"))[0] for each in makers]
+    assert made[0] == made[1]
+    assert len(made[0]) == 65

@@ -36,7 +36,7 @@ from ordergate.journal.port import Journal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.http import HttpNetwork
 from ordergate.settings import SETTINGS, Settings
-from ordergate.state_dir import StateDir
+from ordergate.state_dir import Holder, StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
 
 VENUE, LIVE_VENUE = "sim", "projectx"
@@ -65,8 +65,8 @@ async def demo(
         recording = None if settings.replay is None else replay.read(settings.replay)
         folder = "demo" if recording is None else f"replay-{recording.digest}"
         made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
-        state = _state(settings, folder, made_for)
-        async with _opened(state, approval_key, step) as ports:
+        state, made_for = _state(settings, folder, made_for)
+        async with _opened(state, made_for, approval_key, step) as ports:
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
             clock = await _clock(recording, store, settings.exchange.seed, ports.journal)
             async with demo_desk(settings, replace(ports, clock=clock), store, recording) as at:
@@ -85,8 +85,11 @@ async def run(
     limits, broker = enforced(settings, simulated=False), _broker(settings)
     with _announced(settings.ready_file):
         made_for = f"{LIVE_VENUE} {broker.credentials.user_name} {broker.gateway_url}"
-        state = _state(settings, "topstepx", made_for)
-        async with _opened(state, approval_key, step) as ports, desk_parts(settings, ports, limits, broker) as parts:
+        state, made_for = _state(settings, "topstepx", made_for)
+        async with (
+            _opened(state, made_for, approval_key, step) as ports,
+            desk_parts(settings, ports, limits, broker) as parts,
+        ):
             opened(parts.web.url)
             await parts.settled(quoted=False)
             accounts = tuple(parts.gate.group.accounts)
@@ -105,19 +108,20 @@ async def run(
             await asyncio.Event().wait()
 
 
-def _state(settings: Settings, folder: str, made_for: str) -> StateDir:
-    """The state directory, never one for the other of live and on paper."""
+def _state(settings: Settings, folder: str, made_for: str) -> tuple[StateDir, str]:
+    """The state directory and what it is for, never one for the other of live and on paper."""
     if settings.modes.shadow:
         folder, made_for = f"{folder}-shadow", f"{made_for}, shadow"
     path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
-    return StateDir.open(made_for, os.urandom, path)
+    return StateDir.open(os.urandom, path), made_for
 
 
 @contextlib.asynccontextmanager
-async def _opened(state: StateDir, approval_key: str | None, step: Step) -> AsyncIterator[Ports]:
+async def _opened(state: StateDir, made_for: str, approval_key: str | None, step: Step) -> AsyncIterator[Ports]:
     """Real sockets, the wall clock, and the files of ``state``; let go at the end, and ``state`` with them."""
     async with contextlib.AsyncExitStack() as opened:
         opened.callback(state.release)
+        state.serve(made_for)
         network = HttpNetwork()
         opened.push_async_callback(network.close)
         journal = await SqliteJournal.open(state.journal)
@@ -147,8 +151,9 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
         recording = None if settings.replay is None else replay.read(settings.replay)
         store: Store = MemoryStore(settings.exchange.bars_kept_min)
         if settings.state_dir is not None:
-            state = StateDir.open(_played("exchange", recording), os.urandom, settings.state_dir)
+            state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])
             held.callback(state.release)
+            state.serve(_played("exchange", recording))
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
         network = HttpNetwork()
         clock = await _clock(recording, store, settings.exchange.seed)

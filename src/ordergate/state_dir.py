@@ -1,9 +1,10 @@
-"""The state directory: who we are, on disk. One process at a time, one venue and login for ever.
+"""The state directory: who we are, on disk. One process for each role, one venue and login for ever.
 
-Holds ``lock``, ``venue``, ``install-id``, ``approval.key`` and the places of the databases. It never shows a key.
+Holds a lock for each role, ``venue``, ``install-id``, ``approval.key`` and the places of the databases. The roles of a
+desk that is several processes share it, and so the key. It never shows a key.
 
 Invariants:
-1. The directory belongs to one process: the lock is the operating system's and ends with the process, however it ends.
+1. A role belongs to one process: its lock is the operating system's and ends with the process, however it ends.
 2. ``venue``, ``install-id`` and ``approval.key`` are written once, whole and durable, and never changed by us.
 3. Everything that is wrong with it is a ``StartRefused`` that names the path.
 """
@@ -12,10 +13,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import enum
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -32,38 +34,50 @@ _KEY_CHARACTERS_MIN = 32
 _INSTALL_ID = re.compile(r"[a-z2-7]{8}")
 
 
+class Holder(enum.Enum):
+    """What a process can hold a state directory as; whatever is one process holds it as all that it is."""
+
+    AGGREGATOR = "aggregator"
+    CONNECTION_MANAGER = "connection-manager"
+    EXCHANGE = "exchange"
+
+
 class StateDir:
     """A state directory that this process holds. Made by ``open``."""
 
-    def __init__(self, path: Path, lock: TextIO, random_bytes: RandomBytes) -> None:
+    def __init__(self, path: Path, locks: contextlib.ExitStack, random_bytes: RandomBytes) -> None:
         self.path = path
         self.journal = path / "journal.db"
         self.connection_manager = path / "connection-manager.db"
         self.exchange = path / "exchange.db"
-        self._lock = lock
+        self._locks = locks
         self._random_bytes = random_bytes
 
     @classmethod
-    def open(cls, venue: str, random_bytes: RandomBytes, path: Path | None = None) -> StateDir:
-        """Take the directory, making it if there is none.
+    def open(
+        cls, random_bytes: RandomBytes, path: Path | None = None, holders: Iterable[Holder] = tuple(Holder)
+    ) -> StateDir:
+        """Take the directory as ``holders``, making it if there is none; ``path`` None = the platform's for state.
 
-        ``venue`` is one line that names the venue and login; ``path`` None = the platform's place for state. Raises
-        ``StartRefused`` if another process holds it, if it was made for another venue or login, or if it cannot be
-        written.
+        Raises ``StartRefused`` if another process holds it as one of these, or if it cannot be written.
         """
         path = path or platformdirs.user_state_path("ordergate", appauthor=False)
-        with _refused(path), contextlib.ExitStack() as undo:
+        with _refused(path), contextlib.ExitStack() as locks:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = undo.enter_context((path / "lock").open("a+", encoding="ascii", errors="replace"))
-            _take(lock, path)
-            made_for = _written_once(path / "venue", lambda: venue)
-            if made_for != venue:
-                raise StartRefused(
-                    f"the state directory {path} was made for {made_for!r} and cannot serve {venue!r}: "
-                    "name another with --state-dir"
-                )
-            undo.pop_all()
-        return cls(path, lock, random_bytes)
+            for holder in holders:
+                name = path / f"lock.{holder.value}"
+                _take(locks.enter_context(name.open("a+", encoding="ascii", errors="replace")), path, holder)
+            return cls(path, locks.pop_all(), random_bytes)
+
+    def serve(self, venue: str) -> None:
+        """``venue`` is one line that names the venue and login. Raises ``StartRefused`` if it was made for another."""
+        with _refused(self.path):
+            made_for = _written_once(self.path / "venue", lambda: venue)
+        if made_for != venue:
+            raise StartRefused(
+                f"the state directory {self.path} was made for {made_for!r} and cannot serve {venue!r}: "
+                "name another with --state-dir"
+            )
 
     def install_id(self) -> str:
         """Eight characters of ``a-z2-7`` that tell this installation's orders from any other's."""
@@ -92,7 +106,7 @@ class StateDir:
 
     def release(self) -> None:
         """Let another process take the directory. Call it once, last of all."""
-        self._lock.close()
+        self._locks.close()
 
 
 def _key(text: str, source: str) -> bytes:
@@ -103,14 +117,15 @@ def _key(text: str, source: str) -> bytes:
     return text.encode()
 
 
-def _take(lock: TextIO, path: Path) -> None:
+def _take(lock: TextIO, path: Path, holder: Holder) -> None:
     """Lock the file and leave our process id in it. Raises ``StartRefused`` if another process holds it."""
     if not _try_lock(lock.fileno()):
         lock.seek(0)
-        holder = lock.read(20).strip()
-        named = f" (process {holder})" if holder.isdecimal() else ""
+        process = lock.read(20).strip()
+        named = f" (process {process})" if process.isdecimal() else ""
         raise StartRefused(
-            f"another ordergate{named} uses the state directory {path}: stop it, or name another with --state-dir"
+            f"another ordergate{named} uses the state directory {path} as {holder.value}: "
+            "stop it, or name another with --state-dir"
         )
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
@@ -141,15 +156,20 @@ else:
 
 
 def _written_once(path: Path, make: Callable[[], str]) -> str:
-    """The text of the file, which is made when it is missing: whole, durable, and for this user only."""
+    """The text of the file, which is made when it is missing: whole, durable, and for this user only.
+
+    Of two processes that make it at once the first wins, and both have its text.
+    """
     if not path.exists():
-        unfinished = path.with_name(path.name + ".new")
-        unfinished.unlink(missing_ok=True)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.unlink(missing_ok=True)  # of a process that died here and had our number
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(make() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
+        with contextlib.suppress(FileExistsError):
+            os.link(unfinished, path)
+        unfinished.unlink()
         _sync_folder(path.parent)
     return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
 
