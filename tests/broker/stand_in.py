@@ -39,6 +39,7 @@ MNQ = "CON.F.US.MNQ.U26"
 MES = "CON.F.US.MES.U26"
 ACCOUNT = 101
 BOOK = f"sim:{ACCOUNT}:live"
+BEGUN = LinkReport(up=False, reason="the connection manager has started")
 API_KEY = "not-to-be-seen-in-any-log"
 
 Said = dict[str, Any] | Response
@@ -219,7 +220,10 @@ def position(kind: int, size: int, contract_id: str = MNQ) -> dict[str, Any]:
 
 
 class Seat:
-    """A connection manager between a bus and a broker. ``steps`` is its trace, ``reports`` what it said."""
+    """A connection manager between a bus and a broker. ``steps`` is its trace, ``reports`` what it said.
+
+    Without the first report of each run, which says that it has begun: ``begun`` counts those.
+    """
 
     def __init__(self, network: Network, clock: Clock, journal: Journal | None, settings: dict[str, Any]) -> None:
         self.network = network
@@ -228,6 +232,7 @@ class Seat:
         self.journal = journal or MemoryJournal()
         self.steps: list[tuple[str, str]] = []
         self.reports: list[Report] = []
+        self.begun = 0
         self.account_id = ACCOUNT
         self.contract_id = MNQ
         self._settings = settings
@@ -258,7 +263,11 @@ class Seat:
         async def listen() -> None:
             decoder: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
             async for message in reports:
-                self.reports.append(decoder.decode(message))
+                report = decoder.decode(message)
+                if report == BEGUN:
+                    self.begun += 1
+                else:
+                    self.reports.append(report)
 
         tasks = [asyncio.create_task(listen()), asyncio.create_task(manager.run())]
         try:

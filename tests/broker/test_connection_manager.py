@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
-from ordergate.broker.approvals import LIFETIME_NS, Approved, approve
+from ordergate.broker.approvals import LIFETIME_NS, Approved, Introduce, approve
+from ordergate.broker.challenge import CLOCKS_APART_NS_MAX, PATH, Proof, proven
 from ordergate.broker.lanes import WIDTH
 from ordergate.broker.projectx.budget import RequestLimits
 from ordergate.bus.port import Topic
@@ -17,8 +19,11 @@ from ordergate.core.effects import Cancel, LookUp, Modify, RaiseEpoch, ReadSnaps
 from ordergate.core.events import ApprovalKind
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import (
+    AccountReport,
+    ApprovalRefused,
     BrokerSnapshot,
     CancelOutcome,
+    InstrumentsReport,
     LinkReport,
     LookupOutcome,
     ModifyOutcome,
@@ -71,6 +76,8 @@ def test_an_order_or_a_change_without_an_approval_is_neither_sent_nor_answered()
             await desk.bus.send(Topic.COMMANDS, b"\xff not JSON")
             await desk.send(desk.approved())
             assert (await desk.report(PlaceOutcome)).order_tag == "tag-2"
+        refused = [report for report in desk.reports if isinstance(report, ApprovalRefused)]
+        assert Counter(report.order_tag for report in refused) == {"tag-1": 4, "": 2}
         assert desk.broker.count(PLACE) == 1
         assert desk.broker.count("Order/modify") == 0
 
@@ -111,6 +118,7 @@ def test_an_approval_that_is_not_ours_reaches_no_broker_and_gets_no_answer(make:
             await desk.send(make(desk))
             await asyncio.sleep(30)
         assert desk.broker.count(PLACE) == 0
+        assert (await desk.report(ApprovalRefused)).order_tag == "tag-1"
         assert not [report for report in desk.reports if isinstance(report, PlaceOutcome)]
 
     run(main())
@@ -128,6 +136,7 @@ def test_an_approval_out_of_its_time_reaches_no_broker_and_is_answered_not_sent(
             outcome = await desk.report(PlaceOutcome)
         assert outcome.outcome is Outcome.NOT_SENT
         assert make.__name__.split("_")[0] in outcome.text
+        assert (await desk.report(ApprovalRefused)).reason == outcome.text
         assert desk.broker.count(PLACE) == 0
 
     run(main())
@@ -534,5 +543,66 @@ def test_while_positions_cannot_be_read_the_link_is_down_and_nothing_is_taken_fo
             assert (await desk.report(LinkReport)).up
             await desk.send(ReadSnapshot(ACCOUNT, 0))
             assert (await desk.report(BrokerSnapshot)).positions[0].net_quantity == 1
+
+    run(main())
+
+
+def test_a_start_tells_that_the_link_is_down_before_anything_else() -> None:
+    async def main() -> None:
+        desk = Desk()
+        for _ in range(2):
+            async with desk.open():
+                pass
+        assert desk.begun == 2
+
+    run(main())
+
+
+def test_a_gate_that_knows_nothing_is_introduced_to_all_that_is_known_the_link_last() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            first = [report for report in desk.reports if isinstance(report, InstrumentsReport | AccountReport)]
+            desk.reports.clear()
+            await desk.bus.send(Topic.EXITS, msgspec.json.encode(Introduce()))
+            await desk.report(LinkReport, lambda link: link.up)
+        assert desk.reports == first
+
+    run(main())
+
+
+NONCE = "0123456789abcdef" * 2
+
+
+def test_the_connection_manager_proves_itself_by_the_key_to_the_nonce_of_the_moment() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open() as manager:
+            server = await manager.serve("127.0.0.1", 0)
+
+            async def asked(nonce: str) -> Response:
+                return await desk.network.request("GET", f"{server.url}{PATH}?nonce={nonce}", timeout_s=1)
+
+            now_ns = desk.clock.now_ns()
+            body = (await asked(NONCE)).body
+            for nonce in ("", NONCE[1:], NONCE + "0", NONCE.upper(), "g" * 32):
+                assert (await asked(nonce)).status == 400
+            await server.close()
+        found = proven(body, NONCE, KEY, now_ns, now_ns)
+        assert isinstance(found, Proof)
+        assert (found.venue, found.login, found.shadow) == ("sim", "trader", False)
+        assert KEY not in body
+        for wrong, reason in (
+            (proven(body, NONCE, b"another key" * 3, now_ns, now_ns), "approval key"),
+            (proven(body, NONCE[::-1], KEY, now_ns, now_ns), "another challenge"),
+            (proven(body.replace(b'"shadow":false', b'"shadow":true'), NONCE, KEY, now_ns, now_ns), "approval key"),
+            (proven(body.replace(b"trader", b"nobody"), NONCE, KEY, now_ns, now_ns), "approval key"),
+            (proven(b"<html>", NONCE, KEY, now_ns, now_ns), "no connection manager of ordergate"),
+            (proven(b'{"status":"ok"}', NONCE, KEY, now_ns, now_ns), "no connection manager of ordergate"),
+            (proven(body, NONCE, KEY, now_ns + 2 * CLOCKS_APART_NS_MAX, now_ns + 2 * CLOCKS_APART_NS_MAX), "clock"),
+            (proven(body, NONCE, KEY, now_ns - 2 * CLOCKS_APART_NS_MAX, now_ns - 2 * CLOCKS_APART_NS_MAX), "clock"),
+        ):
+            assert isinstance(wrong, str)
+            assert reason in wrong
 
     run(main())

@@ -17,7 +17,7 @@ from ordergate.core.inputs import Wake
 from ordergate.core.limits import Limits, Trailing
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Exit, OrderType, Side
-from ordergate.core.reports import AccountReport, LinkReport, OrderState, Outcome, Unreadable
+from ordergate.core.reports import AccountReport, ApprovalRefused, LinkReport, OrderState, Outcome, Unreadable
 from ordergate.journal.codec import decode, encode
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, order_row
 
@@ -69,6 +69,8 @@ def long_day() -> Desk:
     desk.feed(fill_row(1, 77, Side.BUY, 1, ASK, voided=True))
     desk.show(desk.stop("a").order_id, OrderState.REJECTED)
     desk.feed(Unreadable(ACCOUNT, "odd"))
+    desk.feed(ApprovalRefused(ACCOUNT, "sim:1:live/1", "tag", "forged"))
+    desk.feed(ApprovalRefused(0, "", "", "cannot be read"))
     desk.ask(ChangeLimits("r", Limits(order_quantity_max=20), ("order_quantity_max",)))
     quotes, desk.quotes = desk.quotes, {}
     desk.ask(ChangeLimits("r", Limits(daily_loss_usd_max=Decimal(900)), ("daily_loss_usd_max",)))

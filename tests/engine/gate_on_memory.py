@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ordergate.broker.approvals import Approved
+from ordergate.broker.approvals import Approved, Introduce
 from ordergate.broker.approvals import Order as Ordered
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Topic
@@ -82,7 +82,8 @@ class Bench:
     async def watch_lane(self, topic: Topic) -> None:
         async for message in self.bus.consume(topic, "bench"):
             order: Ordered = msgspec.json.decode(message, type=Ordered)
-            self.sent[topic].append(order.effect if isinstance(order, Approved) else order)
+            if not isinstance(order, Introduce):
+                self.sent[topic].append(order.effect if isinstance(order, Approved) else order)
 
     async def report(self, report: Report) -> None:
         await self.bus.send(Topic.REPORTS, msgspec.json.encode(report))

@@ -45,8 +45,12 @@ class Approved(msgspec.Struct, frozen=True, tag="approved"):
     effect: Place | Modify
 
 
-# What the ``commands`` topic carries.
-Order = Approved | Effect
+class Introduce(msgspec.Struct, frozen=True, tag="introduce"):
+    """A gate has begun, or found its connection manager again: say anew how the link is, and what is known."""
+
+
+# What the topics ``commands`` and ``exits`` carry.
+Order = Approved | Effect | Introduce
 
 _encoder = msgspec.json.Encoder(order="sorted")
 

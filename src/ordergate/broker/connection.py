@@ -33,6 +33,7 @@ from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
     InstrumentsReport,
+    LinkReport,
     OrderReport,
     OrderState,
     PositionReport,
@@ -114,6 +115,17 @@ class Connection:
         self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard)
         self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard)
 
+    async def begin(self) -> None:
+        """Before all else: what a gate that has outlived another connection manager believes is not so."""
+        await self._publish(LinkReport(up=False, reason="the connection manager has started"))
+
+    async def introduce(self) -> None:
+        """Tell a gate that knows nothing what it would have heard from the beginning: the link last."""
+        await self._publish(InstrumentsReport(tuple(self.catalogue.instruments.values())))
+        for seen in self.accounts.values():
+            await self._publish(seen.report)
+        await self._link.tell()
+
     async def log_in(self) -> None:
         """The first login. One that fails is tried again by ``run``; one that is refused raises ``StartRefused``."""
         try:
@@ -128,7 +140,7 @@ class Connection:
 
     async def run(self) -> None:
         """Read contracts and accounts, then keep both hubs and REST going; until cancelled."""
-        await self._until_done(self._introduce, Backoff(self._rng))
+        await self._until_done(self._begin_reading, Backoff(self._rng))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._user_hub.run())
             tasks.create_task(self._market_hub.run())
@@ -179,7 +191,7 @@ class Connection:
             shadow=self._settings.shadow,
         )
 
-    async def _introduce(self) -> None:
+    async def _begin_reading(self) -> None:
         await self.catalogue.load(_STARTING)
         await self._read_accounts()
         await self._user_hub.want("SubscribeAccounts")

@@ -19,9 +19,9 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from ordergate.broker import approvals, endpoints, history
+from ordergate.broker import approvals, challenge, endpoints, history
 from ordergate.broker.admission import Admission, Refused
-from ordergate.broker.approvals import Approved
+from ordergate.broker.approvals import Approved, Introduce
 from ordergate.broker.connection import Connection, Settings
 from ordergate.broker.lanes import lane
 from ordergate.broker.last_hop import LastHop, Live
@@ -33,12 +33,23 @@ from ordergate.bus.port import Bus, Topic
 from ordergate.clock import Clock
 from ordergate.core.effects import Cancel, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
 from ordergate.core.events import ApprovalKind
-from ordergate.core.reports import LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome, Quote, Report, Unreadable
+from ordergate.core.reports import (
+    ApprovalRefused,
+    LookupOutcome,
+    ModifyOutcome,
+    Outcome,
+    PlaceOutcome,
+    Quote,
+    Report,
+    Unreadable,
+)
 from ordergate.errors import BrokerRefused, InputRefused, NotSent, TransportError
 from ordergate.journal.port import Journal
 from ordergate.net.port import Network, Request, Response, RunningServer
 
 _CONSUMER = "connection-manager"
+# Of what a forger may have written, as it stands in the journal and the log.
+TEXT_MAX = 200
 _CANCELLING = Passage(exits=True, wait_s=60.0)
 
 Trace = Callable[[str, str], None]
@@ -75,6 +86,8 @@ class ConnectionManager:
         self._bus = bus
         self._network = network
         self._clock = clock
+        self._key = approval_key
+        self._settings = settings
         self._trace = trace
         self._commands = bus.consume(Topic.COMMANDS, _CONSUMER)
         self._exits = bus.consume(Topic.EXITS, _CONSUMER)
@@ -112,6 +125,7 @@ class ConnectionManager:
         try:
             self._admission.remember(await self._used.load())
             await self._last_hop.open()
+            await self._connection.begin()
             await self._connection.log_in()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(lane(self._exits, self._act))
@@ -129,19 +143,29 @@ class ConnectionManager:
     async def _answer(self, request: Request) -> Response:
         if request.path == history.PATH:
             return await self._history.answer(request)
+        if request.path == challenge.PATH:
+            return challenge.answer(request.query, self._proof(), self._key)
         return endpoints.answer(request, self._connection.health(), self._connection.accounts)
+
+    def _proof(self) -> challenge.Proof:
+        settings = self._settings
+        return challenge.Proof(
+            "", settings.venue, settings.credentials.user_name, settings.shadow, self._clock.now_ns()
+        )
 
     async def _act(self, message: bytes) -> None:
         try:
             order = _orders.decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            _log.error("a command cannot be read and was dropped", reason=str(error))
+            await self._turned_away(0, "", "", f"a command cannot be read: {error}")
             return
         match order:
             case Approved():
                 await self._approved(order)
             case Place() | Modify():
-                _log.error("an order without an approval was refused", order_tag=order.order_tag)
+                await self._turned_away(order.terms.account_id, "", order.order_tag, "it has no approval")
+            case Introduce():
+                await self._connection.introduce()
             case Cancel():
                 await self._cancel(order)
             case LookUp():
@@ -162,12 +186,18 @@ class ConnectionManager:
         if refused is None:
             outcome = await self._sent(approved)
         else:
-            _log.error("an approval was refused", approval_id=approval.approval_id, order_tag=tag, reason=refused.text)
+            await self._turned_away(approved.effect.terms.account_id, approval.approval_id, tag, refused.text)
             if refused.outcome is None:
                 return
             outcome = _unsent(approved, refused.outcome, refused.text)
         await self._publish(outcome)
         self._trace("report published", tag)
+
+    async def _turned_away(self, account_id: int, approval_id: str, tag: str, reason: str) -> None:
+        """Nothing left, and it is known that somebody tried: in the log, and in the journal of the gate."""
+        _log.error("an approval was refused", approval_id=approval_id, order_tag=tag, reason=reason)
+        text = [each[:TEXT_MAX] for each in (approval_id, tag, reason)]
+        await self._publish(ApprovalRefused(account_id, *text))
 
     async def _sent(self, approved: Approved) -> _Outcome:
         """Check what can only be checked now, and send."""

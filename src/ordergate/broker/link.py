@@ -36,6 +36,11 @@ class Link:
             self._told = report
             await self._publish(report)
 
+    async def tell(self) -> None:
+        """Tell how it is, changed or not."""
+        self._told = self._report()
+        await self._publish(self._told)
+
     def _report(self) -> LinkReport:
         reasons = [f"{part.value}: {fault}" for part, fault in self.faults.items() if fault]
         return LinkReport(up=not reasons, reason="; ".join(reasons))

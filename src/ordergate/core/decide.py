@@ -39,6 +39,7 @@ from ordergate.core.order import Status
 from ordergate.core.reconcile import reconcile
 from ordergate.core.reports import (
     AccountReport,
+    ApprovalRefused,
     BrokerSnapshot,
     CancelOutcome,
     FillReport,
@@ -155,6 +156,10 @@ def _report(draft: Draft, report: Report) -> None:
             facts.apply_fill(draft, report)
         case Unreadable() if _is_adopted(draft, report.account_id):
             facts.unexpected(draft, report.account_id, report.what)
+        case ApprovalRefused():
+            account_id = report.account_id if _is_adopted(draft, report.account_id) else 0
+            tag, reason = report.order_tag, report.reason
+            draft.add(e.ApprovalRefused(account_id, report.approval_id, tag, reason, draft.at_ns))
         case OrderReport() | FillReport() | Unreadable() | PositionReport():
             pass  # before adoption the snapshot tells all; a position row only repeats what the fills say
         case _:

@@ -425,6 +425,16 @@ class UnexpectedBrokerFact(msgspec.Struct, frozen=True, tag="unexpected-broker-f
     at_ns: int
 
 
+class ApprovalRefused(msgspec.Struct, frozen=True, tag="approval-refused"):
+    """The connection manager refused to send what it was told to; ``account_id`` is 0 where it is none of ours."""
+
+    account_id: int
+    approval_id: str
+    order_tag: str
+    reason: str
+    at_ns: int
+
+
 class SnapshotRequested(msgspec.Struct, frozen=True, tag="snapshot-requested"):
     account_id: int
     reason: str
@@ -638,6 +648,7 @@ Event = (
     | FillBusted
     | ExternalOrderSeen
     | UnexpectedBrokerFact
+    | ApprovalRefused
     | SnapshotRequested
     | PositionDoubted
     | PositionCorrected

@@ -83,6 +83,8 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.BracketModeConfigured():
             accounts = {name: replace(each, bracket_mode=None) for name, each in group.accounts.items()}
             return replace(group, bracket_mode=event.mode, accounts=accounts)
+        case e.ApprovalRefused():
+            return group
         case _:
             raise AssertionError(f"{type(event).__name__} names no account")
 
@@ -120,6 +122,8 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return replace(account, cancels_remembered=(*account.cancels_remembered, event.order_id))
         case e.UnexpectedBrokerFact():
             return replace(account, unexplained=event.what, unexplained_ns=event.at_ns)
+        case e.ApprovalRefused():
+            return account
         case e.SnapshotRequested():
             account = replace(account, snapshot_since_ns=event.at_ns)
             return timer(account, "snapshot", event.at_ns + SNAPSHOT_WAIT_NS)

@@ -176,6 +176,18 @@ class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     what: str
 
 
+class ApprovalRefused(msgspec.Struct, frozen=True, tag="approval refused"):
+    """The connection manager was told to send something that it may not; nothing was sent.
+
+    As somebody wrote them: ``account_id`` need not be one of ours, and ids may be empty.
+    """
+
+    account_id: int
+    approval_id: str
+    order_tag: str
+    reason: str
+
+
 Report = (
     PlaceOutcome
     | ModifyOutcome
@@ -189,4 +201,5 @@ Report = (
     | InstrumentsReport
     | LinkReport
     | Unreadable
+    | ApprovalRefused
 )

@@ -73,6 +73,8 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
             return about("LINK_DOWN", event.reason)
         case e.UnexpectedBrokerFact():
             return about("UNEXPECTED_BROKER_FACT", event.what)
+        case e.ApprovalRefused():
+            return about("APPROVAL_REFUSED", f"the connection manager sent nothing: {event.reason}")
         case e.PositionCorrected():
             message = f"the broker holds {event.net_quantity}; our books were corrected"
             return about("POSITION_CORRECTED", message, contract_id=event.contract_id)
