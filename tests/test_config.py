@@ -18,14 +18,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordergate.bus.address import RedisAddress
 from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
-from ordergate.config import OF_ONE, Loaded, load
+from ordergate.config import OF_ONE, load
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
 from ordergate.preset_settings import EXAMPLE
-from ordergate.settings import SETTINGS, LogLevel, Setting, Settings
+from ordergate.settings import SETTINGS, LogLevel, Role, Setting, Settings
 
 SHIPPED = Path(__file__).resolve().parent.parent / "config" / "ordergate.toml"
 
@@ -39,6 +40,8 @@ OTHER: dict[str, tuple[str, object]] = {
     "ready_file": ("ready.json", Path("ready.json")),
     "browser": ("false", False),
     "max_queue_size": ("7", 7),
+    "processing_delay_ms": ("100", 100),
+    "role": ("connection-manager", Role.CONNECTION_MANAGER),
     "bracket_mode": ("auto_oco", BracketMode.AUTO_OCO),
     "shadow_mode": ("true", True),
     "intercept_orders": ("false", False),
@@ -85,6 +88,15 @@ OTHER: dict[str, tuple[str, object]] = {
     "projectx_market_hub_url": ("https://rtc.example.com/hubs/market", "https://rtc.example.com/hubs/market"),
     "projectx_username": ("somebody@example.com", "somebody@example.com"),
     "projectx_api_key": ("hunter2=", "hunter2="),
+    "broker_timeout_ms": ("2500", 2_500),
+    "connection_manager_url": ("http://127.0.0.1:7501/", "http://127.0.0.1:7501"),
+    "connection_manager_timeout_ms": ("100", 100),
+    "manual_trading_server_url": ("http://desk:3004", "http://desk:3004"),
+    "redis_url": ("rediss://desk:hunter2@redis:6380/2", RedisAddress("redis", 6380, 2, "desk", "hunter2", tls=True)),
+    "redis_host": ("redis", "redis"),
+    "redis_port": ("6380", 6_380),
+    "redis_db": ("1", 1),
+    "redis_timeout_ms": ("200", 200),
     "seed": ("42", 42),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
@@ -105,44 +117,41 @@ IMPLIED: dict[str, dict[str, object]] = {
 DOCUMENTED = {
     "ALLOWED_INSTRUMENTS",
     "CONNECTION_MANAGER_PORT",
+    "CONNECTION_MANAGER_URL",
     "DEFAULT_RISK_REWARD",
     "ENABLE_LOGGING",
     "ENABLE_RISK_VALIDATION",
     "ENABLE_SLTP_CALCULATION",
     "INTERCEPT_ORDERS",
     "LOG_LEVEL",
+    "MANUAL_TRADING_SERVER_URL",
     "MAX_DAILY_LOSS",
     "MAX_OPEN_ORDERS",
     "MAX_POSITION_SIZE",
     "MAX_QUEUE_SIZE",
     "MAX_RISK_PERCENT",
     "PRESERVE_ORIGINAL_WORKFLOW",
+    "PROCESSING_DELAY_MS",
     "PROJECTX_API_KEY",
     "PROJECTX_API_URL",
     "PROJECTX_MARKET_HUB_URL",
     "PROJECTX_USERNAME",
     "PROJECTX_USER_HUB_URL",
-    "SHADOW_MODE",
-}
-WITHOUT_EFFECT = [
-    "CONNECTION_MANAGER_URL",
-    "MANUAL_TRADING_SERVER_URL",
-    "PROCESSING_DELAY_MS",
     "REDIS_DB",
     "REDIS_HOST",
     "REDIS_PORT",
     "REDIS_URL",
-]
-
+    "SHADOW_MODE",
+}
 every_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 
 
 def test_nothing_given_means_the_defaults() -> None:
-    assert load({}, {}, None) == Loaded(Settings())
+    assert load({}, {}, None) == Settings()
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    settings = load({}, {}, None).settings
+    settings = load({}, {}, None)
     assert (settings.web_port, settings.connection_manager_port) == (3003, 7500)
     assert (settings.aggregator_port, settings.gateway_port) == (7600, 7800)
     assert settings.limits.position_quantity_max == 10
@@ -165,21 +174,21 @@ def test_the_documented_variables_are_known_by_their_own_names() -> None:
 def test_each_variable_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
     for variable in setting.variables:
-        settings = load({}, {variable: text} | NEEDED.get(setting.key, {}), None).settings
+        settings = load({}, {variable: text} | NEEDED.get(setting.key, {}), None)
         assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
 @every_setting
 def test_each_key_of_the_file_sets_its_setting_and_no_other(setting: Setting) -> None:
-    _, value = OTHER[setting.key]
-    toml = f"[{setting.section}]\n{setting.key} = {as_toml(value)}\n"
-    settings = load({}, NEEDED.get(setting.key, {}), toml).settings
+    text, value = OTHER[setting.key]
+    toml = f"[{setting.section}]\n{setting.key} = {as_toml(text if isinstance(value, RedisAddress) else value)}\n"
+    settings = load({}, NEEDED.get(setting.key, {}), toml)
     assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
 def test_a_product_may_have_limits_of_its_own() -> None:
     toml = "[instruments.MES]\nmax_order_size = 2\nmax_price_distance_percent = 0.5\n[instruments.NQ]\nmax_risk = 100\n"
-    limits = load({}, {}, toml).settings.limits
+    limits = load({}, {}, toml).limits
     mes = InstrumentLimits("MES", order_quantity_max=2, price_distance_percent_max=Decimal("0.5"))
     assert limits == Limits(instruments=(mes, InstrumentLimits("NQ", risk_usd_max=Decimal(100))))
     assert limits.of("MES").order_quantity_max == 2
@@ -211,7 +220,7 @@ def test_every_mistake_in_the_limits_of_a_product_is_told(toml: str, told: str) 
 
 def test_a_preset_has_the_shape_of_a_bracket_and_may_be_another_in_one_product() -> None:
     toml = "[presets.A_b-9]\nstop = {dollars = 20.5}\ntargets = []\ntrail = {distance = 12, step = 2}\n"
-    assert load({}, {}, EXAMPLE + toml).settings.presets == (
+    assert load({}, {}, EXAMPLE + toml).presets == (
         Preset(
             "scalp",
             BracketAsk(
@@ -226,7 +235,7 @@ def test_a_preset_has_the_shape_of_a_bracket_and_may_be_another_in_one_product()
 
 
 def test_a_preset_answers_for_each_product_and_says_where_from() -> None:
-    (preset,) = load({}, {}, EXAMPLE).settings.presets
+    (preset,) = load({}, {}, EXAMPLE).presets
     assert (preset.of("MES"), preset.place("MES")) == (preset.bracket, "presets.scalp")
     assert (preset.of("MNQ"), preset.place("MNQ")) == (preset.instruments["MNQ"], "presets.scalp.instruments.MNQ")
 
@@ -377,7 +386,7 @@ def test_a_preset_that_no_order_could_have_in_a_product_that_may_be_traded_is_re
 
 
 def test_the_smallest_stop_there_is_may_stand_in_a_preset() -> None:
-    assert load({}, {}, "[presets.x.stop]\nticks = 4\n").settings.presets[0].bracket.stop == StopAsk(ticks=4)
+    assert load({}, {}, "[presets.x.stop]\nticks = 4\n").presets[0].bracket.stop == StopAsk(ticks=4)
 
 
 def test_what_may_stand_in_a_preset_is_told_without_a_price() -> None:
@@ -387,14 +396,14 @@ def test_what_may_stand_in_a_preset_is_told_without_a_price() -> None:
 
 def test_a_preset_is_judged_only_where_it_is_used() -> None:
     toml = "[presets.x]\nstop = {points = 0.5}\ninstruments.MES.stop.points = 2.25\n"
-    assert load({}, {"ALLOWED_INSTRUMENTS": "MES"}, toml).settings.presets[0].name == "x"
+    assert load({}, {"ALLOWED_INSTRUMENTS": "MES"}, toml).presets[0].name == "x"
     assert len(mistakes({}, {"ALLOWED_INSTRUMENTS": "MES,MNQ"}, toml)) == 1
 
 
 @every_setting
 def test_each_flag_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
-    settings = load({setting.key: text}, NEEDED.get(setting.key, {}), None).settings
+    settings = load({setting.key: text}, NEEDED.get(setting.key, {}), None)
     assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 
 
@@ -412,7 +421,7 @@ def test_each_flag_sets_its_setting_and_no_other(setting: Setting) -> None:
 def test_a_replay_keeps_the_hours_of_the_exchange_whatever_a_weaker_source_says(
     flags: dict[str, object], environ: dict[str, str], toml: str | None
 ) -> None:
-    assert load(flags, environ, toml).settings.exchange.hours is Hours.EXCHANGE
+    assert load(flags, environ, toml).exchange.hours is Hours.EXCHANGE
 
 
 @pytest.mark.parametrize(
@@ -433,7 +442,7 @@ def test_a_replay_that_is_never_closed_is_refused(
 
 def test_a_speed_without_a_replay_is_refused() -> None:
     assert mistakes({"speed": "2"}, {}, None) == ["--speed is 2: only a replay has a speed, and none is named"]
-    assert load({"speed": "1"}, {}, None).settings.speed == 1
+    assert load({"speed": "1"}, {}, None).speed == 1
 
 
 @pytest.mark.parametrize("text", ["0", "101", "1.5", "-1", "x10"])
@@ -443,14 +452,14 @@ def test_a_speed_is_a_whole_number_up_to_a_hundred(text: str) -> None:
 
 def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file() -> None:
     flags, environ, toml = {"seed": "3"}, {"ORDERGATE_SEED": "2"}, "[exchange]\nseed = 1_000\n"
-    assert load({}, {}, toml).settings.exchange.seed == 1_000
-    assert load({}, environ, toml).settings.exchange.seed == 2
-    assert load(flags, environ, toml).settings.exchange.seed == 3
-    assert load(flags, {}, toml).settings.exchange.seed == 3
+    assert load({}, {}, toml).exchange.seed == 1_000
+    assert load({}, environ, toml).exchange.seed == 2
+    assert load(flags, environ, toml).exchange.seed == 3
+    assert load(flags, {}, toml).exchange.seed == 3
 
 
 def test_a_source_overrides_only_what_it_names() -> None:
-    settings = load({}, {"MAX_DAILY_LOSS": "500"}, "[limits]\nmax_daily_loss = 700\nmax_open_orders = 2\n").settings
+    settings = load({}, {"MAX_DAILY_LOSS": "500"}, "[limits]\nmax_daily_loss = 700\nmax_open_orders = 2\n")
     assert settings.limits.daily_loss_usd_max == 500
     assert settings.limits.open_orders_max == 2
 
@@ -492,7 +501,7 @@ def test_a_secret_is_shown_by_no_mistake_and_by_no_text_form_of_the_settings() -
     told = mistakes({}, {"PROJECTX_API_KEY": f"{key}\n{key}"}, f"[broker]\nprojectx_api_key = ['{key}']\n")
     assert len(told) == 2
     assert key not in str(told)
-    assert key not in repr(load({}, {"PROJECTX_API_KEY": key}, None).settings)
+    assert key not in repr(load({}, {"PROJECTX_API_KEY": key}, None))
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-5", "1e3", "1_000", "٣", "0", "1000000000.01", "0.00001", "9" * 5000])
@@ -541,7 +550,7 @@ def test_a_value_of_the_wrong_type_in_the_file_is_refused(line: str) -> None:
 
 
 def test_money_in_the_file_is_read_to_the_digit() -> None:
-    settings = load({}, {}, "[limits]\nmax_daily_loss = 100000000.0001\n").settings
+    settings = load({}, {}, "[limits]\nmax_daily_loss = 100000000.0001\n")
     assert settings.limits.daily_loss_usd_max == Decimal("100000000.0001")
 
 
@@ -559,26 +568,40 @@ def test_a_key_outside_its_section_is_refused(toml: str) -> None:
 
 
 def test_blanks_around_a_value_mean_nothing() -> None:
-    assert load({}, {"MAX_DAILY_LOSS": " 500\r\n"}, None).settings.limits.daily_loss_usd_max == 500
+    assert load({}, {"MAX_DAILY_LOSS": " 500\r\n"}, None).limits.daily_loss_usd_max == 500
 
 
 def test_two_names_of_one_setting_may_not_contradict_each_other() -> None:
     assert mistakes({}, {"MAX_DAILY_LOSS": "500", "ORDERGATE_MAX_DAILY_LOSS": "900"}, None) == [
         "MAX_DAILY_LOSS and ORDERGATE_MAX_DAILY_LOSS say different things: set one of them"
     ]
-    same = load({}, {"MAX_DAILY_LOSS": "500", "ORDERGATE_MAX_DAILY_LOSS": "500"}, None).settings
+    same = load({}, {"MAX_DAILY_LOSS": "500", "ORDERGATE_MAX_DAILY_LOSS": "500"}, None)
     assert same.limits.daily_loss_usd_max == 500
 
 
 def test_variables_of_other_programs_and_those_read_elsewhere_are_left_alone() -> None:
     environ = {"PATH": "/bin", "PORT": "x", "SEED": "x", "WEB_PORT": "x", "MAX_ORDER_SIZE": "x"}
     environ |= {"ORDERGATE_APPROVAL_KEY": "k" * 40, "ORDERGATE_CONFIG": "x"}
-    assert load({}, environ, None) == Loaded(Settings())
+    assert load({}, environ, None) == Settings()
 
 
-def test_variables_that_do_not_apply_are_named_together_in_one_warning_without_their_values() -> None:
-    loaded = load({}, dict.fromkeys(reversed(WITHOUT_EFFECT), "hunter2"), None)
-    assert loaded == Loaded(Settings(), (f"set, but without effect here: {', '.join(WITHOUT_EFFECT)}",))
+def test_a_redis_url_says_it_all() -> None:
+    environ = {"REDIS_URL": "redis://:hunter2@elsewhere:6380/3"}
+    redis = load({}, environ, None).redis
+    assert (redis.given, redis.address.host, redis.address.port, redis.address.db) == (True, "elsewhere", 6380, 3)
+    (told,) = mistakes({}, environ | {"REDIS_HOST": "localhost", "ORDERGATE_REDIS_DB": "0"}, "")
+    assert told == "REDIS_URL says it all: leave out REDIS_HOST, ORDERGATE_REDIS_DB"
+
+
+def test_the_parts_of_a_redis_that_are_not_said_are_the_documented_ones() -> None:
+    address = load({}, {"REDIS_PORT": "6380"}, None).redis.address
+    assert (address.host, address.port, address.db) == ("localhost", 6380, 0)
+    assert not load({}, {}, None).redis.given
+
+
+def test_a_bad_redis_url_is_refused_without_being_shown() -> None:
+    (told,) = mistakes({}, {"REDIS_URL": "redis://desk:hunter2@:x/"}, "")
+    assert told.startswith("REDIS_URL is not shown here: it must be an address as redis[s]://")
 
 
 def test_a_mistake_stays_on_one_line_and_does_not_flood_it() -> None:
@@ -591,30 +614,33 @@ def test_a_mistake_stays_on_one_line_and_does_not_flood_it() -> None:
 @given(st.dictionaries(st.sampled_from([setting.variables[0] for setting in SETTINGS]), st.text(max_size=20)))
 def test_any_text_is_a_setting_or_a_mistake(environ: dict[str, str]) -> None:
     try:
-        loaded = load({}, environ, None)
+        limits = load({}, environ, None).limits
     except StartRefused:
         return
-    limits = loaded.settings.limits
     assert limits.daily_loss_usd_max.is_finite()
     assert 1 <= limits.order_quantity_min <= limits.order_quantity_max
 
 
 def test_the_shipped_file_holds_the_defaults() -> None:
-    assert load({}, {}, SHIPPED.read_text(encoding="utf-8")) == Loaded(Settings())
+    assert load({}, {}, SHIPPED.read_text(encoding="utf-8")) == Settings()
 
 
 def test_the_shipped_file_still_holds_the_defaults_when_its_examples_are_removed_from_their_comments() -> None:
-    text = re.sub(r"^# (\w+ = )", r"\1", SHIPPED.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    keys = {key for table in tomllib.loads(text).values() for key in table}
-    assert keys == {setting.key for setting in SETTINGS}
-    examples = {setting.key for setting in SETTINGS if setting.example}
-    assert set(changed(load({}, {}, text).settings)) == examples | set(IMPLIED["replay"])
+    shipped, told = SHIPPED.read_text(encoding="utf-8"), set()
+    # One of the two ways to name Redis at a time.
+    for other, implied in (("redis_(?:host|port|db)", {"hours"}), ("redis_url", {"hours"})):
+        text = re.sub(rf"^# (?!{other})(\w+ = )", r"\1", shipped, flags=re.MULTILINE)
+        keys = {key for table in tomllib.loads(text).values() for key in table}
+        examples = {setting.key for setting in SETTINGS if setting.example and setting.key in keys}
+        assert set(changed(load({}, {}, text))) == examples | implied
+        told |= keys
+    assert told == {setting.key for setting in SETTINGS}
 
 
 def test_the_shipped_files_example_of_a_preset_is_one() -> None:
     lines = SHIPPED.read_text(encoding="utf-8").partition("# [presets.NAME]")[2].splitlines()
     toml = "\n".join(line.removeprefix("#   ") for line in lines if line.startswith("#   "))
-    assert load({}, {}, toml).settings.presets == load({}, {}, EXAMPLE).settings.presets != ()
+    assert load({}, {}, toml).presets == load({}, {}, EXAMPLE).presets != ()
 
 
 def test_the_shipped_file_is_the_one_that_the_table_of_settings_writes() -> None:

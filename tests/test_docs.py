@@ -100,7 +100,7 @@ def test_what_is_made_from_the_code_is_what_the_code_says() -> None:
 def test_the_presets_of_the_settings_page_are_told_as_the_http_page_says() -> None:
     (example,) = (text for kind, text in blocks(SETTINGS) if kind == "toml")
     (said,) = (text for _, text in blocks(HTTP) if '"scalp"' in text)
-    assert json.loads(said) == json.loads(encode(presets_answer(load({}, {}, example).settings.presets)))
+    assert json.loads(said) == json.loads(encode(presets_answer(load({}, {}, example).presets)))
 
 
 def test_the_rules_are_told_in_their_order_each_with_its_codes() -> None:

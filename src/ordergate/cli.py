@@ -203,19 +203,18 @@ def version(_flags: _Flags) -> None:
     print(f"ordergate {__version__}")
 
 
-def _settings(flags: _Flags) -> Settings:
+def _settings(flags: _Flags, defaults: Settings | None = None) -> Settings:
     """The settings of this process, with which its log is set up. Raises ``StartRefused``."""
     path = flags.pop("config", os.environ.get("ORDERGATE_CONFIG"))
-    loaded = load(flags, os.environ, None if path is None else _text_of(path))
+    settings = load(flags, os.environ, None if path is None else _text_of(path), defaults)
 
     from ordergate import telemetry
     from ordergate.clock import SystemClock
 
-    level = loaded.settings.log_level if loaded.settings.enable_logging else LogLevel.ERROR
+    level = settings.log_level if settings.enable_logging else LogLevel.ERROR
     telemetry.configure(level, json_lines=not sys.stderr.isatty(), stream=sys.stderr, clock=SystemClock())
-    for warning in loaded.warnings:
-        telemetry.logger("config").warning(warning)
-    return loaded.settings
+    telemetry.conceal(settings.redis.address.password or "")
+    return settings
 
 
 def _approval_key() -> str | None:

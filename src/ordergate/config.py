@@ -25,18 +25,13 @@ from ordergate.setting_kinds import Fraction, one_line, value_of, written
 from ordergate.settings import SETTINGS, Setting, Settings
 
 
-class Loaded(msgspec.Struct, frozen=True):
-    """The settings, and what the person should know about how they were given."""
-
-    settings: Settings
-    warnings: tuple[str, ...] = ()
-
-
-def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | None) -> Loaded:
+def load(
+    flags: Mapping[str, object], environ: Mapping[str, str], toml: str | None, defaults: Settings | None = None
+) -> Settings:
     """The settings of a process. Raises ``StartRefused`` naming every mistake.
 
-    ``flags`` has those that were given, by key; ``toml`` is the text of the configuration file, if there is one.
-    Variables of other programs are left alone.
+    ``flags`` has those that were given, by key; ``toml`` is the text of the configuration file, if there is one;
+    ``defaults`` stand in for the table's. Variables of other programs are left alone.
     """
     mistakes: list[str] = []
     named = [(_BY_KEY[key], _BY_KEY[key].option, str(value)) for key, value in flags.items()]
@@ -54,18 +49,23 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], toml: str | No
             except ValueError:
                 mistakes.append(setting.kind.mistake(label, text))
     given |= {"limits.instruments": own, "presets": presets}
-    settings = _replayed(_filled(given), told, mistakes)
+    settings = _replayed(_filled(defaults or Settings(), given), told, mistakes)
     for symbol in ("", *(each.symbol for each in own)):
         limits = settings.limits.of(symbol)
         smallest, largest = limits.order_quantity_min, limits.order_quantity_max
         if smallest > largest:
             text = f"min_order_size is {smallest}: it must not be above max_order_size, which is {largest}"
             mistakes.append(f"for {symbol}, {text}" if symbol else text)
+    if "redis.url" in told:
+        others = [
+            label for field in ("redis.host", "redis.port", "redis.db") if field in told for label in [told[field][1]]
+        ]
+        if others:
+            mistakes.append(f"{told['redis.url'][1]} says it all: leave out {', '.join(others)}")
     mistakes += preset_settings.misfits(presets, settings.limits.allowed_symbols)
     if mistakes:
         raise StartRefused("\n".join(mistakes))
-    idle = [name for name in sorted(environ) if name in _WITHOUT_EFFECT]
-    return Loaded(settings, (f"set, but without effect here: {', '.join(idle)}",) if idle else ())
+    return settings
 
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -75,17 +75,6 @@ _SECTIONS = {setting.section for setting in SETTINGS}
 
 # Ours, but no settings: the command line and the state directory read them.
 _READ_ELSEWHERE = ("ORDERGATE_CONFIG", "ORDERGATE_APPROVAL_KEY")
-
-# Documented variables of the live system (wire notes, section 4, 2026-11-22).
-_WITHOUT_EFFECT = (
-    "CONNECTION_MANAGER_URL",
-    "MANUAL_TRADING_SERVER_URL",
-    "PROCESSING_DELAY_MS",
-    "REDIS_DB",
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "REDIS_URL",
-)
 
 # The weakest source.
 _FILE = 0
@@ -164,9 +153,8 @@ def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Itera
             mistakes.append(f"{' and '.join(setting.variables)} say different things: set one of them")
 
 
-def _filled(given: Mapping[str, object]) -> Settings:
+def _filled(settings: Settings, given: Mapping[str, object]) -> Settings:
     """The defaults with what was given, by ``Setting.field``."""
-    settings = Settings()
     for field, value in given.items():
         part, _, name = field.rpartition(".")
         if part:

@@ -15,10 +15,12 @@ from typing import Any
 
 import msgspec
 
+from ordergate.bus.address import RedisAddress, redis_address
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import QUANTITY_MAX
 from ordergate.core.limits import Blackout
 from ordergate.core.pace import KEPT_MAX
+from ordergate.errors import InputRefused
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -156,6 +158,13 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _redis(text: str) -> RedisAddress:
+    try:
+        return redis_address(text)
+    except InputRefused:
+        raise ValueError from None  # its text may hold the password
+
+
 def _word(text: str) -> str:
     if not 1 <= len(text) <= _WORD_MAX or not text.isprintable():
         raise ValueError
@@ -197,6 +206,13 @@ RATIO = amount("0.1", "100", "stop distances")
 SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
 SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
 URL = Kind(_url, "an address as https://host:port/path, without user and query", "URL", (str,))
+REDIS = Kind(
+    _redis,
+    "an address as redis[s]://[user[:password]@]host[:port][/db], with ?ssl_ca_certs=FILE if need be",
+    "URL",
+    (str,),
+    secret=True,
+)
 WORD = Kind(_word, "one line of up to 200 characters", "TEXT", (str,))
 SECRET = Kind(_word, WORD.allowed, "TEXT", (str,), secret=True)
 PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from ordergate.bus.address import RedisAddress
 from ordergate.bus.brackets import Preset
 from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.modes import Modes
@@ -26,6 +27,7 @@ from ordergate.setting_kinds import (
     PORT,
     RATE,
     RATIO,
+    REDIS,
     SECRET,
     SWITCH,
     SYMBOLS,
@@ -62,6 +64,33 @@ class Broker(msgspec.Struct, frozen=True):
         return f"Broker({self.api_url!r}, {self.user_name!r})"
 
 
+class Redis(msgspec.Struct, frozen=True):
+    """Where Redis is: ``url``, or the other three. Its text form leaves the password of a URL out."""
+
+    url: RedisAddress | None = None
+    host: str | None = None
+    port: int | None = None
+    db: int | None = None
+
+    @property
+    def given(self) -> bool:
+        return self != Redis()
+
+    @property
+    def address(self) -> RedisAddress:
+        """What is not given is as documented."""
+        return self.url or RedisAddress(self.host or "localhost", self.port or 6379, self.db or 0)
+
+
+class Role(enum.StrEnum):
+    """What a process is of a desk."""
+
+    ALL = "all"
+    MANUAL_TRADING = "manual-trading"
+    AGGREGATOR = "aggregator"
+    CONNECTION_MANAGER = "connection-manager"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a process is started with; ``SETTINGS`` says what each value means."""
 
@@ -72,7 +101,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path | None = None
     ready_file: Path | None = None
     browser: bool = True
+    role: Role = Role.ALL
     max_queue_size: int = 100
+    processing_delay_ms: int = 0
+    connection_manager_url: str = "http://localhost:7500"
+    manual_trading_server_url: str = "http://localhost:3003"
+    redis: Redis = Redis()
+    broker_timeout_ms: int = 10_000
+    connection_manager_timeout_ms: int = 2_000
+    redis_timeout_ms: int = 5_000
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     modes: Modes = Modes()
     replay: Path | None = None
@@ -151,6 +188,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("process", "max_queue_size", "max_queue_size", whole(1, 100_000, "orders"), documented=True,
             meaning="Orders that may wait for a decision, cancels and closes aside; the next is answered QUEUE_FULL.",
             reason="as documented."),
+    Setting("process", "processing_delay_ms", "processing_delay_ms", whole(0, 60_000, "milliseconds"), documented=True,
+            meaning="How long an order that may add risk waits before it is decided. What only closes never waits.",
+            reason="waiting makes no order safer; the system that this replaces waited 100."),
+    Setting("process", "role", "role", one_of(Role), flag=True,
+            meaning="Which part of the desk ordergate run is: all of it, or one part, with the others over Redis.",
+            reason="one process has nothing between its parts that can fail."),
     Setting("process", "bracket_mode", "bracket_mode", one_of(BracketMode), flag=True,
             meaning="The account's bracket setting on the platform. With auto_oco, one stop and one target that are "
                     "distances are attached to the order and survive this machine; else stops are placed on the fill.",
@@ -304,6 +347,39 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="The login's API key. Better in the environment: the file is easily copied.",
             reason="as above.",
             example='"from the broker\'s page"'),
+    Setting("connections", "broker_timeout_ms", "broker_timeout_ms", whole(1_000, 120_000, "milliseconds"),
+            meaning="How long the broker may take to answer; an order without an answer by then is in doubt.",
+            reason="that of the official sample."),
+    Setting("connections", "connection_manager_url", "connection_manager_url", URL, documented=True,
+            meaning="Where the other roles find the connection manager, and ask it to prove that it is theirs.",
+            reason="as documented."),
+    Setting("connections", "connection_manager_timeout_ms", "connection_manager_timeout_ms",
+            whole(100, 60_000, "milliseconds"),
+            meaning="How long the connection manager may take to prove itself; after that its link counts as down.",
+            reason="long enough for a machine that stutters, short enough to stop new risk in time."),
+    Setting("connections", "manual_trading_server_url", "manual_trading_server_url", URL, documented=True,
+            meaning="Where the aggregator role asks for the health of the page's server, which its own health shows.",
+            reason="as documented."),
+    Setting("connections", "redis_url", "redis.url", REDIS, documented=True,
+            meaning="Redis, with user, password, database and TLS (rediss) where they are needed. The roles speak over "
+                    "it; a desk in one process speaks the documented channels there, if this or the next is set.",
+            reason="the next three say the same.",
+            example='"rediss://desk:from-a-safe-place@redis.example:6380/0"'),
+    Setting("connections", "redis_host", "redis.host", WORD, documented=True,
+            meaning="Host of Redis.",
+            reason="localhost, as documented, where Redis is needed.",
+            example='"localhost"'),
+    Setting("connections", "redis_port", "redis.port", whole(1, 65_535), documented=True,
+            meaning="Port of Redis.",
+            reason="6379, as documented, where Redis is needed.",
+            example="6379"),
+    Setting("connections", "redis_db", "redis.db", whole(0, 1_000_000), documented=True,
+            meaning="Database of Redis: keys and streams of two desks differ by it. Channels have no database.",
+            reason="0, as documented, where Redis is needed.",
+            example="0"),
+    Setting("connections", "redis_timeout_ms", "redis_timeout_ms", whole(100, 60_000, "milliseconds"),
+            meaning="How long Redis may take to answer before the connection counts as lost and is made anew.",
+            reason="a paused server is noticed before orders have become too old."),
     Setting("exchange", "seed", "exchange.seed", whole(0, 2**63 - 1), flag=True,
             meaning="Decides the simulated prices and the API key: the same seed, the same market.",
             reason="a demonstration looks the same on every machine."),

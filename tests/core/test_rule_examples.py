@@ -123,6 +123,6 @@ def test_what_is_off_by_default_says_so_and_its_line_switches_it_on() -> None:
         example, own = EXAMPLES[rule.__name__], set(rulebook.codes(rule))
         assert bool(example.switch) == bool(own & asleep), rule.__name__
         if example.switch:
-            limits = load({}, {}, f"[limits]\n{example.switch}\n").settings.limits
+            limits = load({}, {}, f"[limits]\n{example.switch}\n").limits
             awake = {trial.code for trial in self_test(limits) if trial.enabled}
             assert own <= awake, rule.__name__

@@ -45,7 +45,7 @@ def main() -> None:
     words = iter(flags)
     for word in words:
         given[keys[word]] = "false" if word == "--no-browser" else next(words)
-    settings = config.load(given, {}, None).settings
+    settings = config.load(given, {}, None)
     run_until_stopped(app.demo(settings, None, lambda _: None, step))
 
 
