@@ -151,6 +151,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             approval_key=_KEY,
             started=Started("bench000", _VENUE, venue.user_name, limits),
             orders_max=_ORDERS_MAX,
+            delay_s=0,
             emergency=EmergencyFile(folder / "emergency.jsonl"),
             step=log_step,
         )

@@ -83,6 +83,7 @@ OTHER: dict[str, tuple[str, object]] = {
     ),
     "must_be_flat": ("14:55", time(14, 55)),
     "on_must_be_flat": ("flatten", OnMustBeFlat.FLATTEN),
+    "trading_hours": ("always", Hours.ALWAYS),
     "projectx_api_url": ("https://api.example.com/api/", "https://api.example.com/api"),
     "projectx_user_hub_url": ("http://localhost:7800/hubs/user", "http://localhost:7800/hubs/user"),
     "projectx_market_hub_url": ("https://rtc.example.com/hubs/market", "https://rtc.example.com/hubs/market"),

@@ -48,7 +48,7 @@ def mode_of(path: Path) -> int:
 def test_it_is_made_for_this_user_only(path: Path, state: StateDir) -> None:
     assert mode_of(path) == 0o700
     assert (path / "venue").read_text() == VENUE + "\n"
-    assert [state.journal, state.connection_manager, state.exchange] == [
+    assert [state.journal, state.used_approvals, state.exchange] == [
         path / "journal.db",
         path / "connection-manager.db",
         path / "exchange.db",

@@ -23,7 +23,7 @@ from ordergate.bus.memory import MemoryBus
 from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core.limits import Limits
 from ordergate.core.sessions import chicago
-from ordergate.desk import HOST, Ports, check_alive, desk_parts
+from ordergate.desk import HOST, Books, Ports, check_alive, desk_parts
 from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.exchange import replay
 from ordergate.exchange.recording import Recording
@@ -40,20 +40,23 @@ from ordergate.state_dir import Holder, StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
 
 VENUE, LIVE_VENUE = "sim", "projectx"
+# The state directory of a real account, for whoever names none.
+STATE = "topstepx"
+_DESK = (Holder.AGGREGATOR, Holder.CONNECTION_MANAGER)
 
 _log = logger("app")
 
 
-class Ready(msgspec.Struct, frozen=True, rename="camel"):
+class Ready(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """What the ready file says; None for a part that was not started."""
 
-    web: str | None
-    connection_manager: str | None
-    aggregator: str | None
-    gateway: str | None
-    user_name: str
-    api_key: str | None
-    account_ids: tuple[int, ...]
+    web: str | None = None
+    connection_manager: str | None = None
+    aggregator: str | None = None
+    gateway: str | None = None
+    user_name: str | None = None
+    api_key: str | None = None
+    account_ids: tuple[int, ...] = ()
     pid: int
 
 
@@ -61,45 +64,51 @@ async def demo(
     settings: Settings, approval_key: str | None, ready: Callable[[Ready], None], step: Step = log_step
 ) -> None:
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
-    with _announced(settings.ready_file):
+    with announced(settings.ready_file):
         recording = None if settings.replay is None else replay.read(settings.replay)
         folder = "demo" if recording is None else f"replay-{recording.digest}"
-        made_for = _played(f"{VENUE} {settings.exchange.user_name}", recording)
-        state, made_for = _state(settings, folder, made_for)
-        async with _opened(state, made_for, approval_key, step) as ports:
+        purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording)
+        async with contextlib.AsyncExitStack() as opened:
+            state = held(opened, settings, folder, purpose, tuple(Holder))
+            books, used_approvals = (
+                await opened_books(opened, state),
+                await opened_journal(opened, state.used_approvals),
+            )
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
-            clock = await _clock(recording, store, settings.exchange.seed, ports.journal)
-            async with demo_desk(settings, replace(ports, clock=clock), store, recording) as at:
+            ports = await opened_ports(opened, state, approval_key, step)
+            clock = await _clock(recording, store, settings.exchange.seed, books.journal)
+            ports = replace(ports, clock=clock)
+            async with demo_desk(settings, ports, books, used_approvals, store, recording) as at:
                 write_ready(settings.ready_file, at)
                 ready(at)
                 await asyncio.Event().wait()
 
 
 async def run(
-    settings: Settings, approval_key: str | None, opened: Callable[[str], None], step: Step = log_step
+    settings: Settings, approval_key: str | None, opened_at: Callable[[str], None], step: Step = log_step
 ) -> None:
-    """The whole desk on TopstepX, until cancelled; ``opened`` gets the page's address. Raises ``StartRefused``.
+    """The whole desk on TopstepX, until cancelled; ``opened_at`` gets the page's address. Raises ``StartRefused``.
 
     The page is there at once, and says what it waits for; the ready file is written when orders can be taken.
     """
-    limits, broker = enforced(settings, simulated=False), _broker(settings)
-    with _announced(settings.ready_file):
-        made_for = f"{LIVE_VENUE} {broker.credentials.user_name} {broker.gateway_url}"
-        state, made_for = _state(settings, "topstepx", made_for)
-        async with (
-            _opened(state, made_for, approval_key, step) as ports,
-            desk_parts(settings, ports, limits, broker) as parts,
-        ):
-            opened(parts.web.url)
+    limits, broker = enforced(settings, simulated=False), broker_settings(settings)
+    with announced(settings.ready_file):
+        async with contextlib.AsyncExitStack() as opened:
+            state = held(opened, settings, STATE, made_for(broker), _DESK)
+            books, used_approvals = (
+                await opened_books(opened, state),
+                await opened_journal(opened, state.used_approvals),
+            )
+            ports = await opened_ports(opened, state, approval_key, step)
+            parts = await opened.enter_async_context(desk_parts(settings, ports, books, used_approvals, limits, broker))
+            opened_at(parts.web.url)
             await parts.settled(quoted=False)
             accounts = tuple(parts.gate.group.accounts)
             at = Ready(
                 web=parts.web.url,
                 connection_manager=parts.connection_manager_url,
                 aggregator=parts.aggregator_url,
-                gateway=None,
                 user_name=broker.credentials.user_name,
-                api_key=None,
                 account_ids=accounts,
                 pid=os.getpid(),
             )
@@ -108,51 +117,72 @@ async def run(
             await asyncio.Event().wait()
 
 
-def _state(settings: Settings, folder: str, made_for: str) -> tuple[StateDir, str]:
-    """The state directory and what it is for, never one for the other of live and on paper."""
-    if settings.modes.shadow:
-        folder, made_for = f"{folder}-shadow", f"{made_for}, shadow"
-    path = settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
-    return StateDir.open(os.urandom, path), made_for
+def made_for(broker: BrokerSettings) -> str:
+    """What a state directory of this broker and login is made for."""
+    return f"{broker.venue} {broker.credentials.user_name} {broker.gateway_url}"
 
 
-@contextlib.asynccontextmanager
-async def _opened(state: StateDir, made_for: str, approval_key: str | None, step: Step) -> AsyncIterator[Ports]:
-    """Real sockets, the wall clock, and the files of ``state``; let go at the end, and ``state`` with them."""
-    async with contextlib.AsyncExitStack() as opened:
-        opened.callback(state.release)
-        state.serve(made_for)
-        network = HttpNetwork()
-        opened.push_async_callback(network.close)
-        journal = await SqliteJournal.open(state.journal)
-        opened.push_async_callback(journal.close)
-        used_approvals = await SqliteJournal.open(state.connection_manager)
-        opened.push_async_callback(used_approvals.close)
-        ports = Ports(
-            bus=MemoryBus(),
-            network=network,
-            clock=SteadyClock(SystemClock()),
-            journal=journal,
-            used_approvals=used_approvals,
-            emergency=EmergencyFile(state.path / "emergency.jsonl"),
-            rng=random.Random(os.urandom(8)),
-            approval_key=state.approval_key(approval_key),
-            install_id=state.install_id(),
-            step=step,
-            stop=lambda: signal.raise_signal(signal.SIGTERM),
-        )
-        conceal(ports.approval_key.decode())
-        yield ports
+def held(
+    opened: contextlib.AsyncExitStack, settings: Settings, folder: str, purpose: str, holders: tuple[Holder, ...]
+) -> StateDir:
+    """The state directory until ``opened`` ends, never one for the other of live and on paper."""
+    state = StateDir.open(os.urandom, state_path(settings, folder), holders)
+    opened.callback(state.release)
+    serve(settings, state, purpose)
+    return state
+
+
+def state_path(settings: Settings, folder: str) -> Path:
+    """The folder that is named, or the platform's."""
+    folder = f"{folder}-shadow" if settings.modes.shadow else folder
+    return settings.state_dir or platformdirs.user_state_path("ordergate", appauthor=False) / folder
+
+
+def serve(settings: Settings, state: StateDir, purpose: str) -> None:
+    """Raises ``StartRefused`` if ``state`` was made for something else."""
+    state.serve(f"{purpose}, shadow" if settings.modes.shadow else purpose)
+
+
+async def opened_journal(opened: contextlib.AsyncExitStack, path: Path) -> SqliteJournal:
+    """The journal at ``path`` until ``opened`` ends."""
+    journal = await SqliteJournal.open(path)
+    opened.push_async_callback(journal.close)
+    return journal
+
+
+async def opened_books(opened: contextlib.AsyncExitStack, state: StateDir) -> Books:
+    """What a gate keeps in ``state``, until ``opened`` ends."""
+    journal = await opened_journal(opened, state.journal)
+    return Books(journal, EmergencyFile(state.path / "emergency.jsonl"), state.install_id())
+
+
+async def opened_ports(
+    opened: contextlib.AsyncExitStack, state: StateDir, approval_key: str | None, step: Step
+) -> Ports:
+    """Real sockets, the wall clock and the key of ``state``, and a bus inside this process; until ``opened`` ends."""
+    network = HttpNetwork()
+    opened.push_async_callback(network.close)
+    key = state.approval_key(approval_key)
+    conceal(key.decode())
+    return Ports(
+        bus=MemoryBus(),
+        network=network,
+        clock=SteadyClock(SystemClock()),
+        rng=random.Random(os.urandom(8)),
+        approval_key=key,
+        step=step,
+        stop=lambda: signal.raise_signal(signal.SIGTERM),
+    )
 
 
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
     """The simulated exchange alone, in memory unless there is a state directory; until cancelled."""
-    with _announced(settings.ready_file), contextlib.ExitStack() as held:
+    with announced(settings.ready_file), contextlib.ExitStack() as kept:
         recording = None if settings.replay is None else replay.read(settings.replay)
         store: Store = MemoryStore(settings.exchange.bars_kept_min)
         if settings.state_dir is not None:
             state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])
-            held.callback(state.release)
+            kept.callback(state.release)
             state.serve(_played("exchange", recording))
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
         network = HttpNetwork()
@@ -160,7 +190,13 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
         venue = Exchange(settings.exchange, store, clock, recording)
         try:
             await venue.start(network, HOST, settings.gateway_port)
-            at = Ready(None, None, None, venue.url, venue.user_name, venue.api_key, venue.account_ids, os.getpid())
+            at = Ready(
+                gateway=venue.url,
+                user_name=venue.user_name,
+                api_key=venue.api_key,
+                account_ids=venue.account_ids,
+                pid=os.getpid(),
+            )
             write_ready(settings.ready_file, at)
             ready(at)
             await venue.wait()
@@ -171,7 +207,12 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
 
 @contextlib.asynccontextmanager
 async def demo_desk(
-    settings: Settings, ports: Ports, store: Store, recording: Recording | None = None
+    settings: Settings,
+    ports: Ports,
+    books: Books,
+    used_approvals: Journal,
+    store: Store,
+    recording: Recording | None = None,
 ) -> AsyncIterator[Ready]:
     """Every part of the demo desk, started in the order of an order's way back, and ready when the block begins.
 
@@ -192,7 +233,7 @@ async def demo_desk(
             symbols=limits.allowed_symbols,
             shadow=settings.modes.shadow,
         )
-        parts = await running.enter_async_context(desk_parts(settings, ports, limits, broker))
+        parts = await running.enter_async_context(desk_parts(settings, ports, books, used_approvals, limits, broker))
         await parts.settled(quoted=True)
         yield Ready(
             web=parts.web.url,
@@ -206,7 +247,7 @@ async def demo_desk(
         )
 
 
-def _broker(settings: Settings) -> BrokerSettings:
+def broker_settings(settings: Settings) -> BrokerSettings:
     """Where the broker is, and the login. Raises ``StartRefused`` naming all that is missing."""
     given = settings.broker
     if not (given.api_url and given.user_hub_url and given.market_hub_url and given.user_name and given.api_key):
@@ -220,6 +261,7 @@ def _broker(settings: Settings) -> BrokerSettings:
         market_hub_url=given.market_hub_url,
         credentials=Credentials(given.user_name, given.api_key),
         symbols=settings.limits.allowed_symbols,
+        request_timeout_s=settings.broker_timeout_ms / 1_000,
         shadow=settings.modes.shadow,
     )
 
@@ -234,7 +276,7 @@ def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
         return replace(limits, session_only=settings.exchange.hours is Hours.EXCHANGE)
     if limits.maximum_loss_usd is not None and limits.maximum_loss_floor_usd is None:
         raise StartRefused("maximum_loss is set: a real account needs maximum_loss_floor too, where the firm shows it")
-    return replace(limits, session_only=True)
+    return replace(limits, session_only=settings.trading_hours is Hours.EXCHANGE)
 
 
 def _played(venue: str, recording: Recording | None) -> str:
@@ -256,7 +298,7 @@ async def _clock(recording: Recording | None, store: Store, seed: int, journal: 
 
 
 @contextlib.contextmanager
-def _announced(ready_file: Path | None) -> Iterator[None]:
+def announced(ready_file: Path | None) -> Iterator[None]:
     """No ready file stands before this run is ready, nor after it has ended."""
     if ready_file is None:
         yield

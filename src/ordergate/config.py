@@ -62,6 +62,9 @@ def load(
         ]
         if others:
             mistakes.append(f"{told['redis.url'][1]} says it all: leave out {', '.join(others)}")
+    if settings.processing_delay_ms >= settings.limits.age_ms_max:
+        text = "must be below max_order_age_ms, or every order would be too old"
+        mistakes.append(f"processing_delay_ms is {settings.processing_delay_ms}: it {text}")
     mistakes += preset_settings.misfits(presets, settings.limits.allowed_symbols)
     if mistakes:
         raise StartRefused("\n".join(mistakes))

@@ -1,6 +1,7 @@
 """The parts of a desk, wired to each other: page, interception, gate, connection manager. Nothing is decided here.
 
-What they stand on, real or for a simulation, is handed in as ``Ports``; where the broker is, as its settings.
+``desk_parts`` is all of them in one process; each of ``aggregator``, ``connection_manager`` and ``page`` is one role, a
+process of its own, and reaches the others over the bus. What they stand on, real or for a simulation, is handed in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ordergate.core.limits import Limits
 from ordergate.core.sessions import ending_notice
 from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
+from ordergate.engine.page_health import PageHealth
+from ordergate.engine.watch import Watch
 from ordergate.engine.writer import EmergencyNotes
 from ordergate.errors import JournalError, StartRefused
 from ordergate.integration import Interception
@@ -40,23 +43,27 @@ _log = logger("desk")
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What a desk stands on: the adapters, and every source of time, chance and secrets; ``stop`` ends it in order."""
+    """What every role stands on, every source of time, chance and secrets among it; ``stop`` ends it in order."""
 
     bus: Bus
     network: Network
     clock: Clock
-    journal: Journal
-    used_approvals: Journal
-    emergency: EmergencyNotes
     rng: random.Random
     approval_key: bytes
-    install_id: str
     step: Step
     stop: Callable[[], None]
 
 
+class Books(msgspec.Struct, frozen=True):
+    """What the gate keeps on disk."""
+
+    journal: Journal
+    emergency: EmergencyNotes
+    install_id: str
+
+
 class Parts(NamedTuple):
-    """A desk that runs."""
+    """A desk that runs in one process."""
 
     gate: Gate
     web: WebServer
@@ -74,76 +81,99 @@ class Parts(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def desk_parts(settings: Settings, ports: Ports, limits: Limits, broker: BrokerSettings) -> AsyncIterator[Parts]:
+async def desk_parts(
+    settings: Settings, ports: Ports, books: Books, used_approvals: Journal, limits: Limits, broker: BrokerSettings
+) -> AsyncIterator[Parts]:
     """Gate, interception, connection manager and page in this process; they run when the block begins.
 
     Raises ``StartRefused`` before anything of it is started if a limit would not refuse.
     """
     check_alive(limits)
-    conceal(broker.credentials.api_key)
-    if limits.session_only and (notice := ending_notice(ports.clock.now_ns())):
-        _log.warning("the calendar of trading hours ends", notice=notice)
     async with contextlib.AsyncExitStack() as running:
-        bus = ports.bus
-        running.callback(bus.close)
-        gate = Gate(
-            bus=bus,
-            journal=ports.journal,
-            clock=ports.clock,
-            approval_key=ports.approval_key,
-            started=Started(
-                install_id=ports.install_id,
-                venue=broker.venue,
-                login=broker.credentials.user_name,
-                limits=limits,
-                bracket_mode=settings.bracket_mode,
-                modes=settings.modes,
-            ),
-            orders_max=settings.max_queue_size,
-            emergency=ports.emergency,
-            step=ports.step,
-        )
-        manager = ConnectionManager(
-            bus=bus,
-            network=ports.network,
-            clock=ports.clock,
-            journal=ports.used_approvals,
-            approval_key=ports.approval_key,
-            settings=broker,
-            rng=ports.rng,
-            trace=ports.step,
-        )
-        interception = Interception(
-            bus=bus,
-            clock=ports.clock,
-            take=gate.take,
-            refuse=gate.refuse,
-            state=lambda: gate.group,
-            presets=settings.presets,
-            step=ports.step,
-            enforcing=lambda: gate.enforcing,
-            stop=ports.stop,
-        )
-        try:
-            await gate.open()
-        except JournalError as error:
-            what_to_do = "nothing is sent; restore the state directory from a backup, or move it away to start empty"
-            raise StartRefused(f"the journal cannot be trusted: {error}; {what_to_do}") from error
-
-        async def aggregator(request: Request) -> Response:
-            return endpoints.answer(request, gate)
-
-        aggregator_server = await ports.network.serve(aggregator, host=HOST, port=settings.aggregator_port)
-        running.push_async_callback(aggregator_server.close)
-        manager_server = await manager.serve(HOST, settings.connection_manager_port)
-        running.push_async_callback(manager_server.close)
-        web = WebServer(bus, ports.network, ports.clock, ports.rng, ports.step, manager_server.url, settings.presets)
+        running.callback(ports.bus.close)
+        served = broker.venue, broker.credentials.user_name
+        gate = _gate(settings, ports, books, limits, served)
+        manager = _connection_manager(ports, used_approvals, broker)
+        interception = _interception(settings, ports, gate)
+        await _open(gate)
+        aggregator_url = await _serve(running, settings, ports, gate, None)
+        manager_url = await _serve_manager(running, settings, manager)
+        web = WebServer(ports.bus, ports.network, ports.clock, ports.rng, ports.step, manager_url, settings.presets)
         await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
         await web.start(settings.web_port)
         running.push_async_callback(web.close)
-        if gate.group.limits_waiting is not None:
-            _log.warning(waiting_text(gate.group))
-        yield Parts(gate, web, manager_server.url, aggregator_server.url)
+        yield Parts(gate, web, manager_url, aggregator_url)
+
+
+class Aggregator(NamedTuple):
+    """The gate as a process of its own."""
+
+    gate: Gate
+    interception: Interception
+    login: str
+    url: str
+
+    async def settled(self) -> None:
+        """Until the books agree with the broker's."""
+        while not self.gate.compared:  # noqa: ASYNC110 - once at a start
+            await asyncio.sleep(_READY_LOOK_S)
+
+
+@contextlib.asynccontextmanager
+async def aggregator(
+    settings: Settings, ports: Ports, books: Books, limits: Limits, serve: Callable[[str, str], None]
+) -> AsyncIterator[Aggregator]:
+    """Gate and interception. ``serve`` is told the venue and login of the connection manager before they begin.
+
+    Raises ``StartRefused`` if a limit would not refuse, or no connection manager proves to be ours.
+    """
+    check_alive(limits)
+    watch = Watch(
+        bus=ports.bus,
+        network=ports.network,
+        clock=ports.clock,
+        rng=ports.rng,
+        approval_key=ports.approval_key,
+        url=settings.connection_manager_url,
+        timeout_s=settings.connection_manager_timeout_ms / 1_000,
+        shadow=settings.modes.shadow,
+    )
+    found = await watch.found()
+    serve(found.venue, found.login)
+    async with contextlib.AsyncExitStack() as running:
+        running.callback(ports.bus.close)
+        gate = _gate(settings, ports, books, limits, (found.venue, found.login))
+        interception = _interception(settings, ports, gate)
+        await _open(gate)
+        health = PageHealth(ports.network, settings.manual_trading_server_url)
+        url = await _serve(running, settings, ports, gate, health)
+        await running.enter_async_context(_together(gate.run(), interception.run(), watch.run(), health.run()))
+        yield Aggregator(gate, interception, found.login, url)
+
+
+@contextlib.asynccontextmanager
+async def connection_manager(
+    settings: Settings, ports: Ports, used_approvals: Journal, broker: BrokerSettings
+) -> AsyncIterator[str]:
+    """The connection manager alone; gives its origin. Raises ``StartRefused``."""
+    async with contextlib.AsyncExitStack() as running:
+        running.callback(ports.bus.close)
+        manager = _connection_manager(ports, used_approvals, broker)
+        url = await _serve_manager(running, settings, manager)
+        await running.enter_async_context(_together(manager.run()))
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def page(settings: Settings, ports: Ports) -> AsyncIterator[WebServer]:
+    """The page and its server alone."""
+    async with contextlib.AsyncExitStack() as running:
+        running.callback(ports.bus.close)
+        url = settings.connection_manager_url
+        web = WebServer(ports.bus, ports.network, ports.clock, ports.rng, ports.step, url, settings.presets)
+        await web.start(settings.web_port)
+        running.push_async_callback(web.close)
+        yield web
 
 
 def check_alive(limits: Limits) -> None:
@@ -151,6 +181,89 @@ def check_alive(limits: Limits) -> None:
     dead = selftest.complaint(selftest.self_test(limits))
     if dead:
         raise StartRefused(dead)
+
+
+def _gate(settings: Settings, ports: Ports, books: Books, limits: Limits, served: tuple[str, str]) -> Gate:
+    if limits.session_only and (notice := ending_notice(ports.clock.now_ns())):
+        _log.warning("the calendar of trading hours ends", notice=notice)
+    venue, login = served
+    return Gate(
+        bus=ports.bus,
+        journal=books.journal,
+        clock=ports.clock,
+        approval_key=ports.approval_key,
+        started=Started(
+            install_id=books.install_id,
+            venue=venue,
+            login=login,
+            limits=limits,
+            bracket_mode=settings.bracket_mode,
+            modes=settings.modes,
+        ),
+        orders_max=settings.max_queue_size,
+        delay_s=settings.processing_delay_ms / 1_000,
+        emergency=books.emergency,
+        step=ports.step,
+    )
+
+
+def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:
+    return Interception(
+        bus=ports.bus,
+        clock=ports.clock,
+        take=gate.take,
+        refuse=gate.refuse,
+        state=lambda: gate.group,
+        presets=settings.presets,
+        step=ports.step,
+        enforcing=lambda: gate.enforcing,
+        stop=ports.stop,
+    )
+
+
+def _connection_manager(ports: Ports, used_approvals: Journal, broker: BrokerSettings) -> ConnectionManager:
+    conceal(broker.credentials.api_key)
+    return ConnectionManager(
+        bus=ports.bus,
+        network=ports.network,
+        clock=ports.clock,
+        journal=used_approvals,
+        approval_key=ports.approval_key,
+        settings=broker,
+        rng=ports.rng,
+        trace=ports.step,
+    )
+
+
+async def _open(gate: Gate) -> None:
+    """Raises ``StartRefused``."""
+    try:
+        await gate.open()
+    except JournalError as error:
+        what_to_do = "nothing is sent; restore the state directory from a backup, or move it away to start empty"
+        raise StartRefused(f"the journal cannot be trusted: {error}; {what_to_do}") from error
+    if gate.group.limits_waiting is not None:
+        _log.warning(waiting_text(gate.group))
+
+
+async def _serve(
+    running: contextlib.AsyncExitStack, settings: Settings, ports: Ports, gate: Gate, health: PageHealth | None
+) -> str:
+    """The origin at which the gate's health is served while ``running``."""
+
+    async def answer(request: Request) -> Response:
+        return endpoints.answer(request, gate, health)
+
+    server = await ports.network.serve(answer, host=HOST, port=settings.aggregator_port)
+    running.push_async_callback(server.close)
+    return server.url
+
+
+async def _serve_manager(running: contextlib.AsyncExitStack, settings: Settings, manager: ConnectionManager) -> str:
+    """The origin at which the connection manager answers while ``running``."""
+    server = await manager.serve(HOST, settings.connection_manager_port)
+    running.push_async_callback(server.close)
+    return server.url
 
 
 @contextlib.asynccontextmanager

@@ -115,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     replay: Path | None = None
     speed: int = 1
     limits: Limits = Limits()
+    trading_hours: Hours = Hours.EXCHANGE
     broker: Broker = Broker()
     exchange: ExchangeSettings = ExchangeSettings()
     presets: tuple[Preset, ...] = ()
@@ -327,6 +328,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits", "on_must_be_flat", "limits.on_must_be_flat", one_of(OnMustBeFlat),
             meaning="What happens to open positions at that time.",
             reason="closing what somebody holds is for him to ask for."),
+    Setting("limits", "trading_hours", "trading_hours", one_of(Hours),
+            meaning="When new risk is taken on a real account: in each product's own hours, or always, and what comes "
+                    "outside them is left to the broker to reject.",
+            reason="an order outside the hours is a mistake; the calendar that is built in ends one day."),
     Setting("broker", "projectx_api_url", "broker.api_url", URL, documented=True,
             meaning="Root of the broker's REST API, with or without /api.",
             reason="a real account is named by a person, never by a default.",

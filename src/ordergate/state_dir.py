@@ -48,7 +48,7 @@ class StateDir:
     def __init__(self, path: Path, locks: contextlib.ExitStack, random_bytes: RandomBytes) -> None:
         self.path = path
         self.journal = path / "journal.db"
-        self.connection_manager = path / "connection-manager.db"
+        self.used_approvals = path / "connection-manager.db"
         self.exchange = path / "exchange.db"
         self._locks = locks
         self._random_bytes = random_bytes

@@ -10,14 +10,15 @@ import pytest
 
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Bus, Channel, Subscription, Topic
+from ordergate.bus.sealed import Sealed
 
 CAPACITY = 4
 
 
-@pytest.fixture(params=["memory"])
-async def bus() -> AsyncIterator[Bus]:
+@pytest.fixture(params=["memory", "sealed"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     bus = MemoryBus(capacity=CAPACITY)
-    yield bus
+    yield Sealed(bus, b"k" * 32) if request.param == "sealed" else bus
     bus.close()
 
 
@@ -216,6 +217,8 @@ async def test_an_unread_quote_is_replaced_and_keeps_its_turn(bus: Bus) -> None:
 
 
 async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bus: Bus) -> None:
+    if isinstance(bus, Sealed):
+        pytest.skip("what is no topic and no quote is the inner bus's own")
     assert isinstance(bus, MemoryBus)
     channels = [bus.subscribe(channel) for channel in Channel]
     mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")

@@ -132,6 +132,7 @@ async def bench(
         approval_key=KEY,
         started=Started("aaaaaaaa", "sim", "practice", Limits(), modes=modes or Modes()),
         orders_max=orders_max,
+        delay_s=0,
         emergency=notes or Notes(),
         step=lambda _step, _name: None,
     )

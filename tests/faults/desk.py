@@ -19,7 +19,7 @@ from ordergate.core import events as e
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode as Setting
-from ordergate.desk import Ports
+from ordergate.desk import Books, Ports
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market, Moved
 from ordergate.exchange.matching import Quote
@@ -260,18 +260,17 @@ async def running(
         bus=MemoryBus(),
         network=line,
         clock=RunningClock(),
-        journal=journal,
-        used_approvals=MemoryJournal(),
-        emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,
-        install_id="aaaaaaaa",
         step=lambda _step, _name: None,
         stop=lambda: None,
     )
+    books = Books(journal, NoEmergency(), "aaaaaaaa")
     async with contextlib.AsyncExitStack() as opened:
         opened.push_async_callback(line.close)
-        at = await opened.enter_async_context(app.demo_desk(settings, ports, MemoryStore(BARS_KEPT_MIN)))
+        at = await opened.enter_async_context(
+            app.demo_desk(settings, ports, books, MemoryJournal(), MemoryStore(BARS_KEPT_MIN))
+        )
         assert at.web is not None
         events = await asyncio.to_thread(Events, at.web)
         opened.push_async_callback(asyncio.to_thread, events.close)

@@ -17,7 +17,7 @@ from ordergate.core.account import Group
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode
-from ordergate.desk import Ports
+from ordergate.desk import Books, Ports
 from ordergate.engine.recovery import recover
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.settings import ExchangeSettings
@@ -114,14 +114,13 @@ async def simulated(
         bus=MemoryBus(),
         network=line or network,
         clock=VirtualClock(asyncio.get_running_loop(), start_ns),
-        journal=journal,
-        used_approvals=MemoryJournal(),
-        emergency=NoEmergency(),
         rng=random.Random(seed),
         approval_key=b"k" * 32,
-        install_id="aaaaaaaa",
         step=lambda _step, _name: None,
         stop=lambda: None,
     )
-    async with app.demo_desk(settings, ports, store or MemoryStore(venue.bars_kept_min), recording) as at:
+    books = Books(journal, NoEmergency(), "aaaaaaaa")
+    async with app.demo_desk(
+        settings, ports, books, MemoryJournal(), store or MemoryStore(venue.bars_kept_min), recording
+    ) as at:
         yield SimulatedDesk(network, journal, at)

@@ -6,14 +6,18 @@ import msgspec
 
 from ordergate.core.events import TradingState
 from ordergate.engine.gate import Gate
+from ordergate.engine.page_health import PageHealth
 from ordergate.net.port import Request, Response
 
 
-def answer(request: Request, gate: Gate) -> Response:
-    """The answer to one request."""
+def answer(request: Request, gate: Gate, page: PageHealth | None = None) -> Response:
+    """The answer to one request; ``page`` where the page's server is another process."""
     match request.method, request.path:
         case "GET", "/health":
-            return _json(200, _health(gate))
+            told = _health(gate)
+            if page is not None:
+                told["manualTradingServer"] = {"url": page.url, "status": page.status}
+            return _json(200, told)
         case "GET", "/metrics.json":
             return _json(200, {"protection": gate.protection})
         case _:

@@ -15,6 +15,7 @@ from ordergate.bus.topics import State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
+from ordergate.core.exposure import closable
 from ordergate.core.inputs import Started
 from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
@@ -37,7 +38,7 @@ _WARNING_S = 60.0
 
 
 class Gate:
-    """Built, then ``open``ed (recovery), then ``run`` until cancelled."""
+    """Built, then ``open``ed (recovery), then ``run`` until cancelled. ``delay_s``: new risk waits so long."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Gate:
         approval_key: bytes,
         started: Started,
         orders_max: int,
+        delay_s: float,
         emergency: EmergencyNotes,
         step: Step,
     ) -> None:
@@ -58,6 +60,7 @@ class Gate:
         self._emergency = emergency
         self._step = step
         self._inbox = Inbox(orders_max)
+        self._delay_s = delay_s
         self._senders = Senders()
         self._protection = ProtectionFigures()
         self._outlet = Outlet(bus, approval_key, step, self._protection.heard)
@@ -145,7 +148,7 @@ class Gate:
         if self.halted:
             message = "the gate has halted; close positions at the broker and see the log"
             await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=message))
-        elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns)):
+        elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), self._wait_s(command)):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
             await self.refuse(
                 Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
@@ -156,6 +159,14 @@ class Gate:
             return 0  # no other command says when it was sent
         ahead_ms_max = self.group.limits.clock_ahead_ms_max
         return self._senders.delayed_ns(command.instance_id, command.sent_ns, now_ns, ahead_ms_max)
+
+    def _wait_s(self, command: Command) -> float:
+        """PROCESSING_DELAY_MS, for what may add risk: an order that is sure only to close waits for nothing."""
+        if not self._delay_s or not isinstance(command, SubmitOrder):
+            return 0
+        account = self.group.accounts.get(command.account_id)
+        closes = account is not None and closable(account, command.contract_id, command.side) >= command.quantity
+        return 0 if closes else self._delay_s
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""

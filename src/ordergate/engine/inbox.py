@@ -58,14 +58,14 @@ class Inbox:
             await self._taken.wait()
         self._put(_FACT, fact, at_ns)
 
-    def put_command(self, command: Command, at_ns: int, delayed_ns: int = 0) -> bool:
-        """Queue a command; False when its share is full."""
+    def put_command(self, command: Command, at_ns: int, delayed_ns: int = 0, wait_s: float = 0) -> bool:
+        """Queue a command; False when its share is full. What has to wait has its place among them from now on."""
         if isinstance(command, SubmitOrder | ModifyOrder):
             if self._counts[_MANUAL] >= self._orders_max:
                 return False
             if isinstance(command, SubmitOrder):
                 self._orders[command.order_id] = command.account_id
-            self._put(_MANUAL, command, at_ns, delayed_ns)
+            self._put(_MANUAL, command, at_ns, delayed_ns, wait_s)
             return True
         if self._counts[_CLOSING] >= CLOSING_MAX:
             return False
@@ -110,9 +110,15 @@ class Inbox:
             yield pending
         self._taken.set()
 
-    def _put(self, priority: int, item: Input, at_ns: int, delayed_ns: int = 0) -> None:
+    def _put(self, priority: int, item: Input, at_ns: int, delayed_ns: int = 0, wait_s: float = 0) -> None:
         pending = Pending(priority, self._arrivals, item, at_ns, delayed_ns)
-        heapq.heappush(self._heap, (priority, self._arrivals, pending))
         self._arrivals += 1
         self._counts[priority] += 1
+        if wait_s:
+            asyncio.get_running_loop().call_later(wait_s, self._push, pending)
+        else:
+            self._push(pending)
+
+    def _push(self, pending: Pending) -> None:
+        heapq.heappush(self._heap, (pending.priority, pending.arrival, pending))
         self._filled.set()

@@ -1,0 +1,85 @@
+"""A bus whose topics and quotes are sealed with the desk's key, for a Redis that others can write to.
+
+There travel cancels, the broker's fills and the market, which no approval covers. Whoever can write to Redis and
+does not have the key can say nothing there. The documented channels stay open to everybody: what comes by them is an
+order like any other, and goes to the gate.
+
+Invariants:
+1. A message whose seal is not that of its place and this desk's key reaches no consumer; it is counted and logged.
+2. A seal says nothing of when or how often: that is for the bus, and of orders for their approvals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+
+from ordergate.bus.port import Bus, Subscription, Topic
+from ordergate.telemetry import logger
+
+_QUOTES = "quotes"
+_SEAL_BYTES = hashlib.sha256().digest_size
+
+_log = logger("sealed")
+
+
+class Sealed:
+    """``bus`` for those who have ``key``; ``dropped`` counts by place what others had written."""
+
+    def __init__(self, bus: Bus, key: bytes) -> None:
+        self._bus = bus
+        self._key = key
+        self._dropped: Counter[str] = Counter()
+        self.publish, self.reply, self.subscribe, self.close = bus.publish, bus.reply, bus.subscribe, bus.close
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        return dict(self._dropped)
+
+    async def send(self, topic: Topic, message: bytes) -> None:
+        await self._bus.send(topic, self.sealed(topic.value, message))
+
+    def consume(self, topic: Topic, consumer: str) -> Subscription:
+        return _Opened(self, topic.value, self._bus.consume(topic, consumer))
+
+    def tell(self, key: str, message: bytes) -> None:
+        self._bus.tell(key, self.sealed(_QUOTES, message))
+
+    def watch(self) -> Subscription:
+        return _Opened(self, _QUOTES, self._bus.watch())
+
+    def opened(self, place: str, sealed: bytes) -> bytes | None:
+        """The message under the seal; None where the seal is not ours."""
+        message = sealed[_SEAL_BYTES:]
+        if hmac.compare_digest(sealed, self.sealed(place, message)):
+            return message
+        self._dropped[place] += 1
+        _log.error("a message without this desk's seal was dropped", place=place, bytes=len(sealed))
+        return None
+
+    def sealed(self, place: str, message: bytes) -> bytes:
+        """``message`` under the seal of its place."""
+        return hmac.digest(self._key, place.encode() + b"\n" + message, hashlib.sha256) + message
+
+
+class _Opened:
+    """The messages of one subscription, without what others have written."""
+
+    def __init__(self, sealed: Sealed, place: str, messages: Subscription) -> None:
+        self._sealed = sealed
+        self._place = place
+        self._messages = messages
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            message = self._sealed.opened(self._place, await anext(aiter(self._messages)))
+            if message is not None:
+                return message
+
+    def close(self) -> None:
+        self._messages.close()

@@ -1,0 +1,66 @@
+"""What stands on a topic without the desk's seal reaches nobody."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.bus.memory import MemoryBus
+from ordergate.bus.port import Topic
+from ordergate.bus.sealed import Sealed
+
+KEY = b"k" * 32
+
+
+@pytest.mark.parametrize("topic", Topic)
+async def test_only_what_has_the_seal_of_this_desk_and_of_its_topic_is_delivered(topic: Topic) -> None:
+    open_bus = MemoryBus()
+    bus, stranger = Sealed(open_bus, KEY), Sealed(open_bus, b"another key" * 3)
+    messages = bus.consume(topic, "reader")
+    written = open_bus.consume(topic, "eavesdropper")
+    await bus.send(topic, b"first")
+    await stranger.send(topic, b"forged")
+    for raw in (b"", b"{}", b"x" * 31, b"x" * 32, b"x" * 100):
+        await open_bus.send(topic, raw)
+    moved = await anext(aiter(written))
+    for other in Topic:
+        if other is not topic:
+            await open_bus.send(other, moved)
+    await bus.send(topic, b"last")
+    async with asyncio.timeout(5):
+        assert [await anext(aiter(messages)) for _ in range(2)] == [b"first", b"last"]
+    assert bus.dropped == {topic.value: 6}
+
+
+async def test_a_message_that_was_moved_to_another_topic_is_not_delivered() -> None:
+    open_bus = MemoryBus()
+    bus = Sealed(open_bus, KEY)
+    written, exits = open_bus.consume(Topic.COMMANDS, "eavesdropper"), bus.consume(Topic.EXITS, "reader")
+    await bus.send(Topic.COMMANDS, b"an order")
+    await open_bus.send(Topic.EXITS, await anext(aiter(written)))
+    await bus.send(Topic.EXITS, b"a cancel")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(exits)) == b"a cancel"
+
+
+async def test_a_forged_quote_is_not_shown() -> None:
+    open_bus = MemoryBus()
+    bus = Sealed(open_bus, KEY)
+    quotes = bus.watch()
+    open_bus.tell("MES", b'{"bid":1}')
+    bus.tell("MNQ", b"true")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(quotes)) == b"true"
+    assert bus.dropped == {"quotes": 1}
+
+
+@given(st.binary(max_size=200), st.integers(min_value=0), st.integers(0, 7))
+def test_one_changed_bit_breaks_the_seal(message: bytes, at: int, bit: int) -> None:
+    bus = Sealed(MemoryBus(), KEY)
+    sealed = bytearray(bus.sealed("orders", message))
+    assert bus.opened("orders", bytes(sealed)) == message
+    sealed[at % len(sealed)] ^= 1 << bit
+    assert bus.opened("orders", bytes(sealed)) is None
