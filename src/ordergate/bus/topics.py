@@ -32,8 +32,17 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     group: Group
 
 
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """The gate lives, and its last event had this number (0: it has told none yet); told every ``ALIVE_S``."""
+
+    number: int
+
+
+# Followers give up a gate that they have not heard for some of these.
+ALIVE_S = 1.0
+
 Request = Command | StateWanted
-News = Happened | State | Answer
+News = Happened | State | Answer | Alive
 
 
 def _encode_map(value: Any) -> object:

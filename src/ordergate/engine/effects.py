@@ -13,7 +13,7 @@ import msgspec
 
 from ordergate.broker.approvals import Approved, approve
 from ordergate.bus.port import Bus, Topic
-from ordergate.bus.topics import Happened, News, encode
+from ordergate.bus.topics import Alive, Happened, News, encode
 from ordergate.core.account import Group
 from ordergate.core.decide import Decided
 from ordergate.core.effects import Effect, Modify, Place, effects
@@ -34,6 +34,7 @@ class Outlet:
         self._key = approval_key
         self._step = step
         self._heard = heard
+        self._number = 0  # of the last event that was put in its lane; 0 = none yet
         self._lanes: dict[Topic, asyncio.Queue[bytes]] = {
             topic: asyncio.Queue(_LANE_MAX) for topic in (Topic.COMMANDS, Topic.EXITS, Topic.EVENTS)
         }
@@ -44,13 +45,20 @@ class Outlet:
             for effect in effects(decided.group, event):
                 await self._send(decided.group, event, effect)
             self._heard(event)
-            await self._lanes[Topic.EVENTS].put(encode(Happened(first_number + offset, event)))
+            self._number = first_number + offset
+            await self._lanes[Topic.EVENTS].put(encode(Happened(self._number, event)))
         if decided.answer is not None:
             await self.tell(decided.answer)
 
     async def tell(self, news: News) -> None:
         """Send an answer, or the whole state, in order with the events."""
         await self._lanes[Topic.EVENTS].put(encode(news))
+
+    async def beat(self) -> None:
+        """Say that the gate lives."""
+        lane = self._lanes[Topic.EVENTS]
+        if lane.empty():  # else what waits says it
+            await lane.put(encode(Alive(self._number)))
 
     async def run(self) -> None:
         """Carry until cancelled."""

@@ -11,7 +11,7 @@ import asyncio
 import msgspec
 
 from ordergate.bus.port import Bus, Topic
-from ordergate.bus.topics import State, StateWanted, request
+from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
@@ -182,6 +182,13 @@ class Gate:
             tasks.create_task(self._read_reports(), name="reports")
             tasks.create_task(self._supervise(), name="writer")
             tasks.create_task(self._warn(), name="warning")
+            tasks.create_task(self._beat(), name="heartbeat")
+
+    async def _beat(self) -> None:
+        """So that whoever follows knows of a gate that has died, or that nothing has come because nothing happened."""
+        while True:
+            await self._outlet.beat()
+            await asyncio.sleep(ALIVE_S)
 
     async def _warn(self) -> None:
         while True:

@@ -5,7 +5,7 @@ It must never decide anything, and never act on its copy where the gate would ha
 Invariants:
 1. Whoever waits for an answer is registered before the question leaves, so no answer can be missed.
 2. An answer is handed on after every event that came before it has been shown.
-3. While the copy has a gap, or nobody follows the gate any more, there is no copy: ``group`` is None.
+3. While the copy has a gap, the gate is silent or nobody follows it any more, there is no copy: ``group`` is None.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from ordergate.bus.follower import Follower
+from ordergate.bus.follower import SILENT_S, Follower
 from ordergate.bus.port import Bus, Subscription, Topic
-from ordergate.bus.topics import Happened, State, news
+from ordergate.bus.topics import Alive, Happened, State, news
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer
 from ordergate.core.reports import Quote
+from ordergate.telemetry import logger
 from ordergate.web.alarms import alarm
 from ordergate.web.board import Board
 from ordergate.web.stream import Stream
@@ -31,6 +32,7 @@ MARK_GAP_S = 0.25
 # The gate may start after us; what was sent before it listens is lost.
 ASK_AGAIN_S = 1.0
 
+_log = logger("web")
 _quote = msgspec.json.Decoder(Quote)
 
 
@@ -52,6 +54,13 @@ class Mirror:
     def group(self) -> Group | None:
         """The gate's state; None before it was told, and while something of it is missing."""
         return self._follower.group
+
+    @property
+    def unknown(self) -> str:
+        """Why there is no copy, where there is none."""
+        if self._follower.silent:
+            return f"the gate has not been heard for {SILENT_S:.0f} s or more; try again in a moment"
+        return "the gate's state is not known; try again in a moment"
 
     @property
     def quotes(self) -> dict[str, Quote]:
@@ -106,7 +115,7 @@ class Mirror:
                 waiter = self._answers.get(told.request_id)
                 if waiter is not None and not waiter.done():
                     waiter.set_result(told)
-            elif await self._follower.follow(told):
+            elif await self._follower.follow(told) and not isinstance(told, Alive):
                 self._show(told)
                 self._moved.set()
                 self._moved = asyncio.Event()
@@ -133,6 +142,9 @@ class Mirror:
 
     async def _ask(self) -> None:
         while True:
+            if self._follower.give_up():
+                _log.error("the gate is silent: nothing is shown until it is heard again")
+                self.stream.start_anew()
             if self.group is None:
                 await self._follower.ask()
             await asyncio.sleep(ASK_AGAIN_S)

@@ -130,7 +130,7 @@ class WebServer:
             return self._at_any_time[path]()
         group = self._mirror.group
         if group is None:
-            raise InputRefused("STARTING", "the gate's state is not known; try again in a moment")
+            raise InputRefused("STARTING", self._mirror.unknown)
         if path == routes.BARS:
             return await self._bars.answer(group, request.query)
         if path == routes.PRICE:

@@ -92,6 +92,6 @@ function parse(/** @type {string} */ block) {
 
 async function fetchSnapshot(/** @type {AbortSignal} */ signal) {
   const response = await fetch("/api/snapshot", { signal });
-  if (!response.ok) throw new NotReady("the gate is starting");
+  if (!response.ok) throw new NotReady((await response.json()).error);
   return /** @type {import("./rows.js").Snapshot} */ (await response.json());
 }
