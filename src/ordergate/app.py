@@ -94,7 +94,9 @@ async def run(
     limits, broker = enforced(settings, simulated=False), broker_settings(settings)
     with announced(settings.ready_file):
         async with contextlib.AsyncExitStack() as opened:
-            state = held(opened, settings, STATE, made_for(broker), _DESK)
+            state = held(
+                opened, settings, STATE, made_for(broker.venue, broker.credentials.user_name, broker.gateway_url), _DESK
+            )
             books, used_approvals = (
                 await opened_books(opened, state),
                 await opened_journal(opened, state.used_approvals),
@@ -117,9 +119,9 @@ async def run(
             await asyncio.Event().wait()
 
 
-def made_for(broker: BrokerSettings) -> str:
+def made_for(venue: str, login: str, gateway_url: str) -> str:
     """What a state directory of this broker and login is made for."""
-    return f"{broker.venue} {broker.credentials.user_name} {broker.gateway_url}"
+    return f"{venue} {login} {gateway_url}"
 
 
 def held(

@@ -18,12 +18,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from ordergate import __version__
 from ordergate.config import load
 from ordergate.errors import StartRefused
-from ordergate.settings import SETTINGS, LogLevel, Setting, Settings
+from ordergate.settings import DOCUMENTED, SETTINGS, LogLevel, Role, Setting, Settings
 
 if TYPE_CHECKING:
     from ordergate.app import Ready
@@ -147,22 +148,31 @@ def demo(flags: _Flags) -> None:
 
 @_command
 def run(flags: _Flags) -> None:
-    """The whole desk on TopstepX. The settings of [broker] say where it is and who trades."""
+    """The desk on TopstepX, or one role of it. The settings of [broker] say where it is and who trades."""
     settings = _settings(flags)
-    from ordergate import app
 
     def opened(url: str) -> None:
         print(f"ordergate: the desk is open at {url}", flush=True)
         if settings.browser:
             _open_page(url)
 
-    run_until_stopped(app.run(settings, _approval_key(), opened))
+    if settings.role is Role.ALL:
+        from ordergate import app
+
+        run_until_stopped(app.run(settings, _approval_key(), opened))
+    else:
+        from ordergate import roles
+
+        run_until_stopped(roles.run(settings, _approval_key(), opened))
 
 
 @_command
-def integration(_flags: _Flags) -> None:
-    """The documented integration layer over Redis. Not yet in this release."""
-    raise StartRefused("integration is not yet in this release; ordergate demo has it inside, without Redis")
+def integration(flags: _Flags) -> None:
+    """The documented integration layer: the aggregator role over Redis, with the documented defaults (shadow mode)."""
+    settings = msgspec.structs.replace(_settings(flags, DOCUMENTED), role=Role.AGGREGATOR)
+    from ordergate import roles
+
+    run_until_stopped(roles.run(settings, _approval_key(), lambda _url: None))
 
 
 @_command

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ordergate.broker.challenge import Proof
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
 from ordergate.bus.port import Bus
@@ -121,9 +122,9 @@ class Aggregator(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def aggregator(
-    settings: Settings, ports: Ports, books: Books, limits: Limits, serve: Callable[[str, str], None]
+    settings: Settings, ports: Ports, books: Books, limits: Limits, serve: Callable[[Proof], None]
 ) -> AsyncIterator[Aggregator]:
-    """Gate and interception. ``serve`` is told the venue and login of the connection manager before they begin.
+    """Gate and interception. ``serve`` is told whom the connection manager serves before they begin.
 
     Raises ``StartRefused`` if a limit would not refuse, or no connection manager proves to be ours.
     """
@@ -139,7 +140,7 @@ async def aggregator(
         shadow=settings.modes.shadow,
     )
     found = await watch.found()
-    serve(found.venue, found.login)
+    serve(found)
     async with contextlib.AsyncExitStack() as running:
         running.callback(ports.bus.close)
         gate = _gate(settings, ports, books, limits, (found.venue, found.login))

@@ -123,6 +123,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel = LogLevel.INFO
 
 
+# What the documented integration layer has where nothing is said (wire notes, section 4, 2026-11-22).
+DOCUMENTED = Settings(modes=Modes(shadow=True, preserve=True))
+
+
 class Setting(msgspec.Struct, frozen=True):
     """One row of ``SETTINGS``.
 

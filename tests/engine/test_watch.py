@@ -33,7 +33,7 @@ class Bench:
         self.network = MemoryNetwork()
         self.clock = VirtualClock(asyncio.get_running_loop())
         self.bus = MemoryBus()
-        self.proof = Proof("", "sim", "trader", shadow=False, at_ns=0)
+        self.proof = Proof("", "sim", "trader", "http://broker", shadow=False, at_ns=0)
         self.key = KEY
         self.replayed: Response | None = None
         self.asked = 0
@@ -173,17 +173,17 @@ def test_an_old_proof_of_the_right_one_is_a_loss() -> None:
     run(main())
 
 
-@pytest.mark.parametrize(("venue", "login"), [("projectx", "trader"), ("sim", "nobody")])
-def test_one_of_another_broker_or_login_is_a_loss(venue: str, login: str) -> None:
+@pytest.mark.parametrize("change", [{"venue": "projectx"}, {"login": "nobody"}, {"gateway_url": "http://other"}])
+def test_one_of_another_broker_or_login_is_a_loss(change: dict[str, str]) -> None:
     async def main() -> None:
         bench = Bench()
         await bench.start()
         await bench.watch.found()
-        bench.proof = replace(bench.proof, venue=venue, login=login)
+        bench.proof = replace(bench.proof, **change)
         async with bench.watching():
             await asyncio.sleep(3)
         (lost,) = bench.told
         assert isinstance(lost, LinkReport)
-        assert f"it serves {venue} {login} now" in lost.reason
+        assert "now, another broker or login than before" in lost.reason
 
     run(main())

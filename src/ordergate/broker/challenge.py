@@ -29,11 +29,12 @@ _HEADERS = {"content-type": "application/json"}
 
 
 class Proof(msgspec.Struct, frozen=True, tag="connection manager", rename="camel"):
-    """Which broker and login it serves, whether on paper, and its clock in nanoseconds since 1970."""
+    """Which broker and login it serves and where, whether on paper, and its clock in nanoseconds since 1970."""
 
     nonce: str
     venue: str
     login: str
+    gateway_url: str
     shadow: bool
     at_ns: int
     signature: str = ""

@@ -150,7 +150,12 @@ class ConnectionManager:
     def _proof(self) -> challenge.Proof:
         settings = self._settings
         return challenge.Proof(
-            "", settings.venue, settings.credentials.user_name, settings.shadow, self._clock.now_ns()
+            nonce="",
+            venue=settings.venue,
+            login=settings.credentials.user_name,
+            gateway_url=settings.gateway_url,
+            shadow=settings.shadow,
+            at_ns=self._clock.now_ns(),
         )
 
     async def _act(self, message: bytes) -> None:

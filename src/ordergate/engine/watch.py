@@ -54,7 +54,7 @@ class Watch:
         self._url = url
         self._timeout_s = timeout_s
         self._shadow = shadow
-        self._served: tuple[str, str] | None = None
+        self._served: tuple[str, str, str] | None = None
 
     async def found(self) -> Proof:
         """Whom it serves. A live gate raises ``StartRefused`` where it does not prove itself; one on paper waits."""
@@ -62,7 +62,7 @@ class Watch:
         while True:
             asked = await self._ask()
             if isinstance(asked, Proof):
-                self._served = (asked.venue, asked.login)
+                self._served = _served(asked)
                 return asked
             text = f"the connection manager at {self._url} does not prove that it is ours: {asked}"
             if not self._shadow:
@@ -103,6 +103,10 @@ class Watch:
         if found.shadow is not self._shadow:
             theirs, ours = ("shadow", "live") if found.shadow else ("live", "shadow")
             return f"it is in {theirs} mode and this gate in {ours} mode: give both the same SHADOW_MODE"
-        if self._served not in (None, (found.venue, found.login)):
-            return f"it serves {found.venue} {found.login} now, another broker or login than before"
+        if self._served not in (None, _served(found)):
+            return f"it serves {found.login} at {found.gateway_url} now, another broker or login than before"
         return found
+
+
+def _served(proof: Proof) -> tuple[str, str, str]:
+    return proof.venue, proof.login, proof.gateway_url
