@@ -12,6 +12,8 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+from tests.redis_server import redis_server as redis_server  # a fixture
+
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None, max_examples=50)
 settings.register_profile("thorough", print_blob=True, deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

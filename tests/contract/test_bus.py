@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -10,15 +11,24 @@ import pytest
 
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Bus, Channel, Subscription, Topic
+from ordergate.bus.redis import redis_bus
+from ordergate.clock import SystemClock
+from tests.redis_server import RedisServer
 
 CAPACITY = 4
 
 
-@pytest.fixture(params=["memory"])
-async def bus() -> AsyncIterator[Bus]:
-    bus = MemoryBus(capacity=CAPACITY)
-    yield bus
-    bus.close()
+@pytest.fixture(params=["memory", "redis"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    if request.param == "memory":
+        memory = MemoryBus(capacity=CAPACITY)
+        yield memory
+        memory.close()
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    clock, rng = SystemClock(), random.Random(1)
+    async with redis_bus(server.address, clock=clock, rng=rng, receivers={}, capacity=CAPACITY) as over_redis:
+        yield over_redis
 
 
 async def take(subscription: Subscription, count: int) -> list[bytes]:
@@ -37,8 +47,7 @@ async def rest(subscription: Subscription) -> list[bytes]:
 async def waits(sending: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """The task of a send that has been given every chance to finish and has not."""
     task = asyncio.create_task(sending)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await asyncio.wait({task}, timeout=0.02)
     assert not task.done()
     return task
 
@@ -66,10 +75,11 @@ async def test_topics_and_channels_are_apart(bus: Bus) -> None:
         await bus.send(topic, topic.name.encode())
     for channel in Channel:
         await bus.publish(channel, channel.name.encode())
-    bus.close()
-    assert {kind: await rest(messages) for kind, messages in (topics | channels).items()} == {
+    assert {kind: await take(messages, 1) for kind, messages in (topics | channels).items()} == {
         kind: [kind.name.encode()] for kind in (*Topic, *Channel)
     }
+    bus.close()
+    assert not any([await rest(messages) for messages in (topics | channels).values()])
 
 
 async def test_a_message_that_nobody_waits_for_does_not_hold_up_its_sender(bus: Bus) -> None:
