@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +35,7 @@ from ordergate.limit_settings import waiting_text
 from ordergate.net.port import Network, Request, Response
 from ordergate.settings import Settings
 from ordergate.telemetry import Step, conceal, logger
+from ordergate.together import together
 from ordergate.web.server import WebServer
 
 HOST = "127.0.0.1"
@@ -100,7 +101,10 @@ async def desk_parts(
         aggregator_url = await _serve(running, settings, ports, gate, None)
         manager_url = await _serve_manager(running, settings, manager)
         web = WebServer(ports.bus, ports.network, ports.clock, ports.rng, ports.step, manager_url, settings.presets)
-        await running.enter_async_context(_together(gate.run(), interception.run(), manager.run()))
+        start = await running.enter_async_context(together())
+        start(gate.run(), "gate")
+        start(interception.run(), "interception")
+        start(manager.run(), "connection manager")
         await web.start(settings.web_port)
         running.push_async_callback(web.close)
         yield Parts(gate, web, manager_url, aggregator_url)
@@ -148,7 +152,11 @@ async def aggregator(
         await _open(gate)
         health = PageHealth(ports.network, settings.manual_trading_server_url)
         url = await _serve(running, settings, ports, gate, health)
-        await running.enter_async_context(_together(gate.run(), interception.run(), watch.run(), health.run()))
+        start = await running.enter_async_context(together())
+        start(gate.run(), "gate")
+        start(interception.run(), "interception")
+        start(watch.run(), "watch")
+        start(health.run(), "page's health")
         yield Aggregator(gate, interception, found.login, url)
 
 
@@ -161,7 +169,8 @@ async def connection_manager(
         running.callback(ports.bus.close)
         manager = _connection_manager(ports, used_approvals, broker)
         url = await _serve_manager(running, settings, manager)
-        await running.enter_async_context(_together(manager.run()))
+        start = await running.enter_async_context(together())
+        start(manager.run(), "connection manager")
         yield url
 
 
@@ -265,25 +274,3 @@ async def _serve_manager(running: contextlib.AsyncExitStack, settings: Settings,
     server = await manager.serve(HOST, settings.connection_manager_port)
     running.push_async_callback(server.close)
     return server.url
-
-
-@contextlib.asynccontextmanager
-async def _together(*parts: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Run the parts beside the block: they end with it, and one that fails ends it."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in parts]
-            yield
-            for task in tasks:
-                task.cancel()
-    except* StartRefused as refused:
-        # A part may find only when it runs that it cannot: said as one line, like every other refusal to start.
-        raise StartRefused("\n".join(str(error) for error in _leaves(refused))) from None
-
-
-def _leaves(group: BaseExceptionGroup[StartRefused]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

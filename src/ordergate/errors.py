@@ -15,6 +15,10 @@ OrdergateError
 │   ├── JournalUnavailable  an append did not become durable
 │   ├── SequenceConflict    a second writer wrote this book
 │   └── JournalDamaged      the chain of hashes does not hold, or a row is of a newer version
+├── BusError                the bus between processes
+│   ├── BusUnavailable      Redis failed, or does not answer; what was asked of it may have happened
+│   ├── ConsumerReplaced    another process consumes under this name now: stop
+│   └── MessageTooLarge     a message is too large to travel, and has not
 ├── StoreUnavailable        the simulated exchange's file: a change did not become durable and has not happened
 └── IllegalTransition       a programmer's error: our own step is not in the lifecycle table
 
@@ -105,6 +109,22 @@ class SequenceConflict(JournalError):
 
 class JournalDamaged(JournalError):
     """The chain of hashes does not hold, or a row cannot be read by this version."""
+
+
+class BusError(OrdergateError):
+    """The bus between processes failed."""
+
+
+class BusUnavailable(BusError):
+    """Redis failed or does not answer. What was asked may have happened or not; only who asked can repeat it."""
+
+
+class ConsumerReplaced(BusError):
+    """Another process has begun to consume under this name. This one must stop: two would share the messages."""
+
+
+class MessageTooLarge(BusError):
+    """The message is larger than the bus carries; it has reached no one."""
 
 
 class StoreUnavailable(OrdergateError):

@@ -123,7 +123,13 @@ async def _ports(
     """The ports of a role: its bus is Redis, sealed with the key of ``state``."""
     ports = await opened_ports(opened, state, approval_key, step)
     redis = await opened.enter_async_context(
-        redis_bus(settings.redis.address, clock=ports.clock, rng=ports.rng, receivers=RECEIVERS)
+        redis_bus(
+            settings.redis.address,
+            clock=ports.clock,
+            rng=ports.rng,
+            receivers=RECEIVERS,
+            answer_s=settings.redis_timeout_ms / 1_000,
+        )
     )
     return replace(ports, bus=Sealed(redis, ports.approval_key))
 

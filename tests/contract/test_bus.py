@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Bus, Channel, Subscription, Topic
+from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.bus.sealed import Sealed
+from ordergate.clock import SystemClock
+from tests.redis_server import running_redis
 
 CAPACITY = 4
 
 
-@pytest.fixture(params=["memory", "sealed"])
-async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+@pytest.fixture(params=["memory", "sealed", "redis", "valkey"])
+async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bus]:
+    if request.param in ("redis", "valkey"):
+        with running_redis(tmp_path, name=request.param) as server:
+            clock, rng = SystemClock(), random.Random(1)
+            async with redis_bus(server.address, clock=clock, rng=rng, receivers={}, capacity=CAPACITY) as over_redis:
+                yield over_redis
+        return
     bus = MemoryBus(capacity=CAPACITY)
     yield Sealed(bus, b"k" * 32) if request.param == "sealed" else bus
     bus.close()
@@ -38,8 +50,7 @@ async def rest(subscription: Subscription) -> list[bytes]:
 async def waits(sending: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """The task of a send that has been given every chance to finish and has not."""
     task = asyncio.create_task(sending)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await asyncio.wait({task}, timeout=0.02)
     assert not task.done()
     return task
 
@@ -67,10 +78,11 @@ async def test_topics_and_channels_are_apart(bus: Bus) -> None:
         await bus.send(topic, topic.name.encode())
     for channel in Channel:
         await bus.publish(channel, channel.name.encode())
-    bus.close()
-    assert {kind: await rest(messages) for kind, messages in (topics | channels).items()} == {
+    assert {kind: await take(messages, 1) for kind, messages in (topics | channels).items()} == {
         kind: [kind.name.encode()] for kind in (*Topic, *Channel)
     }
+    bus.close()
+    assert not any([await rest(messages) for messages in (topics | channels).values()])
 
 
 async def test_a_message_that_nobody_waits_for_does_not_hold_up_its_sender(bus: Bus) -> None:
@@ -219,11 +231,23 @@ async def test_an_unread_quote_is_replaced_and_keeps_its_turn(bus: Bus) -> None:
 async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bus: Bus) -> None:
     if isinstance(bus, Sealed):
         pytest.skip("what is no topic and no quote is the inner bus's own")
-    assert isinstance(bus, MemoryBus)
     channels = [bus.subscribe(channel) for channel in Channel]
-    mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")
-    await bus.reply("close-position-response:1", b"done")
-    await bus.reply("nobody-listens", b"lost")
-    bus.close()
-    assert await rest(mine) == [b"done"]
-    assert [await rest(subscription) for subscription in (other, *channels)] == [[]] * (1 + len(channels))
+    if isinstance(bus, MemoryBus):
+        mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")
+        await bus.reply("close-position-response:1", b"done")
+        await bus.reply("nobody-listens", b"lost")
+        bus.close()
+        heard = [await rest(mine), await rest(other)]
+    else:
+        assert isinstance(bus, RedisBus)
+        with redis.Redis(port=bus.address.port, protocol=2) as client, client.pubsub() as listener:
+            listener.subscribe("close-position-response:1", "close-position-response:2")
+            assert [listener.get_message(timeout=5)["type"] for _ in range(2)] == ["subscribe"] * 2
+            await bus.reply("close-position-response:1", b"done")
+            await bus.reply("nobody-listens", b"lost")
+            told = [listener.get_message(timeout=wait_s) for wait_s in (5, 0.1)]
+            names = ("close-position-response:1", "close-position-response:2")
+            heard = [[m["data"] for m in told if m and m["channel"] == name.encode()] for name in names]
+        bus.close()
+    assert heard == [[b"done"], []]
+    assert [await rest(subscription) for subscription in channels] == [[]] * len(channels)

@@ -11,9 +11,8 @@ Whoever stops reading must close its subscription, or its senders wait for it fo
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
 
+from ordergate.bus.mailbox import Mailbox, still_open
 from ordergate.bus.port import Channel, Subscription, Topic
 
 
@@ -22,9 +21,9 @@ class MemoryBus:
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._lanes = {kind: _Lane(capacity) for kind in (*Topic, *Channel)}
-        self._consumers: dict[tuple[Topic, str], _Mailbox] = {}
+        self._consumers: dict[tuple[Topic, str], Mailbox] = {}
         self._quotes: dict[str, bytes] = {}
-        self._watchers: list[_Mailbox] = []
+        self._watchers: list[Mailbox] = []
         self._capacity = capacity
         self._listened: dict[str, _Lane] = {}
 
@@ -54,12 +53,12 @@ class MemoryBus:
 
     def tell(self, key: str, message: bytes) -> None:
         self._quotes[key] = message
-        self._watchers = _open(self._watchers)
+        self._watchers = still_open(self._watchers)
         for watcher in self._watchers:
             watcher.put(key, message)
 
     def watch(self) -> Subscription:
-        watcher = _Mailbox(asyncio.Event(), self._quotes)
+        watcher = Mailbox(asyncio.Event(), self._quotes)
         self._watchers.append(watcher)
         return watcher
 
@@ -76,7 +75,7 @@ class _Lane:
     def __init__(self, capacity: int) -> None:
         assert capacity > 0
         self._capacity = capacity
-        self._mailboxes: list[_Mailbox] = []
+        self._mailboxes: list[Mailbox] = []
         self._sent = 0
         # Senders that must wait for room take turns, and no later one overtakes them.
         self._waiting = 0
@@ -97,9 +96,9 @@ class _Lane:
         finally:
             self._waiting -= 1
 
-    def subscribe(self) -> _Mailbox:
-        mailbox = _Mailbox(self._room, {})
-        self._mailboxes = [*_open(self._mailboxes), mailbox]
+    def subscribe(self) -> Mailbox:
+        mailbox = Mailbox(self._room, {})
+        self._mailboxes = [*still_open(self._mailboxes), mailbox]
         return mailbox
 
     def _is_full(self) -> bool:
@@ -114,47 +113,3 @@ class _Lane:
     def close(self) -> None:
         for mailbox in self._mailboxes:
             mailbox.close()
-
-
-class _Mailbox:
-    """The unread messages of one subscription by key, in the order of the keys' arrival.
-
-    A message whose key is still unread replaces it and keeps its place, so a busy key cannot starve the others. On a
-    lane every message has a key of its own. ``room`` is set when a message was taken, or none will be any more.
-    """
-
-    def __init__(self, room: asyncio.Event, unread: Mapping[str, bytes]) -> None:
-        self._unread: OrderedDict[int | str, bytes] = OrderedDict(unread)
-        self._arrived = asyncio.Event()
-        self._room = room
-        self.closed = False
-
-    @property
-    def unread(self) -> int:
-        return len(self._unread)
-
-    def put(self, key: int | str, message: bytes) -> None:
-        self._unread[key] = message
-        self._arrived.set()
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        while not self._unread:
-            if self.closed:
-                raise StopAsyncIteration
-            self._arrived.clear()
-            await self._arrived.wait()
-        _, message = self._unread.popitem(last=False)
-        self._room.set()
-        return message
-
-    def close(self) -> None:
-        self.closed = True
-        self._arrived.set()
-        self._room.set()
-
-
-def _open(mailboxes: list[_Mailbox]) -> list[_Mailbox]:
-    return [mailbox for mailbox in mailboxes if not mailbox.closed]

@@ -1,0 +1,196 @@
+"""The connections to Redis. The only module that imports redis-py (8.1), and the only place where its errors are ours.
+
+It must never do a thing twice by itself: redis-py's own retries are off, for after a broken connection only the caller
+knows whether a command may be repeated.
+
+Invariants:
+1. What fails is ``BusUnavailable``; nothing of redis-py's leaves this module.
+2. A password is in no text of ours, and is concealed from every log line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Self
+
+import msgspec
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from ordergate.bus.address import RedisAddress
+from ordergate.clock import Clock
+from ordergate.errors import BusUnavailable
+from ordergate.telemetry import conceal, logger
+
+# Waits between attempts double from the first to the last; each is shortened by chance, by up to a half.
+BACK_OFF_FIRST_S = 0.05
+BACK_OFF_LAST_S = 2.0
+
+_log = logger("redis")
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What the bus knows of its Redis.
+
+    ``lost`` counts, by channel or topic, how often messages may have been lost: a channel was disconnected while it had
+    subscribers, or a message was dropped; a topic was forgotten by Redis, with what dead senders had sent. ``resent``
+    is how many messages Redis had forgotten unread, and was given again.
+    """
+
+    connected_since_ns: int | None
+    last_error: str | None
+    lost: Mapping[str, int]
+    resent: int
+
+
+class Link:
+    """One Redis as one user. Used inside ``async with``, which closes what is open.
+
+    ``answer_s`` is how long Redis may be silent where it should answer at once.
+    """
+
+    def __init__(self, address: RedisAddress, clock: Clock, rng: random.Random, answer_s: float) -> None:
+        conceal(address.password or "")
+        self._client = redis.asyncio.Redis(
+            host=address.host,
+            port=address.port,
+            db=address.db,
+            username=address.username,
+            password=address.password,
+            ssl=address.tls,
+            ssl_ca_certs=address.certificates,
+            socket_timeout=answer_s,
+            socket_connect_timeout=answer_s,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+        self.address = address
+        self._answer_s = answer_s
+        self._clock = clock
+        self._rng = rng
+        self._connected_since_ns: int | None = None
+        self._last_error: str | None = None
+        self._told: str | None = None
+        self._lost: Counter[str] = Counter()
+        self.resent = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with contextlib.suppress(BusUnavailable), self._translated():
+            await self._client.aclose()
+
+    @property
+    def health(self) -> Health:
+        return Health(self._connected_since_ns, self._last_error, dict(self._lost), self.resent)
+
+    def lose(self, where: str, why: str) -> None:
+        """Messages of a channel or topic may have been lost."""
+        self._lost[where] += 1
+        _log.error("messages may have been lost", where=where, reason=why, times=self._lost[where])
+
+    def connected(self) -> None:
+        """The lasting connection stands."""
+        if self._connected_since_ns is None:
+            self._connected_since_ns = self._clock.now_ns()
+            self._told = None  # the same failure is news again
+            _log.info("connected", redis=str(self.address))
+
+    def disconnected(self) -> None:
+        self._connected_since_ns = None
+
+    async def do(self, *command: str | bytes) -> object:
+        """The answer to one command. Raises ``BusUnavailable``: it may have been carried out, or not."""
+        return await self._answered(self._client.execute_command(*command))  # type: ignore[no-untyped-call]
+
+    async def pipeline(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
+        """Commands in one go. Each is carried out, whatever becomes of the others. Raises as ``do``."""
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        await self._answered(pipeline.execute())
+
+    def script(self, text: str) -> Callable[[Sequence[str], Sequence[str | bytes | int]], Awaitable[list[object]]]:
+        """A script as a call with its KEYS and ARGV, which raises as ``do``."""
+        registered = self._client.register_script(text)
+
+        async def call(keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> list[object]:
+            answer = await self._answered(registered(keys=list(keys), args=list(arguments)))
+            return answer if isinstance(answer, list) else [answer]
+
+        return call
+
+    async def pause(self, failures: int) -> None:
+        """Wait after so many failures in a row, longer after each, and not in step with others."""
+        wait_s = min(BACK_OFF_LAST_S, BACK_OFF_FIRST_S * 2.0 ** min(failures - 1, 10))
+        await asyncio.sleep(wait_s * self._rng.uniform(0.5, 1.0))
+
+    @contextlib.asynccontextmanager
+    async def listening(self, channels: Sequence[str]) -> AsyncIterator[Callable[[], Awaitable[tuple[str, bytes]]]]:
+        """A connection of its own that is subscribed to ``channels`` when the block begins; gives the next message.
+
+        Asked for the next, it raises ``BusUnavailable`` when the connection is lost or Redis does not answer for
+        ``answer_s``, and it never connects again by itself: who listens must know of the gap.
+        """
+        pubsub = self._client.pubsub()
+        try:
+            with self._translated():
+                await pubsub.subscribe(*channels)
+            for _ in channels:
+                await self._heard(pubsub)
+            yield lambda: self._next(pubsub)
+        finally:
+            with contextlib.suppress(BusUnavailable), self._translated():
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    async def _next(self, pubsub: redis.asyncio.client.PubSub) -> tuple[str, bytes]:
+        while True:
+            with self._translated():
+                message = await pubsub.get_message(timeout=self._answer_s)
+                if message is None:
+                    await pubsub.ping()
+            if message is None:
+                message = await self._heard(pubsub)
+            if message["type"] == "message":
+                return message["channel"].decode(), message["data"]
+
+    async def _heard(self, pubsub: redis.asyncio.client.PubSub) -> Mapping[str, bytes]:
+        """What comes within ``answer_s``; nothing is a failure."""
+        with self._translated():
+            message: Mapping[str, bytes] | None = await pubsub.get_message(timeout=self._answer_s)
+        if message is None:
+            raise self._failed("no answer")
+        return message
+
+    async def _answered(self, answer: Awaitable[object]) -> object:
+        with self._translated():
+            return await answer
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            _cancelled_if_asked()
+            raise self._failed(str(error) or type(error).__name__) from error
+        _cancelled_if_asked()
+
+    def _failed(self, text: str) -> BusUnavailable:
+        if text != self._told:
+            _log.warning("Redis failed", redis=str(self.address), reason=text)
+        self._last_error = self._told = text
+        return BusUnavailable(text)
+
+
+def _cancelled_if_asked() -> None:
+    """redis-py 8.1 loses some cancellations, with an answer or an error instead (seen 2026-11-23, in a pipeline)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
