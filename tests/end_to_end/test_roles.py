@@ -1,0 +1,132 @@
+"""A desk of separate processes, and those who speak to it over Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.process import until
+from tests.end_to_end.split import Split, client, split_desk
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
+    with split_desk(tmp_path_factory.mktemp("split")) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize(("number", "dialect"), [(0, "order:management"), (1, "aggregator:orders")])
+def test_a_client_that_speaks_only_the_documented_messages_trades(desk: Split, number: int, dialect: str) -> None:
+    done = client(desk, desk.account(number), dialect)
+    assert done.returncode == 0, done.stderr + desk.log("aggregator")[-3_000:]
+
+
+def test_the_health_of_each_role_says_how_it_sees_the_others(desk: Split) -> None:
+    page = until(lambda: healthy(desk))
+    assert page["url"] == f"http://127.0.0.1:{desk.ports['manual-trading']}"
+    assert desk.get("connection-manager", "/health")[1]["status"] == "ok"
+    status, told = desk.get("manual-trading", "/health")
+    assert (status, told["linkUp"]) == (200, True)
+
+
+def healthy(desk: Split) -> Any:
+    page = desk.gate["manualTradingServer"]
+    return page if page["status"] == "healthy" else None
+
+
+def test_while_the_gate_is_dead_nothing_executes_and_after_its_return_nothing_old_does(desk: Split) -> None:
+    account = desk.account()
+    status, _ = desk.post("/api/order", accountId=account, instrument="MES", side="BUY", quantity=1)
+    assert status == 200
+    held = until(lambda: bracketed(desk))
+    before = len(desk.placed())
+    desk.kill("aggregator")
+    asked = {"accountId": account, "instrument": "MES", "side": "BUY", "quantity": 1, "orderId": "while-dead"}
+    assert desk.post("/api/order", **asked)[1]["code"] in ("UNDECIDED", "STARTING")
+    place = {"instanceId": "MANUAL_TRADING_V2", "orderId": "dead-too", "accountId": account, "instrument": "MES"}
+    place |= {"side": "BUY", "quantity": 1, "orderType": "MARKET", "timestamp": 1}
+    desk.redis.ask("PUBLISH", "order:management", json.dumps({"type": "PLACE_ORDER", "payload": place}))
+    assert desk.post("/api/flatten", accountId="all")[1]["code"] == "UNDECIDED"
+    status, told = until(lambda: silent(desk), 15)
+    assert (status, told["code"]) == (503, "STARTING")
+    assert "has not been heard" in told["error"]
+    assert len(desk.placed()) == before
+    desk.start("aggregator")
+    rows = desk.rows("/api/positions")
+    assert [(row["netPosition"], len(row["stops"])) for row in rows] == [(1, 1)]
+    assert len(desk.placed()) == before
+    assert rows[0]["averagePrice"] == held[0]["averagePrice"]
+    assert desk.post("/api/flatten", accountId="all")[0] == 200
+    until(lambda: not desk.rows("/api/positions"))
+
+
+def bracketed(desk: Split) -> list[Any]:
+    """The positions of which all that was promised works."""
+
+    def works(leg: Any) -> bool:
+        return bool(leg) and leg["status"] == "WORKING"
+
+    rows = desk.rows("/api/positions")
+    return [row for row in rows if works(row["stopLoss"]) and works(row["takeProfit"])]
+
+
+def silent(desk: Split) -> Any:
+    status, told = desk.get("manual-trading", "/api/positions")
+    return (status, told) if status != 200 else None
+
+
+def test_a_dead_connection_manager_stops_new_risk_and_what_closes_waits_for_its_return(desk: Split) -> None:
+    account = desk.account()
+    assert desk.post("/api/order", accountId=account, instrument="MES", side="BUY", quantity=1)[0] == 200
+    until(lambda: bracketed(desk))
+    before = len(desk.placed())
+    desk.kill("connection-manager")
+    until(lambda: not desk.gate["brokerLink"]["up"])
+    assert "does not answer" in desk.gate["brokerLink"]["reason"]
+    status, denied = desk.post("/api/order", accountId=account, instrument="MES", side="BUY", quantity=1)
+    assert (status, denied["code"]) == (422, "BROKER_LINK_DOWN")
+    assert desk.post("/api/flatten", accountId="all")[0] == 200
+    assert len(desk.placed()) == before
+    desk.start("connection-manager")
+    until(lambda: desk.gate["brokerLink"]["up"] and not desk.rows("/api/positions"), 20)
+
+
+@pytest.mark.parametrize("forgets", [True, False], ids=["flushed", "killed"])
+def test_a_redis_that_forgets_or_dies_costs_no_position_and_no_order_twice(desk: Split, forgets: bool) -> None:  # noqa: FBT001
+    asked = {"accountId": desk.account(), "instrument": "MES", "side": "BUY", "quantity": 1}
+    assert desk.post("/api/order", **asked)[0] == 200
+    until(lambda: bracketed(desk))
+    before = len(desk.placed())
+    if forgets:
+        desk.redis.ask("FLUSHALL")
+    else:
+        desk.redis.kill()
+        desk.redis.start()
+    until(lambda: desk.post("/api/order", **asked)[0] == 200, 30)
+    until(lambda: protected(desk) == [(2, 2)], 20)
+    assert desk.post("/api/flatten", accountId="all")[0] == 200
+    until(lambda: not desk.rows("/api/positions"))
+    # One entry, its two legs and the closing order; the legs that were there were cancelled, not placed anew.
+    assert len(desk.placed()) <= before + 4
+
+
+def protected(desk: Split) -> list[tuple[int, int]]:
+    """Of each position its contracts, and those for which a stop works."""
+    return [(row["netPosition"], sum(leg["quantity"] for leg in row["stops"])) for row in desk.rows("/api/positions")]
+
+
+def test_a_second_aggregator_of_the_same_desk_is_refused(desk: Split, tmp_path: Path) -> None:
+    (tmp_path / "state").symlink_to(desk.folder / "state")
+    other = Split(tmp_path, desk.redis)
+    other.start("aggregator", wait=False)
+    try:
+        code, told = other.ended("aggregator")
+    finally:
+        other.stop()
+    assert code == 2
+    assert "uses the state directory" in told
+    assert "as aggregator" in told
