@@ -156,7 +156,7 @@ async def test_a_redis_that_is_killed_and_starts_again_loses_and_doubles_nothing
             await gate.send(Topic.COMMANDS, b"8")
             assert await take(commands, 1) == [b"8"]
             for bus in (gate, manager):
-                assert bus.health.connected_since_ns is not None
+                assert bus.health.connected_since is not None
                 assert bus.health.last_error
 
 
@@ -196,7 +196,7 @@ async def test_a_redis_that_stands_still_is_given_up_and_nothing_is_doubled_when
         redis_server.pause()
         sending = asyncio.create_task(gate.send(Topic.COMMANDS, b"1"))
         await asyncio.sleep(2.5)
-        assert gate.health.connected_since_ns is None
+        assert gate.health.connected_since is None
         redis_server.resume()
         await sending
         await gate.send(Topic.COMMANDS, b"2")
@@ -213,7 +213,7 @@ async def test_what_a_channel_may_have_lost_while_redis_was_away_is_counted(redi
         redis_server.start()
         async with asyncio.timeout(5):
             await publishing  # it raises nothing
-        while bus.health.connected_since_ns is None:
+        while bus.health.connected_since is None:
             await asyncio.sleep(0.01)
         await bus.publish(Channel.ORDER_MANAGEMENT, b"after")
         got = await take(heard, 1)
@@ -230,7 +230,7 @@ async def test_quotes_are_there_again_after_a_flush(redis_server: RedisServer) -
         redis_server.kill()
         manager.tell("MNQ", b"2")
         redis_server.start()
-        while manager.health.connected_since_ns is None:
+        while manager.health.connected_since is None:
             await asyncio.sleep(0.01)
         async with process(redis_server, 2) as gate:
             assert sorted(await take(gate.watch(), 2)) == [b"1", b"2"]

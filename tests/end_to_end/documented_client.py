@@ -27,7 +27,7 @@ class Client:
         self.dialect = dialect
         self.instance = "MANUAL_TRADING_V2" if dialect == "order:management" else "MANUAL_TRADING"
         self._redis = redis.Redis("127.0.0.1", port, protocol=2)
-        self._listener = self._redis.pubsub(ignore_subscribe_messages=True)
+        self._listener = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self._listener.subscribe(*HEARD)
         self._heard: list[tuple[str, Any]] = []
         self._number = 0
@@ -74,7 +74,7 @@ class Client:
         """The answer to a request, on a channel of its own."""
         request_id = self.fresh("request")
         channel = f"{kind.lower().replace('_', '-')}-response:{request_id}"
-        answers = self._redis.pubsub()
+        answers = self._redis.pubsub()  # type: ignore[no-untyped-call]
         answers.subscribe(channel)
         assert answers.get_message(timeout=WAIT_S) is not None
         said = {"type": kind, "requestId": request_id, "responseChannel": channel, "timestamp": 1}

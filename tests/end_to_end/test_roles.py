@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.process import until
-from tests.end_to_end.split import Split, client, split_desk
+from tests.end_to_end.split import ROLES, Split, client, split_desk
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,10 @@ def test_the_health_of_each_role_says_how_it_sees_the_others(desk: Split) -> Non
     assert desk.get("connection-manager", "/health")[1]["status"] == "ok"
     status, told = desk.get("manual-trading", "/health")
     assert (status, told["linkUp"]) == (200, True)
+    for role in ROLES:
+        redis = desk.get(role, "/health")[1]["redis"]
+        assert redis["server"] == f"redis://127.0.0.1:{desk.redis.port}/0"
+        assert redis["connectedSince"]
 
 
 def healthy(desk: Split) -> Any:

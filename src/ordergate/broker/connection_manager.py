@@ -145,7 +145,10 @@ class ConnectionManager:
             return await self._history.answer(request)
         if request.path == challenge.PATH:
             return challenge.answer(request.query, self._proof(), self._key)
-        return endpoints.answer(request, self._connection.health(), self._connection.accounts)
+        health, redis = self._connection.health(), self._bus.health
+        if redis is not None:
+            health = msgspec.structs.replace(health, redis=redis)
+        return endpoints.answer(request, health, self._connection.accounts)
 
     def _proof(self) -> challenge.Proof:
         settings = self._settings

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ordergate.broker.projectx.translate import instant
+from ordergate.bus.port import BusHealth
 from ordergate.core.reports import AccountReport
 from ordergate.net.port import Request, Response
 
@@ -27,7 +29,10 @@ class SeenAccount(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, rename="camel"):
-    """``status`` is ok or degraded; each part says ok, or why it is not. ``shadow``: nothing is written to it."""
+    """``status`` is ok or degraded; each part says ok, or why it is not. ``shadow``: nothing is written to it.
+
+    ``redis`` stands only where the other roles are behind one.
+    """
 
     status: str
     user_hub: str
@@ -35,6 +40,7 @@ class Health(msgspec.Struct, frozen=True, rename="camel"):
     rest: str
     accounts: tuple[int, ...]
     shadow: bool
+    redis: BusHealth | UnsetType = UNSET
 
 
 class Balance(msgspec.Struct, frozen=True, rename="camel"):

@@ -17,14 +17,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Self
 
-import msgspec
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from ordergate.bus.address import RedisAddress
+from ordergate.bus.port import BusHealth
 from ordergate.clock import Clock
+from ordergate.core.sessions import utc_text
 from ordergate.errors import BusUnavailable
 from ordergate.telemetry import conceal, logger
 
@@ -33,20 +34,6 @@ BACK_OFF_FIRST_S = 0.05
 BACK_OFF_LAST_S = 2.0
 
 _log = logger("redis")
-
-
-class Health(msgspec.Struct, frozen=True):
-    """What the bus knows of its Redis.
-
-    ``lost`` counts, by channel or topic, how often messages may have been lost: a channel was disconnected while it had
-    subscribers, or a message was dropped; a topic was forgotten by Redis, with what dead senders had sent. ``resent``
-    is how many messages Redis had forgotten unread, and was given again.
-    """
-
-    connected_since_ns: int | None
-    last_error: str | None
-    lost: Mapping[str, int]
-    resent: int
 
 
 class Link:
@@ -88,8 +75,14 @@ class Link:
             await self._client.aclose()
 
     @property
-    def health(self) -> Health:
-        return Health(self._connected_since_ns, self._last_error, dict(self._lost), self.resent)
+    def health(self) -> BusHealth:
+        return BusHealth(
+            server=str(self.address),
+            connected_since=None if self._connected_since_ns is None else utc_text(self._connected_since_ns),
+            last_error=self._last_error,
+            lost=dict(self._lost),
+            resent=self.resent,
+        )
 
     def lose(self, where: str, why: str) -> None:
         """Messages of a channel or topic may have been lost."""

@@ -27,6 +27,10 @@ class MemoryBus:
         self._capacity = capacity
         self._listened: dict[str, _Lane] = {}
 
+    @property
+    def health(self) -> None:
+        return None
+
     async def send(self, topic: Topic, message: bytes) -> None:
         await self._lanes[topic].send(message)
 

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
+
+import msgspec
 
 from ordergate.errors import InputRefused
 
@@ -77,6 +79,23 @@ def checked_reply_channel(name: str) -> str:
     return name
 
 
+class BusHealth(msgspec.Struct, frozen=True, rename="camel"):
+    """What is known of the server behind a bus; ``connected_since`` is null while it is not connected.
+
+    ``lost`` counts, by channel or topic, how often messages may have been lost: a channel was disconnected while it had
+    subscribers, or a message was dropped; a topic was forgotten by the server, with what dead senders had sent.
+    ``resent`` is how many messages the server had forgotten unread, and was given again; ``unsealed`` counts those that
+    somebody without the desk's key had written.
+    """
+
+    server: str
+    connected_since: str | None
+    last_error: str | None
+    lost: Mapping[str, int]
+    resent: int
+    unsealed: Mapping[str, int] = {}
+
+
 class Subscription(Protocol):
     """Messages for one consumer. Ends when closed; who stops reading must close it, for senders wait for it."""
 
@@ -88,7 +107,10 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """See the module."""
+    """See the module. ``health`` is None where no server is behind it."""
+
+    @property
+    def health(self) -> BusHealth | None: ...
 
     async def send(self, topic: Topic, message: bytes) -> None:
         """Put ``message`` on a lossless topic; waits while a consumer is full."""

@@ -15,8 +15,8 @@ import random
 from collections.abc import AsyncIterator, Mapping
 
 from ordergate.bus.address import RedisAddress
-from ordergate.bus.link import Health, Link
-from ordergate.bus.port import Channel, Subscription, Topic
+from ordergate.bus.link import Link
+from ordergate.bus.port import BusHealth, Channel, Subscription, Topic
 from ordergate.bus.pubsub import PubSub, wake_channel
 from ordergate.bus.streams import Streams
 from ordergate.bus.wire import Wire, stream
@@ -41,7 +41,7 @@ class RedisBus:
         return self._link.address
 
     @property
-    def health(self) -> Health:
+    def health(self) -> BusHealth:
         return self._link.health
 
     async def send(self, topic: Topic, message: bytes) -> None:

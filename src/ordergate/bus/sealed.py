@@ -16,7 +16,9 @@ import hmac
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 
-from ordergate.bus.port import Bus, Subscription, Topic
+from msgspec.structs import replace
+
+from ordergate.bus.port import Bus, BusHealth, Subscription, Topic
 from ordergate.telemetry import logger
 
 _QUOTES = "quotes"
@@ -26,17 +28,23 @@ _log = logger("sealed")
 
 
 class Sealed:
-    """``bus`` for those who have ``key``; ``dropped`` counts by place what others had written."""
+    """``bus`` for those who have ``key``."""
 
     def __init__(self, bus: Bus, key: bytes) -> None:
         self._bus = bus
         self._key = key
-        self._dropped: Counter[str] = Counter()
+        self._unsealed: Counter[str] = Counter()
         self.publish, self.reply, self.subscribe, self.close = bus.publish, bus.reply, bus.subscribe, bus.close
 
     @property
-    def dropped(self) -> Mapping[str, int]:
-        return dict(self._dropped)
+    def health(self) -> BusHealth | None:
+        health = self._bus.health
+        return None if health is None else replace(health, unsealed=self.unsealed)
+
+    @property
+    def unsealed(self) -> Mapping[str, int]:
+        """How many messages had no seal of this desk, by place."""
+        return dict(self._unsealed)
 
     async def send(self, topic: Topic, message: bytes) -> None:
         await self._bus.send(topic, self.sealed(topic.value, message))
@@ -55,7 +63,7 @@ class Sealed:
         message = sealed[_SEAL_BYTES:]
         if hmac.compare_digest(sealed, self.sealed(place, message)):
             return message
-        self._dropped[place] += 1
+        self._unsealed[place] += 1
         _log.error("a message without this desk's seal was dropped", place=place, bytes=len(sealed))
         return None
 

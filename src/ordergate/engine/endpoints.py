@@ -15,6 +15,8 @@ def answer(request: Request, gate: Gate, page: PageHealth | None = None) -> Resp
     match request.method, request.path:
         case "GET", "/health":
             told = _health(gate)
+            if gate.bus_health is not None:
+                told["redis"] = gate.bus_health
             if page is not None:
                 told["manualTradingServer"] = {"url": page.url, "status": page.status}
             return _json(200, told)

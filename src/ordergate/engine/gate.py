@@ -10,7 +10,7 @@ import asyncio
 
 import msgspec
 
-from ordergate.bus.port import Bus, Topic
+from ordergate.bus.port import Bus, BusHealth, Topic
 from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
@@ -109,6 +109,10 @@ class Gate:
         latest = self._board.latest
         quoted = latest if limits.session_only else fresh_quotes(latest, limits.quote_age_ms_max, now_ns)
         return all(active.get(symbol) in quoted for symbol in limits.allowed_symbols)
+
+    @property
+    def bus_health(self) -> BusHealth | None:
+        return self._bus.health
 
     @property
     def protection(self) -> Protection:

@@ -94,6 +94,8 @@ class Mirror:
                 return await waiter
         except TimeoutError:
             message = "the gate has not answered in time; it may still act on this: ask again, or look at the orders"
+            if self._follower.silent:
+                message = "the gate is not heard and has not answered; to get out now, use the broker's page or phone"
             return Answer(request_id, ok=False, code="UNDECIDED", message=message)
         finally:
             del self._answers[request_id]

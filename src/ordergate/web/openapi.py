@@ -12,6 +12,7 @@ import enum
 import functools
 import re
 import types
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -153,7 +154,7 @@ class _Schemas:
             return self._one_of([argument for argument in arguments if argument is not UnsetType], asked=asked)
         if origin in (list, tuple):
             return {"type": "array", "items": self.of(arguments[0], asked=asked)}
-        if origin is dict:
+        if origin in (dict, Mapping):
             return {"type": "object", "additionalProperties": self.of(arguments[1], asked=asked)}
         if kind.__name__ not in self.named:
             self.named[kind.__name__] = {}  # a struct that holds itself ends here

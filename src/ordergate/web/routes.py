@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ordergate.broker.bars import Bars
+from ordergate.bus.port import BusHealth
 from ordergate.errors import InputRefused
 from ordergate.web.alarms import Alarm
 from ordergate.web.board import Snapshot
@@ -65,12 +67,16 @@ EVENT_ROWS: Mapping[str, type[msgspec.Struct]] = {
 
 
 class Health(msgspec.Struct, frozen=True, rename="camel"):
-    """``status``: starting (no state yet), healthy, or failed (nobody follows the gate). ``number``: the last event."""
+    """``status``: starting (no state yet), healthy, or failed (nobody follows the gate). ``number``: the last event.
+
+    ``redis`` stands only where the gate is another process behind one.
+    """
 
     status: str
     service: str
     number: int
     link_up: bool
+    redis: BusHealth | UnsetType = UNSET
 
 
 class Parameter(msgspec.Struct, frozen=True):

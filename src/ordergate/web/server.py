@@ -16,6 +16,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import UNSET
+
 from ordergate.bus.brackets import Preset
 from ordergate.bus.port import Bus
 from ordergate.clock import Clock
@@ -56,6 +58,7 @@ class WebServer:
         connection_manager_url: str,
         presets: tuple[Preset, ...],
     ) -> None:
+        self._bus = bus
         self._network = network
         self._clock = clock
         self._mirror = Mirror(bus, clock)
@@ -150,7 +153,8 @@ class WebServer:
         group = self._mirror.group
         status = "failed" if self._following.done() else "starting" if group is None else "healthy"
         link_up = group is not None and group.link_up
-        health = routes.Health(status, "Manual Trading Server", self._mirror.stream.number, link_up)
+        redis = self._bus.health or UNSET
+        health = routes.Health(status, "Manual Trading Server", self._mirror.stream.number, link_up, redis)
         return reply(health, 200 if status == "healthy" else 503)
 
 
