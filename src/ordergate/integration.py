@@ -206,6 +206,8 @@ class Interception:
             raise InputRefused(pause.PAUSED, pause.TEXT)
         group = self._state()
         found = group.find_order(asked.order_id, asked.account_id)
+        if found is None and self._answers.places(asked.order_id):
+            raise InputRefused(answers.BUSY, f"{asked.order_id} is not decided yet; try again when it works", "orderId")
         if found is None:
             raise InputRefused(answers.UNKNOWN_ORDER, f"there is no order {asked.order_id}", "orderId")
         limit = asked.limit_price if asked.limit_price is not None else asked.price

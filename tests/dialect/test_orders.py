@@ -229,7 +229,6 @@ async def test_a_cancel_of_an_order_that_fills_first_is_told_as_failed() -> None
         assert "filled" in told["error"]
 
 
-@pytest.mark.xfail(reason="the writer looks for the order in the inbox after the batch was taken out of it")
 async def test_an_order_and_its_cancel_in_one_breath_are_both_answered() -> None:
     async with intercepted() as client:
         await client.say("PLACE_ORDER", LIMIT)
@@ -237,6 +236,15 @@ async def test_an_order_and_its_cancel_in_one_breath_are_both_answered() -> None
         assert (await client.told("ORDER_CANCELLATION_RESPONSE"))["success"] is True
         assert (await client.told("ORDER_RESPONSE"))["success"] is False
         assert client.desk.sent[Topic.COMMANDS] == []
+
+
+async def test_a_change_in_one_breath_with_its_order_is_told_to_wait_and_the_order_stands_as_it_was_asked_for() -> None:
+    async with intercepted() as client:
+        await client.say("PLACE_ORDER", LIMIT)
+        await client.say("MODIFY_ORDER", {"orderId": ID, "limitPrice": 4985})
+        told = await client.told("ORDER_STATUS_UPDATE")
+        assert (told["success"], told["error"].partition(":")[0]) == (False, "BUSY")
+        assert (await placed(client)).terms.limit_ticks == 19_960
 
 
 async def test_a_change_is_carried_out_and_answered_by_a_message_that_kills_no_order_on_a_page() -> None:

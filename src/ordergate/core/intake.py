@@ -137,7 +137,8 @@ def _again(draft: Draft, account: Account, command: SubmitOrder, known: Order, s
 def _cancel(draft: Draft, command: CancelOrder, stamp: Stamped) -> Answer:
     found = draft.group.find_order(command.order_id, command.account_id)
     if found is None:
-        if stamp.queued_account is not None:
+        # An order of an account that is not there will be refused; remembered, it would make one.
+        if stamp.queued_account in draft.group.accounts:
             draft.add(e.CancelRemembered(stamp.queued_account, command.order_id))
             return answers.done(command, command.order_id)
         return answers.unknown_order(command, command.order_id)
