@@ -301,6 +301,21 @@ async def test_a_malformed_order_that_carries_an_order_id_is_answered_in_both_me
         assert client.known() == []
 
 
+@pytest.mark.parametrize(
+    ("price", "code"),
+    [
+        (b"1e999999999999", "PRICE_OUT_OF_RANGE"),
+        (b"-1e2000000", "PRICE_OUT_OF_RANGE"),
+        (b"1e-999999999999", "OFF_TICK"),
+    ],
+)
+async def test_a_price_that_no_instrument_has_is_refused_by_the_code_of_any_bad_price(price: bytes, code: str) -> None:
+    async with intercepted() as client:
+        order = msgspec.json.encode({"type": "PLACE_ORDER", "payload": LIMIT})
+        await client.publish(Channel.ORDER_MANAGEMENT, order.replace(b'"limitPrice":4990', b'"limitPrice":' + price))
+        assert (await client.told("ORDER_REJECTED"))["reason"] == code
+
+
 @pytest.mark.parametrize("price", [b"1e999999999999", b"-1e2000000", b'"NaN"', b'"Infinity"', b"1e-3"])
 async def test_a_number_beyond_all_reason_is_refused_and_ends_nothing(price: bytes) -> None:
     async with intercepted() as client:

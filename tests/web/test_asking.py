@@ -209,10 +209,15 @@ async def refused_silently(at: Desk) -> None:
         ("limitPrice", b"NaN", "PRICE_NOT_FINITE"),
         ("limitPrice", b"-Infinity", "PRICE_NOT_FINITE"),
         ("limitPrice", b"1e999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"1e999999999999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"-1e999999999999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"1e-999999999999", "OFF_TICK"),
         ("limitPrice", b"1e-99999999999999999999", "PRICE_NOT_FINITE"),
+        ("quantity", b"1e999999999999", "BAD_QUANTITY"),
+        ("quantity", b"1e-999999999999", "BAD_QUANTITY"),
     ],
 )
-def test_numbers_that_are_not_finite_are_refused_by_field(field: str, literal: bytes, code: str) -> None:
+def test_numbers_that_no_price_or_quantity_can_be_are_refused_by_field(field: str, literal: bytes, code: str) -> None:
     async def main() -> None:
         async with desk() as at:
             quantity, price = (literal, b"5000") if field == "quantity" else (b"1", literal)
