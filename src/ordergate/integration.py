@@ -30,8 +30,6 @@ from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit
 from ordergate.clock import Clock
 from ordergate.core import answers, commands
 from ordergate.core.account import Group
-from ordergate.core.market import Market
-from ordergate.dialect import pause
 from ordergate.dialect.answering import Answering
 from ordergate.dialect.askings import Asking, Kind
 from ordergate.dialect.controlling import Controlling
@@ -43,8 +41,6 @@ from ordergate.dialect.waiting import Waiting
 from ordergate.errors import InputRefused
 from ordergate.telemetry import Step, logger
 
-# As long as an order may wait on its way (TOO_OLD); while paused, one closing order is decided before the next is read.
-_PAUSED_WAIT_S = 5.0
 _HEARD = (Channel.ORDER_MANAGEMENT, Channel.AGGREGATOR_ORDERS, Channel.AGGREGATOR_REQUESTS, Channel.INSTANCE_CONTROL)
 _KINDS = {kind.value: kind for kind in Kind}
 
@@ -94,7 +90,9 @@ class Interception:
         self._quotes = Quotes(bus, self._outbox, self._group)
         self._hints = Hints(bus, clock, self._group)
         self._controlling = Controlling(
+            clock=clock,
             outbox=self._outbox,
+            waiting=self._waiting,
             group=self._group,
             enforcing=enforcing,
             stop=stop,
@@ -107,7 +105,6 @@ class Interception:
             waiting=self._waiting,
             group=self._group,
             quotes=self._quotes.latest,
-            paused=lambda: self._controlling.paused,
         )
 
     async def run(self) -> None:
@@ -162,10 +159,7 @@ class Interception:
             await self._refused(kind, messages.named(body), "BAD_MESSAGE", str(error), None)
             return
         self._answers.expect(command.request_id, asking)
-        if self._controlling.paused and isinstance(command, commands.SubmitOrder):
-            await self._waiting.ask(command, _PAUSED_WAIT_S)
-        else:
-            await self._take(command)
+        await self._take(command)
 
     def _command(self, kind: Kind, body: msgspec.Raw) -> tuple[Asking, commands.Command]:
         """Raises ``InputRefused`` or one of ``UNREADABLE``."""
@@ -186,8 +180,6 @@ class Interception:
                 if place.instance_id not in messages.MANUAL_INSTANCES:
                     command = as_carried(command)
                 self._step("intercepted", place.order_id)
-                if self._controlling.paused and pause.adds_risk(self._state(), command, self._market()):
-                    raise InputRefused(pause.PAUSED, pause.TEXT)
                 return asking, command
 
     def _cancelled(self, asked: messages.CancelOrderPayload) -> tuple[str, int | None]:
@@ -202,8 +194,6 @@ class Interception:
 
     def _modified(self, asked: messages.ModifyOrderPayload, request_id: str) -> commands.ModifyOrder:
         """Raises ``InputRefused``."""
-        if self._controlling.paused:
-            raise InputRefused(pause.PAUSED, pause.TEXT)
         group = self._state()
         found = group.find_order(asked.order_id, asked.account_id)
         if found is None and self._answers.places(asked.order_id):
@@ -227,9 +217,6 @@ class Interception:
     def _fresh(self, kind: Kind) -> str:
         self._number += 1
         return f"{kind.value}-{self._clock.now_ns()}-{self._number}"
-
-    def _market(self) -> Market:
-        return Market(dict(self._quotes.latest), self._clock.now_ns())
 
     async def _refused(self, kind: Kind, named: messages.Named, code: str, text: str, field: str | None) -> None:
         """Input that never became a command is answered by its order id, if it has one that can be read."""

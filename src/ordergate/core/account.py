@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ordergate.core.events import Cover, Phase, TradingState
+from ordergate.core.events import Cover, Door, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
@@ -216,7 +216,8 @@ class Group(msgspec.Struct, frozen=True):
 
     ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
-    ``modes_configured`` likewise.
+    ``modes_configured`` likewise. ``paused_by`` is None while no pause keeps new risk out of every account,
+    ``paused_ns`` when it last began or ended.
     """
 
     version: int = 0
@@ -230,6 +231,8 @@ class Group(msgspec.Struct, frozen=True):
     limits_configured: Limits | None = None
     modes: Modes = Modes()
     modes_configured: Modes = Modes()
+    paused_by: Door | None = None
+    paused_ns: int = 0
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     instruments: dict[str, Instrument] = {}
     link_up: bool = False

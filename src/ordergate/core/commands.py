@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from ordergate.core.events import Door
 from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Breakeven, Exit, OrderType, Side, Target, Trail
 from ordergate.errors import InputRefused
@@ -131,6 +132,14 @@ class SetInterception(msgspec.Struct, frozen=True, tag="set interception"):
     on: bool
 
 
+class SetPaused(msgspec.Struct, frozen=True, tag="set paused"):
+    """From now on take no new risk in any account, or (``on`` false) take it again as far as the rules let it."""
+
+    request_id: str
+    on: bool
+    by: Door
+
+
 Command = (
     SubmitOrder
     | CancelOrder
@@ -142,6 +151,7 @@ Command = (
     | ChangeLimits
     | LockOut
     | SetInterception
+    | SetPaused
 )
 
 

@@ -78,6 +78,8 @@ def evolve(group: Group, event: e.Event) -> Group:
             return replace(group, limits_configured=event.limits)
         case e.ModesChanged():
             return replace(group, modes=event.modes, modes_configured=event.configured)
+        case e.PauseChanged():
+            return replace(group, paused_by=event.by if event.paused else None, paused_ns=event.at_ns)
         case e.LinkChanged():
             return link_changed(group, event)
         case e.BracketModeConfigured():

@@ -1,6 +1,7 @@
 """What people ask for, decided: submit, cancel, close, cancel all, flatten.
 
-Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``.
+Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``, a pause in
+``pause``.
 
 Invariants:
 1. An order is judged in ``judgement``, here and wherever it is asked what would be decided.
@@ -15,7 +16,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordergate.core import answers, limit_changes, lockout, mode_changes, native
+from ordergate.core import answers, limit_changes, lockout, mode_changes, native, pause
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
@@ -30,6 +31,7 @@ from ordergate.core.commands import (
     LockOut,
     ModifyOrder,
     SetInterception,
+    SetPaused,
     SubmitOrder,
     UpdateProtection,
 )
@@ -64,6 +66,8 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
             return lockout.lock(draft, command, _named(draft, command.account_id))
         case SetInterception():
             return mode_changes.set_interception(draft, command)
+        case SetPaused():
+            return pause.set_paused(draft, command)
         case _:
             assert_never(command)
 

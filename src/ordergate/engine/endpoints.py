@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ordergate.core import pause
 from ordergate.core.events import TradingState
 from ordergate.engine.gate import Gate
 from ordergate.net.port import Request, Response
@@ -33,7 +34,7 @@ def _health(gate: Gate) -> dict[str, object]:
         for account in group.accounts.values()
     }
     active = all(account.trading_state is TradingState.ACTIVE for account in group.accounts.values())
-    healthy = gate.enforcing and group.link_up and active
+    healthy = gate.enforcing and group.link_up and active and group.paused_by is None
     return {
         "status": "healthy" if healthy else "degraded",
         "service": "Trading Aggregator",
@@ -46,6 +47,7 @@ def _health(gate: Gate) -> dict[str, object]:
             "enableSLTPCalculation": group.modes.default_bracket,
         },
         "brokerLink": {"up": group.link_up, "reason": group.link_reason},
+        "paused": pause.told(group),
         "accounts": accounts,
         "events": group.version,
     }

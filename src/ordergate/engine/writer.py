@@ -28,6 +28,7 @@ from ordergate.core.commands import (
     LockOut,
     ModifyOrder,
     SetInterception,
+    SetPaused,
     SubmitOrder,
     UpdateProtection,
 )
@@ -50,7 +51,7 @@ _WAKE_S_MAX = 60.0
 _SECOND_NS = 1_000_000_000
 
 # What may add risk, or must not be forgotten: without the journal it is refused.
-_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception)
+_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception, SetPaused)
 
 _log = logger("writer")
 
