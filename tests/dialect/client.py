@@ -15,6 +15,7 @@ from ordergate.bus.port import Channel, Topic
 from ordergate.clock import Clock
 from ordergate.core.commands import Command
 from ordergate.core.effects import Place
+from ordergate.core.modes import Modes
 from ordergate.core.order import Side
 from ordergate.core.reports import FillReport, OrderReport, OrderState, Outcome, PlaceOutcome
 from ordergate.integration import Interception
@@ -179,8 +180,8 @@ def shown(place: Place, broker_order_id: int, now_ns: int) -> OrderReport:
 
 
 @contextlib.asynccontextmanager
-async def intercepted(clock: Clock | None = None) -> AsyncIterator[Client]:
-    async with bench(MemoryJournal(), clock=clock) as desk, asyncio.TaskGroup() as group:
+async def intercepted(clock: Clock | None = None, modes: Modes | None = None) -> AsyncIterator[Client]:
+    async with bench(MemoryJournal(), clock=clock, modes=modes) as desk, asyncio.TaskGroup() as group:
         await desk.adopt()
         client = Client(desk)
 

@@ -35,16 +35,23 @@ class Modes(msgspec.Struct, frozen=True):
         return self.shadow or (self.asks_limits and not self.preserve)
 
     @property
+    def unasked(self) -> str:
+        """Which limits an order is not held to, in words; empty where it is held to all."""
+        if not self.asks_limits:
+            off = [name for name, on in (("interception", self.intercept), ("validation", self.validate)) if not on]
+            return f"{' and '.join(off)} off: orders are sent without asking the limits"
+        if self.preserve:
+            return "the original workflow is preserved: orders that break limits are sent all the same"
+        return ""
+
+    @property
     def text(self) -> str:
         """What the modes that are not the usual ones do, in words; empty where none is set."""
         told = []
         if self.shadow:
             told.append("shadow: nothing is written to the broker")
-        if not self.asks_limits:
-            off = [name for name, on in (("interception", self.intercept), ("validation", self.validate)) if not on]
-            told.append(f"{' and '.join(off)} off: orders are sent without asking the limits")
-        elif self.preserve:
-            told.append("the original workflow is preserved: orders that break limits are sent all the same")
+        if self.unasked:
+            told.append(self.unasked)
         if not self.default_bracket:
             told.append("no default stop or target: an order has only those that it names")
         return "; ".join(told)

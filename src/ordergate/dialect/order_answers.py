@@ -134,6 +134,9 @@ class OrderAnswers:
 
     def _say(self, said: telling.Said) -> None:
         channel, message = said
+        group = self._group()
+        if group is not None and group.modes.shadow:
+            message = telling.on_paper(message)
         self._outbox.say(channel, message)
         if isinstance(message, messages.OrderResponse):
             self._step("answered", message.payload.order_id)
