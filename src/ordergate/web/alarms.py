@@ -67,8 +67,9 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
         case e.WouldHaveLocked():
             return about("WOULD_HAVE_LOCKED", f"nothing is stopped: {event.message}")
         case e.PauseChanged():
-            text = pause.told(group) or f"ended {event.by.value}"
-            return about("PAUSED" if event.paused else "RESUMED", f"new risk in every account: {text}")
+            if event.paused:
+                return about("PAUSED", f"no account takes new risk: {pause.told(group)}")
+            return about("RESUMED", f"new risk is taken again, as far as the rules let it: resumed {event.by.value}")
         case e.ModesChanged():
             return about("MODES_CHANGED", event.modes.text or "every order is judged, and a denied one is not sent")
         case e.RepeatedAction():
