@@ -3,8 +3,9 @@
 Orders come on ``order:management`` and ``aggregator:orders``; each becomes a command, and what becomes of it is told on
 ``order:management`` with the caller's own ids. Nothing here decides, and nothing said here is permission.
 
-The orders of the manual pages get the desk's default bracket where they say none. Those of other instances get the stop
-and target that they carry and no others, and go to the gate as any order does (``_command`` is where the two part).
+The orders of the manual pages are held to the limits, and get the desk's default bracket where they say none. Those of
+other instances pass: they go through the same writer and are recorded, no limit is asked of them, and they get the stop
+and target that they carry and no others (``_command`` is where the two part).
 
 Invariants:
 1. Every order with an order id that can be said again is answered: ORDER_RESPONSE, and ORDER_REJECTED when it is

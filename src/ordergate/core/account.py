@@ -104,7 +104,8 @@ class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
     ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet. ``begun``: an order of it
-    has been decided. ``not_locked_by`` are the codes of what would have stopped the account (``WouldHaveLocked``).
+    has been decided. ``passed`` counts the orders that left without asking the limits because those of their instance
+    pass. ``not_locked_by`` are the codes of what would have stopped the account (``WouldHaveLocked``).
     """
 
     name: str = ""
@@ -114,6 +115,7 @@ class Day(msgspec.Struct, frozen=True):
     realized_usd: Decimal = Decimal(0)
     early_usd: Decimal = Decimal(0)
     begun: bool = False
+    passed: int = 0
     not_locked_by: tuple[str, ...] = ()
 
 

@@ -35,7 +35,8 @@ class Leg(enum.Enum):
 class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     """Place this order. ``fingerprint`` covers all that the caller said, so that a retry is told from another order.
 
-    ``sent_ns`` is when the caller says that he sent it, by his own clock.
+    ``sent_ns`` is when the caller says that he sent it, by his own clock. ``passed``: it comes from an instance whose
+    orders pass, so no limit is asked of it; set by the interception alone (design, section 7), and by no caller.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     instance_id: str = ""
     fingerprint: str = ""
     sent_ns: int | None = None
+    passed: bool = False
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag="cancel"):

@@ -95,7 +95,8 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         offered = nearest(draft.group, account, command, stamp)
         return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
     draft.override(account.account_id, command.order_id, command.contract_id, judged.overridden)
-    draft.approve(replace(order, breaches=judged.overridden), ground(draft.group, judged))
+    modes = draft.group.modes.of(passed=command.passed)
+    draft.approve(replace(order, breaches=judged.overridden), ground(modes, judged))
     return answers.done(command, command.order_id, command.contract_id)
 
 
@@ -107,6 +108,7 @@ def _order(group: Group, command: SubmitOrder, stamp: Stamped, judged: Judgement
         status=Status.APPROVED,
         instance_id=intern(command.instance_id),  # one name for all the orders that it comes with
         fingerprint=command.fingerprint,
+        passed=command.passed,
         risk_ticks=judged.risk_ticks,
         protection=judged.protection,
         received_ns=stamp.received_ns,

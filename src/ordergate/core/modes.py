@@ -9,6 +9,7 @@ Invariant: without any of them set, every order is judged and a denied one is no
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Modes(msgspec.Struct, frozen=True):
@@ -29,9 +30,16 @@ class Modes(msgspec.Struct, frozen=True):
     def asks_limits(self) -> bool:
         return self.intercept and self.validate
 
+    def of(self, *, passed: bool) -> Modes:
+        """The modes of one order: of one that passes no limit is asked, whatever the switches say."""
+        return replace(self, intercept=False) if passed else self
+
     @property
     def enforcing(self) -> bool:
-        """Whether no order that was not checked, or was denied, can reach the broker."""
+        """Whether no order that was not checked, or was denied, can reach the broker.
+
+        But for those of instances whose orders always pass: they are no mode, and are counted by themselves.
+        """
         return self.shadow or (self.asks_limits and not self.preserve)
 
     @property

@@ -135,7 +135,7 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
     return Preview(
         breaches=judged.breaches,
         overridden=judged.overridden,
-        ground=ground(group, judged),
+        ground=ground(group.modes.of(passed=command.passed), judged),
         worst_position=proposal.worst_net,
         loss_at_stop_usd=proposal.risk_usd,
         room={code: None if found is None else found.limit - found.actual for code, found in measures.items()},

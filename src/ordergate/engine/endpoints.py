@@ -30,6 +30,7 @@ def _health(gate: Gate) -> dict[str, object]:
             "reason": account.state_message,
             "unexplained": account.unexplained,
             "tradingDay": account.day.name,
+            "passedOrders": account.day.passed,
         }
         for account in group.accounts.values()
     }

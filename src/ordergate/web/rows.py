@@ -72,7 +72,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
 
     ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
     ``targets`` are all that work, the nearest to the market first. ``reason`` says why it was rejected, cancelled or is
-    in doubt.
+    in doubt. ``passed``: it comes from an instance whose orders pass, so no limit was asked of it.
     """
 
     order_id: str
@@ -95,6 +95,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     source: str
     timestamps: Timestamps
     reason: str
+    passed: bool
 
 
 class CoverRow(msgspec.Struct, frozen=True):
@@ -183,7 +184,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
     every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
     price they need is missing. ``if_we_die`` and ``if_we_die_bounded`` are ``worst`` and ``bounded`` of ``IfWeDieRow``.
-    ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
+    ``open_orders`` leaves stops and targets out. ``passed_orders`` are today's of other instances than the manual ones,
+    sent without asking the limits. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
     """
@@ -200,6 +202,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     if_we_die_bounded: bool
     daily_loss_limit: Decimal
     open_orders: int
+    passed_orders: int
     exposures: tuple[ExposureRow, ...]
     trading_state: str
     reason: str

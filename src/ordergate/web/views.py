@@ -175,6 +175,7 @@ def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
         source=EXTERNAL if order.role is Role.EXTERNAL else order.instance_id,
         timestamps=Timestamps(_instant(order.received_ns), _instant(order.decided_ns), _instant(order.updated_ns)),
         reason=order.reason,
+        passed=order.passed,
     )
 
 
@@ -238,6 +239,7 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
         if_we_die_bounded=alone.bounded,
         daily_loss_limit=group.limits.daily_loss_usd_max,
         open_orders=found.open_orders,
+        passed_orders=account.day.passed,
         exposures=exposure_rows(group, account),
         trading_state=LOCKED if locked else account.trading_state.value,
         reason=_reason(group, account),

@@ -77,7 +77,9 @@ function Decision(/** @type {{row: Order}} */ { row }) {
         ? ["bad", "✕ DENIED"]
         : desk.isOverridden(row)
           ? ["near", "▲ OVERRIDDEN"]
-          : ["good", "✓ APPROVED"];
+          : row.passed
+            ? ["near", `▶ PASSED ${row.source}`]
+            : ["good", "✓ APPROVED"];
   return html`
     <li title=${row.orderId}>
       <time>${clock(row.timestamps.decided)}</time> <b class=${tone}>${verdict}</b>

@@ -17,7 +17,7 @@
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
  * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
  *   dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
- *   dailyLossLimit: number, openOrders: number,
+ *   dailyLossLimit: number, openOrders: number, passedOrders: number,
  *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
  *   linkUp: boolean}} Account
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
@@ -29,7 +29,8 @@
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
  *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
  *   brokerOrderId: number | null, breaches: Breach[], source: string,
- *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string}} Order
+ *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string,
+ *   passed: boolean}} Order
  * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
  *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
  *   busted: boolean}} Fill
