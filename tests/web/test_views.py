@@ -281,8 +281,8 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     assert row == {
         "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "equity": 50_000,
         "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0, "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
-        "passedOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None, "tradingDay": "2026-11-23",
-        "linkUp": True,
+        "passedOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None,
+        "tradingDay": "2026-11-23", "linkUp": True,
     }  # fmt: skip
     history.submit("o1", Side.BUY, 2)
     money = rows(history).accounts[A]
