@@ -35,7 +35,7 @@ from ordergate.engine.gate import Gate
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
-from ordergate.integration import Interception
+from ordergate.interception import Interception
 from ordergate.journal.codec import decode
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.sqlite import SqliteJournal

@@ -49,7 +49,7 @@ def load(
             except ValueError:
                 mistakes.append(setting.kind.mistake(label, text))
     given |= {"limits.instruments": own, "presets": presets}
-    settings = _replayed(_filled(defaults or Settings(), given), told, mistakes)
+    settings = _replayed(filled(defaults or Settings(), given), told, mistakes)
     for symbol in ("", *(each.symbol for each in own)):
         limits = settings.limits.of(symbol)
         smallest, largest = limits.order_quantity_min, limits.order_quantity_max
@@ -156,7 +156,7 @@ def _environment_texts(environ: Mapping[str, str], mistakes: list[str]) -> Itera
             mistakes.append(f"{' and '.join(setting.variables)} say different things: set one of them")
 
 
-def _filled(settings: Settings, given: Mapping[str, object]) -> Settings:
+def filled(settings: Settings, given: Mapping[str, object]) -> Settings:
     """The defaults with what was given, by ``Setting.field``."""
     for field, value in given.items():
         part, _, name = field.rpartition(".")

@@ -29,7 +29,7 @@ from ordergate.engine.page_health import PageHealth
 from ordergate.engine.watch import Watch
 from ordergate.engine.writer import EmergencyNotes
 from ordergate.errors import JournalError, StartRefused
-from ordergate.integration import Interception
+from ordergate.interception import Interception
 from ordergate.journal.port import Journal
 from ordergate.limit_settings import waiting_text
 from ordergate.net.port import Network, Request, Response
@@ -114,7 +114,7 @@ class Aggregator(NamedTuple):
     """The gate as a process of its own."""
 
     gate: Gate
-    interception: Interception
+    bus: Bus
     login: str
     url: str
 
@@ -157,7 +157,7 @@ async def aggregator(
         start(interception.run(), "interception")
         start(watch.run(), "watch")
         start(health.run(), "page's health")
-        yield Aggregator(gate, interception, found.login, url)
+        yield Aggregator(gate, ports.bus, found.login, url)
 
 
 @contextlib.asynccontextmanager

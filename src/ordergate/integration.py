@@ -1,274 +1,282 @@
-"""Interception: the documented messages about orders, in and out, and the parts that speak the rest (``dialect``).
+"""The documented Python API: the aggregator role inside the caller's program.
 
-Orders come on ``order:management`` and ``aggregator:orders``; each becomes a command, and what becomes of it is told on
-``order:management`` with the caller's own ids. Nothing here decides, and nothing said here is permission.
-
-The orders of the manual pages get the desk's default bracket where they say none. Those of other instances get the stop
-and target that they carry and no others, and go to the gate as any order does (``_command`` is where the two part).
+It speaks to the connection manager and to existing clients over Redis, as ``ordergate integration`` does, and has its
+settings; see docs/python-api.md. Other programs' signals are left alone: a SHUTDOWN on the bus ends the integration.
 
 Invariants:
-1. Every order with an order id that can be said again is answered: ORDER_RESPONSE, and ORDER_REJECTED when it is
-   refused. So is every cancel, by ORDER_CANCELLATION_RESPONSE, and every change, by ORDER_STATUS_UPDATE.
-2. Our own messages, and those that an aggregator has had before, are never taken for orders: D2 and D3.
-3. The same message again, on either channel, is the same order: decided once, answered as often as it is asked.
-4. Nothing that stands on a channel ends this.
+1. What is not known among options and event names is refused.
+2. ``ready`` is told once, after the books have been compared with the broker's; ``shutdown`` once, when all has ended.
+3. A listener that fails is logged, and hinders nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self
 
 import msgspec
 
-from ordergate.bus import messages
-from ordergate.bus.brackets import Preset
-from ordergate.bus.follower import Follower
-from ordergate.bus.port import Bus, Channel, Subscription, Topic
+from ordergate import roles, telemetry
+from ordergate.bus.port import Subscription, Topic
 from ordergate.bus.topics import Happened, news
-from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
-from ordergate.clock import Clock
-from ordergate.core import answers, commands
+from ordergate.clock import SystemClock
+from ordergate.core import events as e
 from ordergate.core.account import Group
-from ordergate.core.market import Market
-from ordergate.dialect import pause
-from ordergate.dialect.answering import Answering
-from ordergate.dialect.askings import Asking, Kind
-from ordergate.dialect.controlling import Controlling
-from ordergate.dialect.hints import Hints
-from ordergate.dialect.order_answers import OrderAnswers
-from ordergate.dialect.outbox import Outbox
-from ordergate.dialect.quotes import Quotes
-from ordergate.dialect.waiting import Waiting
-from ordergate.errors import InputRefused
-from ordergate.telemetry import Step, logger
+from ordergate.core.commands import Answer, SetInterception
+from ordergate.core.order import LIVE, Role, Status
+from ordergate.core.sessions import utc_text
+from ordergate.desk import Aggregator
+from ordergate.engine import endpoints
+from ordergate.errors import InputRefused, OrdergateError, StartRefused
+from ordergate.integration_metrics import Counts, counted
+from ordergate.integration_options import settings_of
+from ordergate.settings import LogLevel
 
-# As long as an order may wait on its way (TOO_OLD); while paused, one closing order is decided before the next is read.
-_PAUSED_WAIT_S = 5.0
-_HEARD = (Channel.ORDER_MANAGEMENT, Channel.AGGREGATOR_ORDERS, Channel.AGGREGATOR_REQUESTS, Channel.INSTANCE_CONTROL)
-_KINDS = {kind.value: kind for kind in Kind}
+EVENTS = ("ready", "orderProcessing", "metrics", "shutdown", "error")
+# As often as the original told them (wire notes, section 5, 2026-11-22).
+METRICS_S = 60.0
+_ANSWER_S = 10.0
 
-_log = logger("integration")
-_place = msgspec.json.Decoder(messages.PlaceOrderPayload)
-_cancel = msgspec.json.Decoder(messages.CancelOrderPayload)
-_modify = msgspec.json.Decoder(messages.ModifyOrderPayload)
+Listener = Callable[[Any], Awaitable[None] | None]
+_log = telemetry.logger("integration")
 
 
-class Interception:
-    """``take`` queues a command at the gate, ``refuse`` answers what never became one.
+class ManualTradingIntegration:
+    """Made with the documented options, by their documented names or with underscores, as one dict or as keywords.
 
-    ``presets`` are those that orders may name; ``enforcing`` is the gate's own word on whether it does; ``stop`` begins
-    an orderly stop, for SHUTDOWN.
+    Also ``state_dir`` and ``approval_key``; the latter is ORDERGATE_APPROVAL_KEY where it is not given. Raises
+    ``StartRefused`` for what cannot be read. ``state`` is INITIALIZING, READY, ERROR, SHUTTING_DOWN or STOPPED.
     """
 
-    def __init__(
-        self,
-        *,
-        bus: Bus,
-        clock: Clock,
-        take: Callable[[commands.Command], Awaitable[None]],
-        refuse: Callable[[commands.Answer], Awaitable[None]],
-        state: Callable[[], Group],
-        presets: tuple[Preset, ...],
-        step: Step,
-        enforcing: Callable[[], bool],
-        stop: Callable[[], None],
-    ) -> None:
-        self._clock = clock
-        self._take = take
-        self._refuse = refuse
-        self._state = state
-        self._presets = presets
-        self._step = step
-        self._follower = Follower(bus)
-        self._following = asyncio.Event()
-        self._heard = {channel: bus.subscribe(channel) for channel in _HEARD}
-        self._news = bus.consume(Topic.EVENTS, "integration")
-        self._outbox = Outbox(bus, clock)
-        self._waiting = Waiting(take)
-        self._answers = OrderAnswers(clock, self._outbox, self._group, step)
-        self._number = 0
-        self._turn = asyncio.Lock()
-        self._received = 0
-        self._unreadable = 0
-        self._quotes = Quotes(bus, self._outbox, self._group)
-        self._hints = Hints(bus, clock, self._group)
-        self._controlling = Controlling(
-            outbox=self._outbox,
-            group=self._group,
-            enforcing=enforcing,
-            stop=stop,
-            channels=_HEARD,
-            counts=self._counts,
-        )
-        self._answering = Answering(
-            clock=clock,
-            outbox=self._outbox,
-            waiting=self._waiting,
-            group=self._group,
-            quotes=self._quotes.latest,
-            paused=lambda: self._controlling.paused,
-        )
+    def __init__(self, config: Mapping[str, object] | None = None, **options: object) -> None:
+        given = dict(config or {}) | options
+        said = [given.pop(name) for name in ("approval_key", "approvalKey") if name in given]
+        key = said[0] if said else os.environ.get("ORDERGATE_APPROVAL_KEY")
+        if key is not None and not isinstance(key, str):
+            raise StartRefused("approval_key must be a text")
+        self._approval_key = key
+        self._settings, self._contradictions = settings_of(given)
+        self.state = "INITIALIZING"
+        self._listeners: dict[str, list[Listener]] = {name: [] for name in EVENTS}
+        self._telling: set[asyncio.Future[None]] = set()
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._counts = Counts()
+        self._stopping = asyncio.Event()
+        self._running: Aggregator | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._began_s = 0.0
+        self._asked = 0
 
-    async def run(self) -> None:
-        """Carry messages both ways until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._outbox.run(), name="outbox")
-            tasks.create_task(self._tell(), name="documented answers")
-            tasks.create_task(self._quotes.run(), name="documented quotes")
-            tasks.create_task(self._controlling.run(self._heard[Channel.INSTANCE_CONTROL]), name="control")
-            # What becomes of an order is told from the copy of the state: one decided before the copy had come would
-            # never be answered.
-            await self._following.wait()
-            for channel in (Channel.ORDER_MANAGEMENT, Channel.AGGREGATOR_ORDERS):
-                tasks.create_task(self._intercept(self._heard[channel]), name=f"interception of {channel.value}")
-            tasks.create_task(self._answering.run(self._heard[Channel.AGGREGATOR_REQUESTS]), name="requests")
-            tasks.create_task(self._hints.run(), name="hints")
+    def on(self, event: str, listener: Listener) -> None:
+        """Call ``listener``, a function or a coroutine function, with each ``event``. Raises ``InputRefused``."""
+        if event not in self._listeners:
+            raise InputRefused("UNKNOWN_EVENT", f"{event!r} is no event: {', '.join(EVENTS)}", "event")
+        self._listeners[event].append(listener)
 
-    def _group(self) -> Group | None:
-        return self._follower.group
-
-    def _counts(self) -> tuple[int, int]:
-        return self._received + self._answering.received, self._unreadable + self._answering.refused
-
-    async def _intercept(self, heard: Subscription) -> None:
-        async for message in heard:
-            self._received += 1
-            if len(message) > messages.BYTES_MAX:
-                self._unreadable += 1
-                _log.warning("a message is longer than any order", size=len(message))
-                continue
-            try:
-                envelope = messages.envelope(message)
-                kind = _KINDS.get(envelope.type)
-                if kind is not None and not messages.is_aggregators(envelope):
-                    await self._asked(kind, envelope.body)
-            except messages.UNREADABLE as error:
-                self._unreadable += 1
-                _log.warning("a message cannot be read", error=messages.brief(str(error)))
-
-    async def _asked(self, kind: Kind, body: msgspec.Raw) -> None:
-        """Queue what is asked for, or answer that it is refused. One after another, on whichever channel it came."""
-        async with self._turn:
-            await self._queue(kind, body)
-
-    async def _queue(self, kind: Kind, body: msgspec.Raw) -> None:
+    async def start(self) -> None:
+        """Return when orders can be taken. Raises ``StartRefused``; a start that waits can be cancelled."""
+        if self._work is not None:
+            raise StartRefused("this integration was started before; make another")
+        level = self._settings.log_level if self._settings.enable_logging else LogLevel.ERROR
+        telemetry.configure(level, json_lines=False, stream=sys.stderr, clock=SystemClock(), libraries=False)
+        for contradiction in self._contradictions:
+            _log.warning("what an option says of a contract is not so and is not used", option=contradiction)
+        self._began_s = asyncio.get_running_loop().time()
+        ready = asyncio.get_running_loop().create_future()
+        self._work = asyncio.create_task(self._run(ready), name="integration")
         try:
-            asking, command = self._command(kind, body)
-        except InputRefused as error:
-            await self._refused(kind, messages.named(body), error.code, error.message, error.field)
-            return
-        except messages.UNREADABLE as error:
-            await self._refused(kind, messages.named(body), "BAD_MESSAGE", str(error), None)
-            return
-        self._answers.expect(command.request_id, asking)
-        if self._controlling.paused and isinstance(command, commands.SubmitOrder):
-            await self._waiting.ask(command, _PAUSED_WAIT_S)
-        else:
-            await self._take(command)
+            await ready
+        except asyncio.CancelledError:
+            await self.shutdown()
+            raise
 
-    def _command(self, kind: Kind, body: msgspec.Raw) -> tuple[Asking, commands.Command]:
-        """Raises ``InputRefused`` or one of ``UNREADABLE``."""
-        match kind:
-            case Kind.CANCEL:
-                cancel = _cancel.decode(body)
-                order_id, account_id = self._cancelled(cancel)
-                asking = _asking(kind, cancel)
-                return asking, commands.CancelOrder(self._fresh(kind), order_id, account_id)
-            case Kind.MODIFY:
-                modify = _modify.decode(body)
-                return _asking(kind, modify), self._modified(modify, self._fresh(kind))
-            case Kind.PLACE | Kind.MANUAL:
-                place = _place.decode(body)
-                asking = _asking(kind, place)
-                request_id = place.request_id or self._fresh(kind)
-                command = submit_order(place, self._state().instruments, request_id, self._presets)
-                if place.instance_id not in messages.MANUAL_INSTANCES:
-                    command = as_carried(command)
-                self._step("intercepted", place.order_id)
-                if self._controlling.paused and pause.adds_risk(self._state(), command, self._market()):
-                    raise InputRefused(pause.PAUSED, pause.TEXT)
-                return asking, command
+    async def shutdown(self) -> None:
+        """End in order; what rests at the broker stays there. Twice is once."""
+        self._stopping.set()
+        if self._work is not None:
+            if self.state == "INITIALIZING":
+                self._work.cancel()
+            await asyncio.wait({self._work})
 
-    def _cancelled(self, asked: messages.CancelOrderPayload) -> tuple[str, int | None]:
-        """The order that is meant, by its caller's id or else by the broker's."""
-        found = self._state().find_order(asked.order_id, asked.account_id)
-        if found is None and asked.top_step_order_id is not None:
-            for account in self._state().accounts.values():
-                order_id = account.broker_ids.get(asked.top_step_order_id)
-                if order_id is not None and asked.account_id in (None, account.account_id):
-                    return order_id, account.account_id
-        return asked.order_id, asked.account_id
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
 
-    def _modified(self, asked: messages.ModifyOrderPayload, request_id: str) -> commands.ModifyOrder:
-        """Raises ``InputRefused``."""
-        if self._controlling.paused:
-            raise InputRefused(pause.PAUSED, pause.TEXT)
-        group = self._state()
-        found = group.find_order(asked.order_id, asked.account_id)
+    async def __aexit__(self, *_: object) -> None:
+        await self.shutdown()
+
+    async def set_order_interception(self, enabled: bool) -> None:  # noqa: FBT001 - as documented
+        """Switch it for orders decided from now on. Raises ``InputRefused`` where the gate refuses (docs/modes.md)."""
+        gate = self._aggregator().gate
+        self._asked += 1
+        request_id = f"api-{SystemClock().now_ns()}-{self._asked}"
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[request_id] = answer
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await gate.take(SetInterception(request_id, enabled))
+                decided = await answer
+        except TimeoutError:
+            raise InputRefused("UNDECIDED", "the gate has not answered in time; it may still act on this") from None
+        finally:
+            del self._answers[request_id]
+        if not decided.ok:
+            raise InputRefused(decided.code, decided.message, decided.field)
+
+    def get_metrics(self) -> dict[str, Any]:
+        """The documented counts, since the start, and the settings that were asked for."""
+        modes = self._settings.modes if self._running is None else self._running.gate.group.modes
+        counts = msgspec.to_builtins(self._counts)
+        uptime_s = asyncio.get_running_loop().time() - self._began_s if self._began_s else 0.0
+        orders = [] if self._running is None else _entries(self._running.gate.group)
+        fills = counts.pop("storedFillEvents")
+        return {
+            "integration": {"status": self.state, "uptime": round(uptime_s * 1_000)} | counts,
+            "interception": {
+                "activeInterceptions": sum(order.status in LIVE for order in orders),
+                "storedOriginalOrders": len(orders),
+                "storedFillEvents": fills,
+            },
+            "config": {
+                "shadowMode": modes.shadow,
+                "interceptOrders": modes.intercept,
+                "enableRiskValidation": modes.validate,
+                "enableSLTPCalculation": modes.default_bracket,
+                "preserveOriginalWorkflow": modes.preserve,
+            },
+        }
+
+    def get_order_status(self, order_id: str) -> dict[str, Any] | None:
+        """How the order of this id stands; None where none is known. Times are ISO 8601, null where not yet."""
+        gate = self._aggregator().gate
+        found = gate.group.find_order(order_id, None)
         if found is None:
-            raise InputRefused(answers.UNKNOWN_ORDER, f"there is no order {asked.order_id}", "orderId")
-        limit = asked.limit_price if asked.limit_price is not None else asked.price
-        if (asked.quantity, limit, asked.stop_price) == (None, None, None):
-            raise InputRefused(answers.NOTHING_TO_CHANGE, "say a quantity, a limitPrice or a stopPrice")
-        account, order = found
-        instrument = group.instruments[order.terms.contract_id]
-        return commands.ModifyOrder(
-            request_id,
-            order.order_id,
-            account.account_id,
-            quantity=None if asked.quantity is None else quantity(asked.quantity, "quantity"),
-            limit_ticks=optional_ticks(instrument, limit, "limitPrice"),
-            stop_ticks=optional_ticks(instrument, asked.stop_price, "stopPrice"),
-        )
+            waits = gate.waits(order_id)
+            return _status(order_id, "INTERCEPTED") if waits else None
+        _, order = found
+        is_denied = order.status is Status.DENIED
+        return _status(order_id, "REJECTED" if is_denied else "PROCESSED") | {
+            "aggregatorOrderId": order.tag or None,
+            "queueId": order.tag or None,
+            "interceptedAt": utc_text(order.received_ns),
+            "processedAt": utc_text(order.decided_ns),
+            "rejectionReason": "; ".join(breach.message for breach in order.breaches) or order.reason or None,
+        }
 
-    def _fresh(self, kind: Kind) -> str:
-        self._number += 1
-        return f"{kind.value}-{self._clock.now_ns()}-{self._number}"
+    def _aggregator(self) -> Aggregator:
+        if self._running is None:
+            raise InputRefused("NOT_STARTED", "the integration does not run: await start() first")
+        return self._running
 
-    def _market(self) -> Market:
-        return Market(dict(self._quotes.latest), self._clock.now_ns())
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        try:
+            opened = roles.aggregator(self._settings, self._approval_key, telemetry.log_step, self._stopping.set)
+            async with opened as self._running:
+                await self._serve(self._running, ready)
+            self.state = "STOPPED"
+        except asyncio.CancelledError:
+            self.state = "STOPPED"
+        except (OrdergateError, BaseExceptionGroup) as error:
+            self.state = "ERROR"
+            self._emit("error", {"error": str(error)})
+            if ready.done():
+                _log.critical("the integration has failed", exc_info=error)
+            else:
+                ready.set_exception(error)
+        finally:
+            self._running = None
+            ready.cancel()
+            self._emit("shutdown", {"status": self.state})
+            if self._telling:
+                await asyncio.wait(self._telling)
 
-    async def _refused(self, kind: Kind, named: messages.Named, code: str, text: str, field: str | None) -> None:
-        """Input that never became a command is answered by its order id, if it has one that can be read."""
-        text = messages.brief(text)
-        _log.warning("refused a message", code=code, text=text, order_id=named.order_id)
-        if named.order_id is None:
-            self._unreadable += 1
-            return
-        # Somebody who waits by the same id, for an order that was taken, would take this for its answer.
-        if named.request_id is not None and not self._answers.expects(named.request_id):
-            await self._refuse(
-                commands.Answer(
-                    named.request_id, ok=False, order_id=named.order_id, code=code, message=text, field=field
-                )
-            )
-        self._answers.reject(Asking(kind, named.instance_id or "", named.order_id), code, text)
+    async def _serve(self, running: Aggregator, ready: asyncio.Future[None]) -> None:
+        told = running.bus.consume(Topic.EVENTS, "python-api")
+        follow = asyncio.create_task(self._follow(told), name="python api")
+        beat = asyncio.create_task(self._tell_metrics(), name="python api: metrics")
+        try:
+            await running.settled()
+            self.state = "READY"
+            modes = self._settings.modes
+            self._emit("ready", {"shadowMode": modes.shadow, "interceptOrders": modes.intercept})
+            ready.set_result(None)
+            await self._stopping.wait()
+            self.state = "SHUTTING_DOWN"
+        finally:
+            told.close()
+            for task in (follow, beat):
+                task.cancel()
+            await asyncio.wait({follow, beat})
 
-    async def _tell(self) -> None:
-        await self._follower.ask()
-        async for message in self._news:
+    async def _follow(self, messages: Subscription) -> None:
+        async for message in messages:
             told = news(message)
-            if isinstance(told, commands.Answer):
-                self._waiting.answered(told)
-                self._answers.answered(told)
-                continue
-            before = self._follower.group
-            if await self._follower.follow(told):
-                self._following.set()
-                if isinstance(told, Happened) and before is not None:
-                    self._answers.happened(before, told.event)
+            if isinstance(told, Answer):
+                waiter = self._answers.get(told.request_id)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(told)
+            elif isinstance(told, Happened):
+                self._happened(told)
+
+    def _happened(self, told: Happened) -> None:
+        group = self._aggregator().gate.group
+        account = group.accounts.get(told.event.account_id)
+        order = account.order(told.event.order_id) if account and isinstance(told.event, e.FillApplied) else None
+        self._counts = counted(self._counts, told.event, order)
+        if isinstance(told.event, e.OrderApproved) and told.event.order.role is Role.ENTRY:
+            entry = told.event.order
+            self._emit(
+                "orderProcessing",
+                {
+                    "originalOrderId": entry.order_id,
+                    "aggregatorOrderId": entry.tag,
+                    "queueId": entry.tag,
+                    "status": "PROCESSING",
+                },
+            )
+
+    async def _tell_metrics(self) -> None:
+        while True:
+            await asyncio.sleep(METRICS_S)
+            told = self.get_metrics()
+            gate = self._aggregator().gate
+            self._emit("metrics", {"integration": told, "aggregator": endpoints.health(gate)})
+
+    def _emit(self, event: str, payload: dict[str, Any]) -> None:
+        for listener in self._listeners[event]:
+            telling = asyncio.ensure_future(_call(listener, payload))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
 
 
-_Payload = messages.PlaceOrderPayload | messages.CancelOrderPayload | messages.ModifyOrderPayload
+async def _call(listener: Listener, payload: dict[str, Any]) -> None:
+    try:
+        told = listener(payload)
+        if inspect.isawaitable(told):
+            await told
+    except Exception:  # noqa: BLE001 - somebody else's code
+        _log.exception("a listener failed")
 
 
-def _asking(kind: Kind, payload: _Payload) -> Asking:
-    """Raises ``InputRefused`` for a name that could not be said again."""
-    names = {"orderId": payload.order_id, "instanceId": payload.instance_id}
-    if isinstance(payload, messages.PlaceOrderPayload):
-        names |= {"requestId": payload.request_id or ""}
-    for field, name in names.items():
-        if len(name) > messages.NAME_MAX:
-            raise InputRefused("NAME_TOO_LONG", f"{field} has more than {messages.NAME_MAX} characters", field)
-    return Asking(kind, payload.instance_id, payload.order_id)
+def _entries(group: Group) -> list[Any]:
+    """Today's orders but for stops and targets."""
+    found = []
+    for account in group.accounts.values():
+        found += [order for order in (*account.orders.values(), *account.done.values()) if order.role is Role.ENTRY]
+    return found
+
+
+def _status(order_id: str, status: str) -> dict[str, Any]:
+    return {
+        "originalOrderId": order_id,
+        "aggregatorOrderId": None,
+        "status": status,
+        "queueId": None,
+        "interceptedAt": None,
+        "processedAt": None,
+        "rejectionReason": None,
+    }

@@ -18,6 +18,8 @@ from ordergate.errors import InputRefused
 from ordergate.settings import SETTINGS, Setting
 
 _PREFIX = "limits."
+# More digits before or after the point than any setting may have: written out, 1e999999999999 would fill the memory.
+_DIGITS_MAX = 30
 BY_FIELD: Mapping[str, Setting] = {
     setting.field.removeprefix(_PREFIX): setting for setting in SETTINGS if setting.field.startswith(_PREFIX)
 }
@@ -79,6 +81,6 @@ def _text(value: Any) -> str:
         case tuple():
             return ",".join(_text(member) for member in value)
         case Decimal():
-            return f"{value:f}"
+            return f"{value:f}" if abs(value.adjusted()) <= _DIGITS_MAX else str(value)
         case _:
             return str(value)

@@ -68,10 +68,10 @@ def conceal(secret: str) -> None:
         _concealed.extend(sorted(forms - set(_concealed)))
 
 
-def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock) -> None:
+def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock, libraries: bool = True) -> None:
     """Log to ``stream`` from ``level`` (debug, info, warn, error) on, for a person or as one JSON object a line.
 
-    What libraries say through ``logging`` goes the same way, from warnings on.
+    What ``libraries`` say through ``logging`` goes the same way, from warnings on; not inside somebody's own program.
     """
     renderer: structlog.typing.Processor
     if json_lines:
@@ -92,7 +92,8 @@ def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock) -> 
         logger_factory=lambda *_: _Lines(stream),
     )
     _steps.cache_clear()
-    logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
+    if libraries:
+        logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
 
 
 @functools.cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ordergate.broker.paper import Opened, PaperBook, fill_ticks
 from ordergate.core.effects import Grant, Modify, Place
@@ -37,13 +39,14 @@ class Paper(PaperBook):
         limit: int | None = None,
         stop: int | None = None,
         at: Quote | None = None,
+        at_ns: int = MORNING,
         offsets: tuple[int | None, int | None] = (None, None),
     ) -> OrderReport:
         kind = OrderType.LIMIT if limit is not None else OrderType.STOP if stop is not None else OrderType.MARKET
         terms = Terms(ACCOUNT, MES.contract_id, side, quantity, kind, limit, stop, *offsets)
         self._asked += 1
         tag = f"tag-{self._asked}"
-        for change in self.placed(Place(terms, tag, GRANT), MES, at, MORNING):
+        for change in self.placed(Place(terms, tag, GRANT), MES, at, at_ns):
             self.apply(change)
         found = self.tagged(ACCOUNT, tag)
         assert found is not None
@@ -54,12 +57,12 @@ class Paper(PaperBook):
         for change in self.modified(Modify(terms, row.order_tag or "", row.broker_order_id, GRANT), MES, at, MORNING):
             self.apply(change)
 
-    def meets(self, at: Quote) -> None:
+    def meets(self, at: Quote, at_ns: int = MORNING) -> None:
         """The market goes there."""
         for ordered in list(self.working.values()):
             price = fill_ticks(ordered.row, at)
             if price is not None and ordered.row.broker_order_id in self.working:
-                for change in self.filled(ordered, price, MES, MORNING):
+                for change in self.filled(ordered, price, MES, at_ns):
                     self.apply(change)
 
     @property
@@ -191,3 +194,51 @@ def test_every_id_is_negative_and_above_those_before_it() -> None:
     assert ids == sorted(set(ids))
     assert max(ids) < 0
     assert min(ids) > -(2**53)
+
+
+def test_what_is_over_and_old_is_dropped_and_nothing_that_still_counts() -> None:
+    book = Paper()
+    later = MORNING + 1
+    old = book.order(quantity=3, at=quote())
+    cancelled = book.order(limit=BID - 40)
+    for change in book.cancelled(cancelled.broker_order_id):
+        book.apply(change)
+    working = book.order(Side.SELL, stop=BID - 400)
+    late = book.order(Side.SELL, limit=ASK + 4)  # made before, filled after
+    book.meets(quote(ASK + 5, ASK + 6, None), later)
+    new = book.order(Side.SELL, at=quote(), at_ns=later)
+    net, balances, last_id = book.net, dict(book.balances), max(fill.fill_id for fill in book.fills)
+    (change,) = book.pruned(later)
+    book.apply(change)
+    kept = {row.broker_order_id for row in (working, late, new)}
+    assert set(book.orders) == kept
+    assert {fill.broker_order_id for fill in book.fills} == {late.broker_order_id, new.broker_order_id}
+    assert [book.tagged(ACCOUNT, row.order_tag or "") for row in (old, cancelled)] == [None, None]
+    assert (book.net, book.balances, set(book.working)) == (net, balances, {working.broker_order_id})
+    assert book.order(at=quote()).broker_order_id > last_id, "no id is used twice"
+
+
+def test_nothing_is_dropped_where_nothing_is_old() -> None:
+    book = Paper()
+    book.order(at=quote())
+    book.order(limit=BID - 40)
+    assert book.pruned(MORNING) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), st.integers(0, 5), st.booleans()), max_size=12), st.integers(0, 5))
+def test_dropping_changes_neither_position_nor_money_nor_what_may_fill(
+    orders: list[tuple[Side, int, bool]], before: int
+) -> None:
+    book = Paper()
+    for side, age, fills in orders:
+        book.order(
+            side, limit=None if fills else BID - 99 * side.sign, at=quote() if fills else None, at_ns=MORNING + age
+        )
+    held, balances, working = book.positions(ACCOUNT), dict(book.balances), dict(book.working)
+    recent = [fill for fill in book.fills if fill.at_ns >= MORNING + before]
+    for change in book.pruned(MORNING + before):
+        book.apply(change)
+    assert (book.positions(ACCOUNT), book.balances, book.working) == (held, balances, working)
+    assert book.fills == recent
+    assert book.pruned(MORNING + before) == []
+    assert all(book.tagged(ACCOUNT, row.row.order_tag or "") == row.row for row in book.orders.values())

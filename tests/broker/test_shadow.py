@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ordergate.broker import shadow
 from ordergate.broker.approvals import LIFETIME_NS, approve
+from ordergate.broker.paper import Change, Opened, PaperBook
 from ordergate.bus.port import Topic
-from ordergate.core.effects import Cancel, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
+from ordergate.core.effects import Cancel, Grant, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
 from ordergate.core.events import ApprovalKind
-from ordergate.core.order import OrderType, Side
+from ordergate.core.instrument import Instrument
+from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import (
     AccountReport,
     BrokerSnapshot,
@@ -29,11 +33,13 @@ from ordergate.core.reports import (
     Outcome,
     PlaceOutcome,
     PositionReport,
+    Quote,
 )
 from ordergate.errors import JournalDamaged, JournalUnavailable
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry, Journal
 from tests.broker.stand_in import ACCOUNT, KEY, MNQ, Desk, position
+from tests.core.desk import instant
 from tests.simulation.virtual_time import run
 
 WRITES = ("Order/place", "Order/modify", "Order/cancel", "Position/closeContract", "Position/partialCloseContract")
@@ -293,6 +299,82 @@ def test_what_cannot_be_kept_has_not_happened() -> None:
     run(main())
 
 
+async def old_book() -> MemoryJournal:
+    """Kept by the version before, weeks ago: ten orders that filled, and 10 MNQ held since then."""
+    book, journal = PaperBook(), MemoryJournal()
+    market, at_ns = Quote(MNQ, BID, ASK, BID, 0), instant("2026-10-01 10:00")
+    instrument = Instrument(MNQ, "MNQ", "MNQZ6", Decimal("0.25"), Decimal("0.50"), FEE)
+    changes: list[Change] = [Opened(ACCOUNT, START)]
+    book.apply(changes[0])
+    for number in range(10):
+        terms = Terms(ACCOUNT, MNQ, Side.BUY, 1, OrderType.MARKET)
+        grant = Grant(ApprovalKind.APPROVED, number, 0, 1, at_ns)
+        for change in book.placed(Place(terms, f"old-{number}", grant), instrument, market, at_ns):
+            book.apply(change)
+            changes.append(change)
+    encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+    entries = [Entry("paper", at_ns, "paper-changed", 1, encoder.encode(change)) for change in changes]
+    await journal.append(entries, {"paper": 0})
+    return journal
+
+
+async def looked_up(desk: Shadowed, tag: str) -> OrderReport | None:
+    await desk.send(LookUp(ACCOUNT, tag, 0), Topic.EXITS)
+    return (await desk.report(LookupOutcome)).found
+
+
+def test_a_book_that_has_grown_beyond_its_bound_drops_what_is_old_once_and_a_restart_knows_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shadow, "KEPT_MAX", 20)
+
+    async def main() -> None:
+        journal = await old_book()
+        desk = Shadowed(journal)
+        async with desk.open():
+            await desk.market()
+            assert await looked_up(desk, "old-3") is not None
+            place, _ = await desk.ordered()
+            assert await looked_up(desk, "old-3") is None
+            assert await looked_up(desk, place.order_tag) is not None
+            before = await desk.snapshot()
+            assert [row.net_quantity for row in before.positions] == [11]
+        rows = [row async for row in journal.read() if b'"pruned"' in row.body]
+        assert [row.version for row in rows] == [2]
+        again = Shadowed(journal.reopened())
+        async with again.open():
+            assert await looked_up(again, "old-3") is None
+            assert replace(await again.snapshot(), started_ns=0) == replace(before, started_ns=0)
+
+    run(main())
+
+
+def test_a_pruning_that_cannot_be_kept_fails_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadow, "KEPT_MAX", 20)
+
+    async def main() -> None:
+        journal = await old_book()
+        desk = Shadowed(journal)
+        async with desk.open():
+            await desk.market()
+            append = journal.append
+
+            async def full_for_pruning(entries: Sequence[Entry], expected: Mapping[str, int]) -> None:
+                if b'"pruned"' in entries[0].body:
+                    raise JournalUnavailable("no space left on device")
+                await append(entries, expected)
+
+            monkeypatch.setattr(journal, "append", full_for_pruning)
+            _, outcome = await desk.ordered()
+            assert outcome.outcome is Outcome.DONE
+            assert await looked_up(desk, "old-3") is not None
+            monkeypatch.setattr(journal, "append", append)
+            await desk.ordered()
+            assert await looked_up(desk, "old-3") is None
+
+    run(main())
+
+
 class SlowDisk(MemoryJournal):
     """Writes nothing of the paper book before it is told to."""
 
@@ -352,9 +434,9 @@ def test_an_approval_that_expires_before_its_turn_is_not_carried_out_on_paper() 
 def test_a_paper_book_of_a_newer_version_is_refused() -> None:
     async def main() -> None:
         journal = MemoryJournal()
-        await journal.append([Entry("paper", 0, "paper-changed", 2, b"{}")], {"paper": 0})
+        await journal.append([Entry("paper", 0, "paper-changed", 3, b"{}")], {"paper": 0})
         desk = Shadowed(journal)
-        with pytest.raises(JournalDamaged, match="paper 1: paper-changed version 2 is not known"):
+        with pytest.raises(JournalDamaged, match="paper 1: paper-changed version 3 is not known"):
             async with desk.open(until_linked=False):
                 await asyncio.sleep(1)
 

@@ -180,20 +180,6 @@ def test_everything_can_be_done_with_the_keyboard(flat_desk: Desk, page: Page) -
     expect(card(page, "MES")).to_contain_text("LONG 3")
 
 
-def test_every_mode_has_a_word_and_a_shape_of_its_own_and_what_enforces_nothing_has_a_red_banner(
-    shared_desk: Desk, page: Page
-) -> None:
-    opened(page, shared_desk)
-    modes = ("SIM", "LIVE", "SHADOW", "PASS-THROUGH", "ADVISORY")
-    shown = [page.evaluate(_RENDERED, mode) for mode in modes]
-    assert [text.split(" ", 1)[1] for text, _, _ in shown] == list(modes)
-    assert len({text[0] for text, _, _ in shown}) == len(modes)
-    banners = [banner for _, banner, _ in shown]
-    assert banners[:3] == ["", "", ""]
-    assert all(mode in banner for mode, banner in zip(modes[3:], banners[3:], strict=True))
-    assert {colour for _, _, colour in shown[3:]} == {"rgb(179, 21, 31)"}
-
-
 def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_again(
     flat_desk: Desk, page: Page
 ) -> None:
@@ -204,17 +190,3 @@ def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_a
     page.reload()
     expect(page.locator("#account")).to_have_value(str(flat_desk.at["accountIds"][1]))
     expect(page.get_by_role("button", name="Buy 1 MNQ")).to_be_enabled()
-
-
-_RENDERED = """async (mode) => {
-    const { h, render } = await import("preact");
-    const { Badge, Banner } = await import("/static/header.js");
-    const box = document.body.appendChild(document.createElement("div"));
-    render([h(Badge, { mode }), h(Banner, { mode })], box);
-    const banner = box.querySelector(".banner");
-    return [
-        box.querySelector(".badge").textContent.trim().replace(/\\s+/g, " "),
-        banner?.textContent ?? "",
-        banner ? getComputedStyle(banner).backgroundColor : "",
-    ];
-}"""

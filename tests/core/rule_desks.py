@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from ordergate.core.commands import ChangeLimits, LockOut
+from ordergate.core.commands import ChangeLimits, LockOut, SetPaused
+from ordergate.core.events import Door
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS, Limits
 from ordergate.core.order import Exit, Side
@@ -118,6 +119,10 @@ def asked(*times_ms: int) -> Change:
 
 def locked_out(desk: Desk) -> None:
     desk.ask(LockOut("lock", ACCOUNT, instant("2026-11-23 12:00"), "two losses in a row"))
+
+
+def paused(desk: Desk) -> None:
+    desk.ask(SetPaused("pause", on=True, by=Door.PAGE))
 
 
 def day_lost(desk: Desk) -> None:

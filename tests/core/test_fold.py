@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
-from ordergate.core.commands import ChangeLimits, Leg, LockOut
+from ordergate.core.commands import ChangeLimits, Leg, LockOut, SetPaused
 from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
@@ -46,6 +46,8 @@ def long_day() -> Desk:
     desk.wait(250)
     desk.modified(desk.stop("a").order_id, Outcome.REFUSED, "no")
     desk.submit("b", quantity=11)
+    for on in (True, False):
+        desk.ask(SetPaused(desk.request_id(), on, e.Door.PAGE))
     desk.cancel("c", queued_account=ACCOUNT)
     desk.submit("c")
     desk.submit("d", limit=BID)

@@ -37,6 +37,10 @@ def test_a_price_on_the_grid_is_a_number_of_ticks_and_back(price: str, ticks: in
         ("-10000000.25", "PRICE_OUT_OF_RANGE"),
         ("1E+308", "PRICE_OUT_OF_RANGE"),
         ("1E-308", "OFF_TICK"),
+        ("1E+999999999999", "PRICE_OUT_OF_RANGE"),
+        ("-1E+999999999999", "PRICE_OUT_OF_RANGE"),
+        ("1E-999999999999", "OFF_TICK"),
+        ("-1E-999999999999", "OFF_TICK"),
     ],
 )
 def test_any_other_price_is_refused_by_name_and_never_rounded(price: str, code: str) -> None:

@@ -136,6 +136,12 @@ def test_a_cancel_that_overtook_its_order_decides_it_as_cancelled() -> None:
     assert desk.account.cancels_remembered == ()
 
 
+def test_a_cancel_of_an_order_for_an_account_that_is_not_there_makes_none() -> None:
+    desk = Desk()
+    assert desk.cancel("a", queued_account=4_711).code == "UNKNOWN_ORDER"
+    assert 4_711 not in desk.group.accounts
+
+
 def test_the_only_stop_of_a_position_is_not_cancelled() -> None:
     desk = Desk()
     desk.hold("a")

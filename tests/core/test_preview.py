@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ordergate.core import selftest
 from ordergate.core.commands import Leg, Nearest, SubmitOrder
+from ordergate.core.events import ApprovalKind
 from ordergate.core.inputs import Stamped
 from ordergate.core.judgement import judge
 from ordergate.core.limits import Limits
@@ -37,6 +38,8 @@ def test_a_preview_in_dollars() -> None:
     found = seen(Desk(), quantity=2)
     assert found == Preview(
         breaches=(),
+        overridden=(),
+        ground=ApprovalKind.APPROVED,
         worst_position=2,
         loss_at_stop_usd=Decimal("101.44"),
         room={

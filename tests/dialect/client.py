@@ -15,9 +15,10 @@ from ordergate.bus.port import Channel, Topic
 from ordergate.clock import Clock
 from ordergate.core.commands import Command
 from ordergate.core.effects import Place
+from ordergate.core.modes import Modes
 from ordergate.core.order import Side
 from ordergate.core.reports import FillReport, OrderReport, OrderState, Outcome, PlaceOutcome
-from ordergate.integration import Interception
+from ordergate.interception import Interception
 from ordergate.journal.memory import MemoryJournal
 from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, bench
 
@@ -179,8 +180,8 @@ def shown(place: Place, broker_order_id: int, now_ns: int) -> OrderReport:
 
 
 @contextlib.asynccontextmanager
-async def intercepted(clock: Clock | None = None) -> AsyncIterator[Client]:
-    async with bench(MemoryJournal(), clock=clock) as desk, asyncio.TaskGroup() as group:
+async def intercepted(clock: Clock | None = None, modes: Modes | None = None) -> AsyncIterator[Client]:
+    async with bench(MemoryJournal(), clock=clock, modes=modes) as desk, asyncio.TaskGroup() as group:
         await desk.adopt()
         client = Client(desk)
 

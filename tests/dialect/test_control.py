@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from ordergate.bus.port import Channel, Topic
-from ordergate.core.commands import LockOut
+from ordergate.core.commands import LockOut, SetPaused
 from ordergate.core.effects import Modify
+from ordergate.core.events import Door
 from ordergate.core.order import Side
+from ordergate.core.reports import Outcome, PlaceOutcome
 from tests.dialect.client import ORDER, Client, intercepted, placed
 from tests.engine.gate_on_memory import ACCOUNT, MES
 
@@ -19,9 +21,13 @@ STATUS = Channel.AGGREGATOR_STATUS
 
 async def command(client: Client, said: str, target: str = "AGGREGATOR") -> Any:
     """Say it, and wait for the status that answers it."""
-    count = len(client.messages("AGGREGATOR_STATUS", STATUS))
+    count = len(await client.until("AGGREGATOR_STATUS", 1, STATUS))  # the one of the start
     await client.publish(Channel.INSTANCE_CONTROL, {"target": target, "command": said, "data": {}})
     return (await client.until("AGGREGATOR_STATUS", count + 1, STATUS))[-1]
+
+
+def violations(rejected: Any) -> list[str]:
+    return [violation["type"] for violation in rejected["violations"]]
 
 
 @pytest.mark.parametrize("target", ["AGGREGATOR", "ALL"])
@@ -30,11 +36,11 @@ async def test_a_pause_refuses_new_risk_and_its_end_takes_it_again(target: str) 
         assert (await command(client, "PAUSE_PROCESSING", target))["status"] == "PAUSED"
         await client.say("PLACE_ORDER", ORDER)
         await client.manual_order(ORDER | {"orderId": "two"})
-        refused = [message["payload"]["reason"] for message in await client.until("ORDER_REJECTED", 2)]
-        assert refused == ["PAUSED", "PAUSED"]
-        assert client.known() == []
+        refused = [violations(message["payload"]) for message in await client.until("ORDER_REJECTED", 2)]
+        assert refused == [["PAUSED"], ["PAUSED"]]
+        assert client.desk.sent[Topic.COMMANDS] == []
         assert (await command(client, "RESUME_PROCESSING", target))["status"] == "HEALTHY"
-        await client.say("PLACE_ORDER", ORDER)
+        await client.say("PLACE_ORDER", ORDER | {"orderId": "three"})
         await placed(client)
 
 
@@ -68,7 +74,9 @@ async def test_exits_pass_a_pause() -> None:
 async def test_a_paused_order_cannot_be_changed_either() -> None:
     async with intercepted() as client:
         await client.say("PLACE_ORDER", ORDER | {"orderType": "LIMIT", "limitPrice": 4990})
-        await placed(client)
+        place = await placed(client)
+        await client.desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 3_400_000_001))
+        await client.told("ORDER_RESPONSE")
         await command(client, "PAUSE_PROCESSING")
         await client.say("MODIFY_ORDER", {"orderId": ORDER["orderId"], "quantity": 3})
         assert (await client.told("ORDER_STATUS_UPDATE"))["error"].startswith("PAUSED")
@@ -83,24 +91,24 @@ async def test_an_order_from_before_the_pause_still_gets_its_answer() -> None:
         assert [row["payload"]["success"] for row in await client.until("ORDER_RESPONSE", 2)] == [True, True]
 
 
-async def test_a_pause_does_not_end_while_an_account_is_locked_out() -> None:
+async def test_a_pause_of_the_page_does_not_end_over_the_bus() -> None:
     async with intercepted() as client:
-        await command(client, "PAUSE_PROCESSING")
-        await client.desk.gate.take(LockOut("lock", ACCOUNT, reason="enough"))
-        assert (await client.desk.answer("lock")).ok
+        await client.desk.gate.take(SetPaused("page", on=True, by=Door.PAGE))
+        assert (await client.desk.answer("page")).ok
         status = await command(client, "RESUME_PROCESSING")
         assert status["status"] == "PAUSED"
-        assert "locked out" in status["details"]["reason"]
+        assert "RESUME_PROCESSING refused: PAUSED" in status["details"]["reason"]
         await client.say("PLACE_ORDER", ORDER)
-        assert (await client.told("ORDER_REJECTED"))["reason"] == "PAUSED"
+        assert violations(await client.told("ORDER_REJECTED")) == ["PAUSED"]
 
 
-async def test_a_pause_does_not_end_while_the_gate_does_not_enforce() -> None:
+async def test_a_gate_that_has_halted_says_that_it_did_neither_pause_nor_resume() -> None:
     async with intercepted() as client:
-        await command(client, "PAUSE_PROCESSING")
         client.desk.gate.halted = True
-        status = await command(client, "RESUME_PROCESSING")
-        assert (status["status"], "does not enforce" in status["details"]["reason"]) == ("PAUSED", True)
+        for said in ("PAUSE_PROCESSING", "RESUME_PROCESSING"):
+            status = await command(client, said)
+            assert status["status"] == "DEGRADED"
+            assert status["details"]["reason"].startswith(f"{said} refused: HALTED")
 
 
 async def test_the_end_of_a_pause_that_never_was_lifts_no_lockout() -> None:
@@ -110,7 +118,7 @@ async def test_the_end_of_a_pause_that_never_was_lifts_no_lockout() -> None:
         await command(client, "RESUME_PROCESSING")
         await client.say("PLACE_ORDER", ORDER)
         rejected = await client.told("ORDER_REJECTED")
-        assert [violation["type"] for violation in rejected["violations"]] == ["LOCKED_OUT"]
+        assert violations(rejected) == ["LOCKED_OUT"]
 
 
 async def test_a_shutdown_begins_an_orderly_stop() -> None:

@@ -173,7 +173,7 @@ async def test_a_stop_and_a_target_are_moved_and_the_answer_says_where() -> None
         ({"positionId": "1001:NOPE", "stopLoss": 4990}, "UNKNOWN_POSITION"),
         ({"positionId": 7, "stopLoss": 4990}, "BAD_MESSAGE"),
         ({"positionId": "1001:CON.F.US.MES.Z26", "stopLoss": 4990.1}, "OFF_TICK"),
-        ({"positionId": "1001:CON.F.US.MES.Z26", "stopLoss": "1e999999999999"}, "BAD_MESSAGE"),
+        ({"positionId": "1001:CON.F.US.MES.Z26", "stopLoss": "1e999999999999"}, "PRICE_OUT_OF_RANGE"),
         ({"stopLoss": 4990}, "BAD_MESSAGE"),
     ],
     ids=lambda value: str(value)[:60],

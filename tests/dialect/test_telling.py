@@ -13,6 +13,7 @@ from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Channel
 from ordergate.clock import SystemClock
 from ordergate.core.account import Account, Group
+from ordergate.core.modes import Modes
 from ordergate.core.order import Side
 from ordergate.core.pnl import Position
 from ordergate.core.reports import LinkReport, Outcome, PlaceOutcome, Quote
@@ -38,6 +39,19 @@ async def test_a_fill_is_told_as_the_page_reads_it_with_the_callers_own_order_id
         assert (filled["payload"]["filledPrice"], filled["payload"]["filledQuantity"]) == (5000.25, 2)
         assert (filled["payload"]["accountId"], filled["payload"]["instrument"]) == (ACCOUNT, MES.contract_id)
         assert filled["payload"]["positionId"] == f"{ACCOUNT}:{MES.contract_id}"
+
+
+@pytest.mark.parametrize("shadow", [True, False])
+async def test_answers_to_orders_and_fills_say_so_in_shadow_mode_and_have_no_other_field_else(*, shadow: bool) -> None:
+    async with intercepted(modes=Modes(shadow=shadow)) as client:
+        await client.hold()
+        await client.say("PLACE_ORDER", ORDER | {"orderId": "large", "quantity": 11})
+        told = [
+            *await client.until("ORDER_RESPONSE", 2),
+            *await client.until("ORDER_FILLED", 1, MARKET),
+            *await client.until("ENHANCED_FILL", 1, Channel.FILL_ENHANCED),
+        ]
+        assert [message["payload"].get("shadow") for message in told] == [shadow or None] * 4
 
 
 async def test_what_is_told_on_our_channels_carries_the_marks_of_an_aggregator() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from ordergate.bus.port import Topic
+from ordergate.core.commands import SetPaused
+from ordergate.core.events import Door
 from ordergate.core.reports import OrderReport, OrderState
 from ordergate.engine import endpoints
 from ordergate.journal.memory import MemoryJournal
 from ordergate.net.port import Request
-from tests.engine.gate_on_memory import ACCOUNT, Bench, bench
+from tests.engine.gate_on_memory import ACCOUNT, Bench, FullDisk, bench
 from tests.engine.test_gate import filled, sent
 
 
@@ -69,3 +71,25 @@ async def test_nothing_else_is_there() -> None:
     async with bench(MemoryJournal()) as desk:
         for method, path in (("POST", "/metrics.json"), ("GET", "/metrics")):
             assert endpoints.answer(Request(method, path), desk.gate).status == 404
+
+
+async def test_a_paused_gate_is_degraded_and_says_who_paused_it_and_a_restart_keeps_it() -> None:
+    journal = MemoryJournal()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        await desk.gate.take(SetPaused("pause", on=True, by=Door.BUS))
+        assert (await desk.answer("pause")).ok
+    async with bench(journal) as desk:
+        health = msgspec.json.decode(endpoints.answer(Request("GET", "/health"), desk.gate).body)
+        assert (health["status"], health["paused"][:19]) == ("degraded", "paused over the bus")
+        assert health["enforcing"] is True
+
+
+async def test_a_pause_without_a_journal_is_refused_by_its_code() -> None:
+    journal = FullDisk()
+    async with bench(journal) as desk:
+        await desk.adopt()
+        journal.full = True
+        await desk.gate.take(SetPaused("pause", on=True, by=Door.PAGE))
+        assert (await desk.answer("pause")).code == "JOURNAL_UNAVAILABLE"
+        assert desk.gate.group.paused_by is None

@@ -67,12 +67,31 @@ async def test_a_cancel_all_of_all_accounts_supersedes_everywhere() -> None:
     assert all(inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder))
 
 
-async def test_a_waiting_order_is_known_by_its_account_until_it_is_taken() -> None:
+async def test_an_order_is_known_by_its_account_until_the_batch_that_it_was_taken_with_is_decided() -> None:
     inbox = Inbox(10)
     inbox.put_command(order("a", 7), 0)
     assert inbox.order_account("a") == 7
     await inbox.take(10, None)
+    assert inbox.order_account("a") == 7
+    await inbox.take(10, 0)
     assert inbox.order_account("a") is None
+
+
+async def test_an_order_that_is_asked_for_again_is_known_until_the_second_asking_is_decided() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("a", 7), 0)
+    await inbox.take(10, None)
+    inbox.put_command(order("a", 7), 0)
+    await inbox.take(10, None)
+    assert inbox.order_account("a") == 7
+    await inbox.take(10, 0)
+    assert inbox.order_account("a") is None
+
+
+def test_an_order_of_another_account_than_the_one_that_is_named_is_not_the_one_that_is_meant() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("a", 7), 0)
+    assert [inbox.order_account("a", account_id) for account_id in (7, 8, None)] == [7, None, 7]
 
 
 async def test_one_waiting_mark_stands_for_all() -> None:

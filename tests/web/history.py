@@ -21,6 +21,7 @@ from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.market import Market
+from ordergate.core.modes import Modes
 from ordergate.core.order import OrderType, Side
 from tests.simulation.virtual_time import START_NS
 
@@ -41,7 +42,7 @@ def instrument(contract_id: str, symbol: str, *, active: bool = True) -> Instrum
 class History:
     """``happened`` is every event with its number; ``answers`` every answer."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, modes: Modes | None = None) -> None:
         self.group = Group()
         self.at_ns = START_NS
         self.quotes: dict[str, r.Quote] = {}
@@ -49,12 +50,13 @@ class History:
         self.answers: list[Answer] = []
         self.hold = False
         self.broker = Broker()
+        self._modes = modes or Modes()
         self._limits = limits or Limits(open_orders_max=50)
         self._asked = 0
 
     def open(self, *accounts: int) -> History:
         """Connected, with instruments, quotes and adopted accounts of 50,000 USD."""
-        self.put(Started("test", "sim", "practice", self._limits))
+        self.put(Started("test", "sim", "practice", self._limits, modes=self._modes))
         contracts = (instrument(OLD, "MES", active=False), instrument(MES, "MES"), instrument(MNQ, "MNQ"))
         self.put(r.InstrumentsReport(contracts))
         self.quote(MES, MES_TICKS)

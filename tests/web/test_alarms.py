@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from ordergate.core import events as e
-from ordergate.core.commands import ChangeLimits, LockOut, UpdateProtection
+from ordergate.core.commands import ChangeLimits, LockOut, SetInterception, SetPaused, UpdateProtection
 from ordergate.core.limits import Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import Side
-from ordergate.core.reports import LinkReport, Outcome, PlaceOutcome
+from ordergate.core.reports import AccountReport, LinkReport, Outcome, PlaceOutcome
 from ordergate.web.alarms import Alarm, alarm
 from tests.web.history import MES, MES_TICKS, A, History
 
@@ -79,6 +82,27 @@ def test_a_lockout_and_a_limit_that_waits_are_alarms_too() -> None:
     over = alarm(told.group, e.LockoutEnded(A, AT_NS), AT_NS)
     assert over is not None
     assert over.code == "LOCKOUT_ENDED"
+
+
+def test_what_a_mode_lets_through_and_every_switch_of_one_are_alarms() -> None:
+    told = History(modes=Modes(preserve=True)).open()
+    seen = len(told.happened)
+    told.submit("over", Side.BUY, 11)
+    told.put(SetInterception("off", on=False))
+    told.put(SetPaused("p", on=True, by=e.Door.PAGE))
+    told.put(SetPaused("r", on=False, by=e.Door.PAGE))
+    told.put(SetInterception("on", on=True))
+    told.put(AccountReport(A, "PRACTICE-1", Decimal(40_000), can_trade=True))
+    raised = [one for _, event in told.happened[seen:] if (one := alarm(told.group, event, AT_NS)) is not None]
+    assert [(one.code, one.account_id, one.order_id, one.instrument) for one in raised] == [
+        ("ORDER_OVERRIDDEN", A, "over", "MES"),
+        ("MODES_CHANGED", None, None, None),
+        ("PAUSED", None, None, None),
+        ("RESUMED", None, None, None),
+        ("MODES_CHANGED", None, None, None),
+        ("WOULD_HAVE_LOCKED", A, None, None),
+    ]
+    assert raised[0].message.startswith("sent all the same: 11 contracts is above")
 
 
 def test_good_news_is_no_alarm() -> None:

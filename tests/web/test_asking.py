@@ -13,6 +13,7 @@ import pytest
 from ordergate.bus.messages import MANUAL_INSTANCE
 from ordergate.core import reports as r
 from ordergate.core.commands import Answer, CancelAll, ClosePosition, Flatten
+from ordergate.core.modes import Modes
 from ordergate.core.order import OrderType, Side
 from ordergate.web.asking import DECISION_WAIT_S
 from ordergate.web.mirror import ASK_AGAIN_S
@@ -209,10 +210,15 @@ async def refused_silently(at: Desk) -> None:
         ("limitPrice", b"NaN", "PRICE_NOT_FINITE"),
         ("limitPrice", b"-Infinity", "PRICE_NOT_FINITE"),
         ("limitPrice", b"1e999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"1e999999999999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"-1e999999999999", "PRICE_OUT_OF_RANGE"),
+        ("limitPrice", b"1e-999999999999", "OFF_TICK"),
         ("limitPrice", b"1e-99999999999999999999", "PRICE_NOT_FINITE"),
+        ("quantity", b"1e999999999999", "BAD_QUANTITY"),
+        ("quantity", b"1e-999999999999", "BAD_QUANTITY"),
     ],
 )
-def test_numbers_that_are_not_finite_are_refused_by_field(field: str, literal: bytes, code: str) -> None:
+def test_numbers_that_no_price_or_quantity_can_be_are_refused_by_field(field: str, literal: bytes, code: str) -> None:
     async def main() -> None:
         async with desk() as at:
             quantity, price = (literal, b"5000") if field == "quantity" else (b"1", literal)
@@ -559,6 +565,73 @@ async def test_a_preview_tells_what_the_order_gets_and_leaves_no_trace(at: Desk)
     status, denied = await at.post("/api/order", **said, quantity=7)
     assert (status, denied["breaches"], denied["nearest"]) == (422, seen["breaches"], seen["nearest"])
     assert (await at.post("/api/order", **said | {"orderId": "o3"}, quantity=denied["nearest"]["quantity"]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("modes", "decision", "codes"),
+    [
+        (Modes(preserve=True), "overridden", ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"]),
+        (Modes(intercept=False), "passed", []),
+        (Modes(), "denied", ["MAX_ORDER_SIZE", "MAX_POSITION_SIZE"]),
+    ],
+    ids=str,
+)
+def test_a_preview_says_what_the_modes_make_of_an_order(modes: Modes, decision: str, codes: list[str]) -> None:
+    async def main() -> None:
+        async with desk(History(modes=modes).open()) as at:
+            said = {"instrument": "MES", "side": "BUY", "accountId": A, "quantity": 11}
+            status, seen = await at.post("/api/preview", **said)
+            assert (status, seen["decision"], [breach["code"] for breach in seen["breaches"]]) == (200, decision, codes)
+            assert (await at.order(quantity=11))[0] == (422 if decision == "denied" else 200)
+
+    run(main())
+
+
+def test_every_answer_to_a_command_says_so_in_shadow_mode_and_no_other_does() -> None:
+    async def main() -> None:
+        for shadow in (True, False):
+            async with desk(History(modes=Modes(shadow=shadow)).open()) as at:
+                name = {"accountId": A}
+                answers = [
+                    await at.order(orderId="o1", quantity=2),
+                    await at.order(orderId="o2", quantity=11),
+                    await at.order(orderId="o3", orderType="LIMIT", limitPrice=4990),
+                    await at.post("/api/modify-order", orderId="o3", limitPrice=4991),
+                    await at.post("/api/cancel-order", orderId="o3"),
+                    await at.post("/api/cancel-order", orderId="nobody"),
+                    await at.post("/api/update-sl-tp", positionId=f"{A}:{MES}", stopLoss=4996),
+                    await at.post("/api/close-position", **name, instrument="MES", quantity=1),
+                    await at.post("/api/cancel-all", **name),
+                    await at.post("/api/flatten", **name),
+                ]
+                assert [answer.get("shadow") for _, answer in answers] == [shadow or None] * len(answers)
+                assert {answer["success"] for _, answer in answers} == {True, False}
+
+    run(main())
+
+
+@at_a_desk
+async def test_a_pause_denies_orders_and_lets_exits_pass_until_it_is_resumed(at: Desk) -> None:
+    await at.order(orderId="o1", quantity=2)
+    assert await at.post("/api/pause") == (200, {"success": True})
+    status, denied = await at.order(orderId="o2")
+    assert (status, denied["code"], denied["nearest"]) == (422, "PAUSED", None)
+    assert (await at.post("/api/flatten", accountId="all"))[1]["flat"] is True
+    assert await at.post("/api/resume") == (200, {"success": True})
+    assert (await at.order(orderId="o3"))[0] == 200
+
+
+@at_a_desk
+async def test_interception_is_switched_and_a_refusal_is_told_in_words(at: Desk) -> None:
+    assert await at.post("/api/interception", on=False) == (200, {"success": True})
+    assert (await at.order(orderId="o1", quantity=11))[0] == 200
+    assert await at.post("/api/interception", on=True) == (200, {"success": True})
+    await at.post("/api/lockout", accountId=A, until="next-day")
+    status, answer = await at.post("/api/interception", on=False)
+    assert (status, answer["success"], answer["code"]) == (409, False, "LOCKED_OUT")
+    assert "locked out by the trader until" in answer["error"]
+    for body in ({}, {"on": "no"}, {"on": True, "by": "me"}):
+        assert (await at.post("/api/interception", **body))[0] == 400
 
 
 @at_a_desk

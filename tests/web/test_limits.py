@@ -32,6 +32,13 @@ async def test_the_limits_in_force_are_told_by_the_names_of_their_settings(at: D
 
 
 @at_a_desk
+async def test_a_number_beyond_all_reason_is_refused_by_the_name_of_its_limit(at: Desk) -> None:
+    for number in (b"1e999999999999", b"-1e999999999999", b"1e-999999999999", b"0e-999999999999", b"1e2000000"):
+        status, answer = await at.call("POST", "/api/limits", b'{"maxDailyLoss":%s}' % number)
+        assert (status, answer["code"], answer["field"]) == (400, "BAD_MAX_DAILY_LOSS", "maxDailyLoss")
+
+
+@at_a_desk
 async def test_a_change_says_what_holds_now_and_what_from_when(at: Desk) -> None:
     await at.order(orderId="o1")
     answer = await at.post("/api/limits", maxOrderSize=2, maxPositionSize=20)

@@ -30,6 +30,7 @@ READING = (
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",
     "/api/cancel-all", "/api/flatten", "/api/limits", "/api/lockout", "/api/preview",
+    "/api/pause", "/api/resume", "/api/interception",
 )  # fmt: skip
 # Can be asked for and read.
 BOTH = ("/api/limits",)

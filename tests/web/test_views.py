@@ -11,11 +11,13 @@ from msgspec.structs import replace
 
 from ordergate import __version__
 from ordergate.bus.prices import average_price
+from ordergate.core import events as e
 from ordergate.core import reports as r
-from ordergate.core.commands import CancelOrder, Leg
+from ordergate.core.commands import CancelOrder, Leg, LockOut, SetPaused
 from ordergate.core.events import InstrumentsLoaded
 from ordergate.core.fold import evolve
 from ordergate.core.limits import Breach, Limits
+from ordergate.core.modes import Modes
 from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
 from ordergate.web import legs, views
 from ordergate.web.replies import encode
@@ -26,7 +28,7 @@ from tests.web.page import exact
 ORDER_FIELDS = {
     "orderId", "accountId", "instrument", "contractId", "side", "quantity", "filledQuantity", "orderType", "limitPrice",
     "stopPrice", "status", "averageFillPrice", "stopLoss", "takeProfit", "targets", "brokerOrderId", "breaches",
-    "source", "timestamps", "reason",
+    "source", "timestamps", "reason", "passed",
 }  # fmt: skip
 
 
@@ -279,8 +281,8 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     assert row == {
         "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "equity": 50_000,
         "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0, "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
-        "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None, "tradingDay": "2026-11-23",
-        "linkUp": True,
+        "passedOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None,
+        "tradingDay": "2026-11-23", "linkUp": True,
     }  # fmt: skip
     history.submit("o1", Side.BUY, 2)
     money = rows(history).accounts[A]
@@ -354,10 +356,48 @@ def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
             "maxOrderSize": 10, "maxPositionSize": 10, "maxOpenOrders": 50, "maxDailyLoss": 1_000, "maxRiskPercent": 2,
             "defaultRiskReward": 2,
         },
+        "modes": {
+            "shadow": False, "interceptOrders": True, "preserveOriginalWorkflow": False, "enableRiskValidation": True,
+            "enableSLTPCalculation": True, "enforcing": True, "unasked": "",
+        },
+        "paused": None,
     }  # fmt: skip
     history.put(r.LinkReport(up=False, reason="gone"))
     assert (rows(history).desk.link_up, rows(history).desk.link_reason) == (False, "gone")
     assert views.desk_row(replace(history.group, venue="topstepx")).mode is Mode.LIVE
+
+
+@pytest.mark.parametrize(
+    ("modes", "mode", "enforcing", "words"),
+    [
+        (Modes(shadow=True, preserve=True), Mode.SHADOW, True, "original workflow"),
+        (Modes(intercept=False), Mode.PASS_THROUGH, False, "interception off"),
+        (Modes(validate=False), Mode.PASS_THROUGH, False, "validation off"),
+        (Modes(preserve=True), Mode.ADVISORY, False, "limits are sent all the same"),
+        (Modes(default_bracket=False), Mode.SIM, True, ""),
+    ],
+)
+def test_the_desk_says_what_is_not_enforced(modes: Modes, mode: Mode, words: str, *, enforcing: bool) -> None:
+    row = views.desk_row(replace(History().open().group, modes=modes))
+    assert (row.mode, row.modes.enforcing) == (mode, enforcing)
+    assert words in row.modes.unasked
+    assert bool(words) == bool(row.modes.unasked)
+
+
+def test_a_pause_is_told_by_the_desk_by_every_account_that_may_trade_and_by_the_trading_status() -> None:
+    history = History().open(A, B)
+    history.put(LockOut("l", B))
+    history.put(SetPaused("p", on=True, by=e.Door.BUS))
+    found = rows(history)
+    assert found.desk.paused is not None
+    assert (found.desk.paused.by, found.desk.paused.since) == ("over the bus", "2026-11-23T15:00:00.000Z")
+    assert found.accounts[A].reason == "paused over the bus at 2026-11-23 09:00:00 CT"
+    assert found.accounts[B].reason.startswith("locked out")
+    history.put(SetPaused("r", on=False, by=e.Door.PAGE))
+    assert rows(history).accounts[A].reason == ""
+    assert views.trading_status(history.group).can_trade
+    history.put(SetPaused("q", on=True, by=e.Door.PAGE))
+    assert not views.trading_status(history.group).can_trade
 
 
 def test_an_account_is_listed_once_the_broker_has_shown_it_whole() -> None:

@@ -6,7 +6,8 @@ traded through its price, a stop when the market touches it, at the touch of tha
 Invariants:
 1. Nothing changes but by ``apply``; what is asked for is answered with changes, which the caller keeps first.
 2. The same changes in the same order make the same book.
-3. Every id is negative, which no id of the broker's is, and rises.
+3. Every id is negative, which no id of the broker's is, and rises; also above those of what was dropped.
+4. What is dropped was over: positions, balances and orders that may fill stay as they are.
 """
 
 from __future__ import annotations
@@ -45,7 +46,13 @@ class Opened(msgspec.Struct, frozen=True, tag="account"):
     balance_usd: Decimal
 
 
-Change = Ordered | Filled | Opened
+class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
+    """What is over and older than ``before_ns`` is not looked up any more: see ``PaperBook.pruned``."""
+
+    before_ns: int
+
+
+Change = Ordered | Filled | Opened | Pruned
 
 
 class PaperBook:
@@ -77,6 +84,13 @@ class PaperBook:
                 self._last_id = max(self._last_id, fill.fill_id)
             case Opened():
                 self.balances[change.account_id] = change.balance_usd
+            case Pruned():
+                self._drop(change.before_ns)
+
+    @property
+    def size(self) -> int:
+        """How many orders and fills are kept."""
+        return len(self.orders) + len(self.fills)
 
     def position(self, account_id: int, contract_id: str) -> PositionReport:
         held = self._positions.get((account_id, contract_id)) or Position(contract_id)
@@ -153,6 +167,28 @@ class PaperBook:
         ]
         ended = [change for other_id in others if other_id != order_id for change in self.cancelled(other_id)]
         return [Filled(fill), done, *_legs(ordered, price_ticks, next_id + 1, at_ns), *ended]
+
+    def pruned(self, before_ns: int) -> list[Change]:
+        """Drop fills from before ``before_ns``, and orders made before it that are over and have no later fill.
+
+        Nothing where that would drop nothing.
+        """
+        kept = self._lasting(before_ns)
+        is_small = len(kept) == len(self.orders) and all(fill.at_ns >= before_ns for fill in self.fills)
+        return [] if is_small else [Pruned(before_ns)]
+
+    def _lasting(self, before_ns: int) -> dict[int, Ordered]:
+        filled = {fill.broker_order_id for fill in self.fills if fill.at_ns >= before_ns}
+        return {
+            order_id: ordered
+            for order_id, ordered in self.orders.items()
+            if order_id in self.working or order_id in filled or ordered.row.created_ns >= before_ns
+        }
+
+    def _drop(self, before_ns: int) -> None:
+        self.orders = self._lasting(before_ns)
+        self.fills = [fill for fill in self.fills if fill.at_ns >= before_ns]
+        self._tags = {tag: order_id for tag, order_id in self._tags.items() if order_id in self.orders}
 
     def _at_once(self, ordered: Ordered, instrument: Instrument, quote: Quote | None, at_ns: int) -> list[Change]:
         if quote is None:

@@ -9,6 +9,8 @@ folds them again. It is not rebuilt from what the gate asks: the prices of the f
 Invariants:
 1. Nothing here calls what sends an order, a change or a cancel.
 2. What the broker says of orders, fills and positions is never told: they are not the paper book's.
+3. The book in memory does not grow with the days: beyond ``KEPT_MAX`` what is over, and older than the trading day
+   before this one, is dropped, by a change like any other. Around the open the gate still asks for the day that ends.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from ordergate.broker.paper import Change, Filled, Opened, Ordered, PaperBook, fill_ticks
+from ordergate.broker.paper import Change, Filled, Opened, Ordered, PaperBook, Pruned, fill_ticks
 from ordergate.broker.projectx.catalogue import Catalogue
 from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.rest import Passage
@@ -44,12 +46,17 @@ from ordergate.core.reports import (
     Quote,
     Report,
 )
+from ordergate.core.sessions import day_open_ns
 from ordergate.errors import JournalDamaged, JournalUnavailable, NotSent
 from ordergate.journal.port import Entry, Journal
 
 BOOK = "paper"
 KIND = "paper-changed"
-VERSION = 1
+VERSION = 2
+# Version 1 knew no pruning; all that it wrote is read as it is.
+_READABLE = (1, VERSION)
+# Orders and fills: some days of busy trading.
+KEPT_MAX = 10_000
 
 # An order fills at no older quote, but waits for the next: an active contract is quoted several times a second.
 _QUOTE_AGE_NS = 5_000_000_000
@@ -78,6 +85,7 @@ class Shadow:
         self._publish = publish
         self._book = PaperBook()
         self._seq = 0
+        self._prune_at = KEPT_MAX
         self._turn = asyncio.Lock()  # from looking at the book until what follows is in it
         self._accounts: dict[int, AccountReport] = {}
         self._quotes: dict[str, Quote] = {}
@@ -90,7 +98,7 @@ class Shadow:
         """Fold the paper book. Raises ``JournalDamaged``."""
         async for row in self._journal.read():
             if row.book == BOOK:
-                if (row.kind, row.version) != (KIND, VERSION):
+                if row.kind != KIND or row.version not in _READABLE:
                     raise JournalDamaged(f"{BOOK} {row.seq}: {row.kind} version {row.version} is not known")
                 self._book.apply(_decoder.decode(row.body))
                 self._seq = row.seq
@@ -223,14 +231,32 @@ class Shadow:
         return None
 
     async def _keep(self, changes: Sequence[Change]) -> None:
+        await self._record(changes)
+        for change in changes:
+            await self._tell(change)
+        if self._book.size >= self._prune_at:
+            await self._prune()
+
+    async def _prune(self) -> None:
+        """What is asked for does not fail for want of it: then the next change tries again."""
+        today_ns = day_open_ns(self._clock.now_ns())
+        try:
+            await self._record(self._book.pruned(day_open_ns(today_ns - 1)))
+        except JournalUnavailable as error:
+            _log.warning("the paper book cannot be pruned", reason=str(error))
+            return
+        # A day that is larger than the bound by itself is not looked through again at its every order.
+        self._prune_at = max(KEPT_MAX, 2 * self._book.size)
+
+    async def _record(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
         now_ns = self._clock.now_ns()
         entries = [Entry(BOOK, now_ns, KIND, VERSION, _encoder.encode(change)) for change in changes]
         await self._journal.append(entries, {BOOK: self._seq})
         self._seq += len(entries)
         for change in changes:
             self._book.apply(change)
-        for change in changes:
-            await self._tell(change)
 
     async def _tell(self, change: Change) -> None:
         match change:
@@ -242,8 +268,8 @@ class Shadow:
                 real = self._accounts.get(fill.account_id)
                 if real is not None:
                     await self._publish(replace(real, balance_usd=self._book.balances[fill.account_id]))
-            case Opened():
-                pass  # whoever has read the account tells of it
+            case Opened() | Pruned():
+                pass  # whoever has read the account tells of it; what was over has been told
 
 
 _GONE = "the paper order does not work any more"

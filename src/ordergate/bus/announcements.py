@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ordergate.bus.messages import AGGREGATOR
 
@@ -25,6 +26,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class OrderFilledPayload(msgspec.Struct, frozen=True, rename="camel"):
+    """``shadow`` is no documented field: true, and there, only of a fill on paper. Likewise below."""
+
     order_id: str
     account_id: int
     instrument: str
@@ -33,6 +36,7 @@ class OrderFilledPayload(msgspec.Struct, frozen=True, rename="camel"):
     filled_quantity: int
     position_id: str
     timestamp: int
+    shadow: bool | UnsetType = UNSET
 
 
 class OrderFilled(Announced, frozen=True, tag="ORDER_FILLED"):
@@ -187,6 +191,7 @@ class EnhancedFillPayload(msgspec.Struct, frozen=True, rename="camel"):
     sltp_levels: Levels
     calculated_at: str
     source: str = "AGGREGATOR"
+    shadow: bool | UnsetType = UNSET
 
 
 class EnhancedFill(msgspec.Struct, frozen=True, tag="ENHANCED_FILL"):

@@ -16,6 +16,7 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ordergate.bus.brackets import BracketAsk
 
@@ -148,12 +149,15 @@ class OrderRejected(msgspec.Struct, frozen=True, tag="ORDER_REJECTED"):
 
 
 class OrderResponsePayload(msgspec.Struct, frozen=True, rename="camel"):
+    """``shadow`` is no documented field: true, and there, only while the gate is in shadow mode."""
+
     instance_id: str
     order_id: str
     success: bool
     error: str | None
     top_step_order_id: int | None
     timestamp: int
+    shadow: bool | UnsetType = UNSET
 
 
 class OrderResponse(msgspec.Struct, frozen=True, tag="ORDER_RESPONSE"):

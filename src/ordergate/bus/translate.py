@@ -62,11 +62,15 @@ def submit_order(
 
 
 def as_carried(command: SubmitOrder) -> SubmitOrder:
-    """The order with the stop and target that it says, and no default in place of what it does not say."""
+    """The order of an instance whose orders pass: no limit is asked, and no default stands in for what it does not say.
+
+    An order that names no instance is nobody's, and is held to the limits.
+    """
     return msgspec.structs.replace(
         command,
         stop=Leg.OFF if command.stop is Leg.DEFAULT else command.stop,
         targets=Leg.OFF if command.targets is Leg.DEFAULT else command.targets,
+        passed=bool(command.instance_id.strip()),
     )
 
 

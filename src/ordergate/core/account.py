@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ordergate.core.events import Cover, Phase, TradingState
+from ordergate.core.events import Cover, Door, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
@@ -104,7 +104,8 @@ class Day(msgspec.Struct, frozen=True):
     """The trading day's money. ``realized_usd`` is gross P&L less fees of the fills counted since its open.
 
     ``early_usd`` is the part of it that belongs to the next day, which cannot be opened yet. ``begun``: an order of it
-    has been decided. ``not_locked_by`` are the codes of what would have stopped the account (``WouldHaveLocked``).
+    has been decided. ``passed`` counts the orders that left without asking the limits because those of their instance
+    pass. ``not_locked_by`` are the codes of what would have stopped the account (``WouldHaveLocked``).
     """
 
     name: str = ""
@@ -114,6 +115,7 @@ class Day(msgspec.Struct, frozen=True):
     realized_usd: Decimal = Decimal(0)
     early_usd: Decimal = Decimal(0)
     begun: bool = False
+    passed: int = 0
     not_locked_by: tuple[str, ...] = ()
 
 
@@ -216,7 +218,8 @@ class Group(msgspec.Struct, frozen=True):
 
     ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
-    ``modes_configured`` likewise.
+    ``modes_configured`` likewise. ``paused_by`` is None while no pause keeps new risk out of every account,
+    ``paused_ns`` when it last began or ended.
     """
 
     version: int = 0
@@ -230,6 +233,8 @@ class Group(msgspec.Struct, frozen=True):
     limits_configured: Limits | None = None
     modes: Modes = Modes()
     modes_configured: Modes = Modes()
+    paused_by: Door | None = None
+    paused_ns: int = 0
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     instruments: dict[str, Instrument] = {}
     link_up: bool = False

@@ -73,7 +73,7 @@ def _change(
             draft.add(e.ModifyDenied(account.account_id, order.order_id, judged.breaches))
             return answers.denied(command, order.order_id, terms.contract_id, judged.breaches, nearest=offered)
         if judged.proposal is not None:
-            kind, risk = ground(draft.group, judged), judged.risk_ticks
+            kind, risk = ground(draft.group.modes.of(passed=order.passed), judged), judged.risk_ticks
         draft.override(account.account_id, order.order_id, terms.contract_id, judged.overridden)
     draft.approve_change(order, terms.quantity, terms.limit_ticks, terms.stop_ticks, kind, risk)
     return answers.done(command, command.order_id, terms.contract_id)
@@ -100,7 +100,8 @@ def _judged(draft: Draft, others: Account, order: Order, left: Terms, received_n
         received_ns=received_ns,
     )
     risk_ticks = counted_risk_ticks(proposal.instrument, order.protection, proposal.entry_ticks)
-    return Judgement(order.protection, risk_ticks, closing, proposal, *weighed(draft.group.modes, broken(proposal)))
+    weighed_up = weighed(draft.group.modes.of(passed=order.passed), broken(proposal))
+    return Judgement(order.protection, risk_ticks, closing, proposal, *weighed_up)
 
 
 def _nearest(ask: Ask, asked: Nearest, order: Order, quote: Quote | None) -> Nearest | None:

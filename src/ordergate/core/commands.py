@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from ordergate.core.events import Door
 from ordergate.core.limits import Breach, Limits
 from ordergate.core.order import Breakeven, Exit, OrderType, Side, Target, Trail
 from ordergate.errors import InputRefused
@@ -34,7 +35,8 @@ class Leg(enum.Enum):
 class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     """Place this order. ``fingerprint`` covers all that the caller said, so that a retry is told from another order.
 
-    ``sent_ns`` is when the caller says that he sent it, by his own clock.
+    ``sent_ns`` is when the caller says that he sent it, by his own clock. ``passed``: it comes from an instance whose
+    orders pass, so no limit is asked of it; set by the interception alone (design, section 7), and by no caller.
     """
 
     request_id: str
@@ -53,6 +55,7 @@ class SubmitOrder(msgspec.Struct, frozen=True, tag="submit"):
     instance_id: str = ""
     fingerprint: str = ""
     sent_ns: int | None = None
+    passed: bool = False
 
 
 class CancelOrder(msgspec.Struct, frozen=True, tag="cancel"):
@@ -131,6 +134,14 @@ class SetInterception(msgspec.Struct, frozen=True, tag="set interception"):
     on: bool
 
 
+class SetPaused(msgspec.Struct, frozen=True, tag="set paused"):
+    """From now on take no new risk in any account, or (``on`` false) take it again as far as the rules let it."""
+
+    request_id: str
+    on: bool
+    by: Door
+
+
 Command = (
     SubmitOrder
     | CancelOrder
@@ -142,6 +153,7 @@ Command = (
     | ChangeLimits
     | LockOut
     | SetInterception
+    | SetPaused
 )
 
 

@@ -29,6 +29,7 @@ from ordergate.core.commands import (
     LockOut,
     ModifyOrder,
     SetInterception,
+    SetPaused,
     SubmitOrder,
     UpdateProtection,
 )
@@ -97,6 +98,7 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | ChangeLimits()
             | LockOut()
             | SetInterception()
+            | SetPaused()
         ):
             if _is_day_over(draft):
                 _settle(draft, None)  # what a new day brings comes before what is asked for in it

@@ -43,6 +43,13 @@ class TradingState(enum.Enum):
     HALTED = "halted"
 
 
+class Door(enum.Enum):
+    """By which way a person, or a program of his, came in: the page and its HTTP API, or a message on the bus."""
+
+    PAGE = "at the page"
+    BUS = "over the bus"
+
+
 class Phase(enum.Enum):
     """The steps of one exit: get working orders out of the way, close, read the broker's position back."""
 
@@ -93,6 +100,15 @@ class ModesChanged(msgspec.Struct, frozen=True, tag="modes-changed"):
     modes: Modes
     configured: Modes
     cause: str
+    at_ns: int
+
+
+class PauseChanged(msgspec.Struct, frozen=True, tag="pause-changed"):
+    """No account of the group takes new risk from here on, or each does again as far as it may."""
+
+    account_id: int
+    paused: bool
+    by: Door
     at_ns: int
 
 
@@ -609,6 +625,7 @@ Event = (
     | LimitsChanged
     | LimitsDeferred
     | ModesChanged
+    | PauseChanged
     | LinkChanged
     | AccountAdopted
     | AccountUpdated

@@ -78,6 +78,8 @@ def evolve(group: Group, event: e.Event) -> Group:
             return replace(group, limits_configured=event.limits)
         case e.ModesChanged():
             return replace(group, modes=event.modes, modes_configured=event.configured)
+        case e.PauseChanged():
+            return replace(group, paused_by=event.by if event.paused else None, paused_ns=event.at_ns)
         case e.LinkChanged():
             return link_changed(group, event)
         case e.BracketModeConfigured():
@@ -92,7 +94,7 @@ def evolve(group: Group, event: e.Event) -> Group:
 def _account(group: Group, account: Account, event: Any) -> Account:
     match event:
         case e.OrderApproved():
-            return _approved(paced(group.limits, _begun(account), event), event)
+            return _approved(paced(group.limits, _counted(_begun(account), event), event), event)
         case e.AccountAdopted():
             return adopted(account, event)
         case e.AccountUpdated():
@@ -170,6 +172,12 @@ def _locked(account: Account, event: e.LockedOut | e.LockoutEnded) -> Account:
 def _begun(account: Account) -> Account:
     """An order of the trading day has been decided."""
     return account if account.day.begun else replace(account, day=replace(account.day, begun=True))
+
+
+def _counted(account: Account, event: e.OrderApproved) -> Account:
+    if not event.order.passed or event.kind is not e.ApprovalKind.PASSED:
+        return account
+    return replace(account, day=replace(account.day, passed=account.day.passed + 1))
 
 
 def _ordered(account: Account, event: Any) -> Account:

@@ -39,7 +39,7 @@ class Stamped(msgspec.Struct, frozen=True):
 
     ``market`` has the latest merged quote of every contract the group touches, and the time; ``received_ns`` is when
     the inbox took the input; ``superseded``: a flatten or cancel-all of its account arrived after it;
-    ``queued_account``: for a cancel whose order is still waiting in the inbox, that order's account; ``delayed_ns``
+    ``queued_account``: for a cancel whose order is not decided yet, that order's account; ``delayed_ns``
     (>= 0): how much longer than the fastest message of its sender an order was on its way to the inbox.
     """
 

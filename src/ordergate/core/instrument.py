@@ -39,9 +39,11 @@ class Instrument(msgspec.Struct, frozen=True):
         """``price`` in ticks. Raises ``InputRefused`` naming ``field``."""
         if not price.is_finite():
             raise InputRefused("PRICE_NOT_FINITE", f"{field} must be a finite number", field)
-        if abs(price) > PRICE_MAX:
+        # Compared only: a comparison is exact, where even abs() overflows at the far end, and a remainder underflows.
+        if not -PRICE_MAX <= price <= PRICE_MAX:
             raise InputRefused("PRICE_OUT_OF_RANGE", f"{field} {price} is beyond {PRICE_MAX}", field)
-        whole, rest = divmod(price, self.tick_size)
+        is_between = bool(price) and -self.tick_size < price < self.tick_size
+        whole, rest = (Decimal(0), price) if is_between else divmod(price, self.tick_size)
         if rest:
             raise InputRefused(
                 "OFF_TICK", f"{field} {price} is not a multiple of {self.symbol}'s tick {self.tick_size}", field

@@ -1,6 +1,7 @@
 """What people ask for, decided: submit, cancel, close, cancel all, flatten.
 
-Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``.
+Changes of orders are decided in ``amend``, those of limits in ``limit_changes``, a lockout in ``lockout``, a pause in
+``pause``.
 
 Invariants:
 1. An order is judged in ``judgement``, here and wherever it is asked what would be decided.
@@ -15,7 +16,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from ordergate.core import answers, limit_changes, lockout, mode_changes, native
+from ordergate.core import answers, limit_changes, lockout, mode_changes, native, pause
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
@@ -30,6 +31,7 @@ from ordergate.core.commands import (
     LockOut,
     ModifyOrder,
     SetInterception,
+    SetPaused,
     SubmitOrder,
     UpdateProtection,
 )
@@ -64,6 +66,8 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
             return lockout.lock(draft, command, _named(draft, command.account_id))
         case SetInterception():
             return mode_changes.set_interception(draft, command)
+        case SetPaused():
+            return pause.set_paused(draft, command)
         case _:
             assert_never(command)
 
@@ -91,7 +95,8 @@ def _submit(draft: Draft, command: SubmitOrder, stamp: Stamped) -> Answer:
         offered = nearest(draft.group, account, command, stamp)
         return answers.denied(command, command.order_id, command.contract_id, judged.breaches, note, offered)
     draft.override(account.account_id, command.order_id, command.contract_id, judged.overridden)
-    draft.approve(replace(order, breaches=judged.overridden), ground(draft.group, judged))
+    modes = draft.group.modes.of(passed=command.passed)
+    draft.approve(replace(order, breaches=judged.overridden), ground(modes, judged))
     return answers.done(command, command.order_id, command.contract_id)
 
 
@@ -103,6 +108,7 @@ def _order(group: Group, command: SubmitOrder, stamp: Stamped, judged: Judgement
         status=Status.APPROVED,
         instance_id=intern(command.instance_id),  # one name for all the orders that it comes with
         fingerprint=command.fingerprint,
+        passed=command.passed,
         risk_ticks=judged.risk_ticks,
         protection=judged.protection,
         received_ns=stamp.received_ns,
@@ -137,7 +143,8 @@ def _again(draft: Draft, account: Account, command: SubmitOrder, known: Order, s
 def _cancel(draft: Draft, command: CancelOrder, stamp: Stamped) -> Answer:
     found = draft.group.find_order(command.order_id, command.account_id)
     if found is None:
-        if stamp.queued_account is not None:
+        # An order of an account that is not there will be refused; remembered, it would make one.
+        if stamp.queued_account in draft.group.accounts:
             draft.add(e.CancelRemembered(stamp.queued_account, command.order_id))
             return answers.done(command, command.order_id)
         return answers.unknown_order(command, command.order_id)

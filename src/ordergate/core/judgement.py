@@ -17,6 +17,7 @@ from ordergate.core.commands import SubmitOrder
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Stamped
 from ordergate.core.limits import Breach
+from ordergate.core.modes import Modes
 from ordergate.core.order import Protection, Terms
 from ordergate.core.promise import promised
 from ordergate.core.rules import RULES, Proposal, Rule, broken, counted_risk_ticks, entry_ticks, propose, weighed
@@ -64,14 +65,15 @@ def judge(
         delayed_ns=stamp.delayed_ns,
     )
     risk_ticks = counted_risk_ticks(instrument, protection, proposal.entry_ticks)
-    return Judgement(protection, risk_ticks, closing, proposal, *weighed(group.modes, broken(proposal, rules)))
+    weighed_up = weighed(group.modes.of(passed=command.passed), broken(proposal, rules))
+    return Judgement(protection, risk_ticks, closing, proposal, *weighed_up)
 
 
-def ground(group: Group, judged: Judgement) -> e.ApprovalKind:
-    """On what ground an order that passes may leave."""
+def ground(modes: Modes, judged: Judgement) -> e.ApprovalKind:
+    """On what ground an order that passes may leave; ``modes`` are those of the order."""
     if judged.proposal is None:
         return e.ApprovalKind.REDUCING
-    if not group.modes.asks_limits:
+    if not modes.asks_limits:
         return e.ApprovalKind.PASSED
     return e.ApprovalKind.OVERRIDDEN if judged.overridden else e.ApprovalKind.APPROVED
 

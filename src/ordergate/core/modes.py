@@ -9,6 +9,7 @@ Invariant: without any of them set, every order is judged and a denied one is no
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Modes(msgspec.Struct, frozen=True):
@@ -29,10 +30,27 @@ class Modes(msgspec.Struct, frozen=True):
     def asks_limits(self) -> bool:
         return self.intercept and self.validate
 
+    def of(self, *, passed: bool) -> Modes:
+        """The modes of one order: of one that passes no limit is asked, whatever the switches say."""
+        return replace(self, intercept=False) if passed else self
+
     @property
     def enforcing(self) -> bool:
-        """Whether no order that was not checked, or was denied, can reach the broker."""
+        """Whether no order that was not checked, or was denied, can reach the broker.
+
+        But for those of instances whose orders always pass: they are no mode, and are counted by themselves.
+        """
         return self.shadow or (self.asks_limits and not self.preserve)
+
+    @property
+    def unasked(self) -> str:
+        """Which limits an order is not held to, in words; empty where it is held to all."""
+        if not self.asks_limits:
+            off = [name for name, on in (("interception", self.intercept), ("validation", self.validate)) if not on]
+            return f"{' and '.join(off)} off: orders are sent without asking the limits"
+        if self.preserve:
+            return "the original workflow is preserved: orders that break limits are sent all the same"
+        return ""
 
     @property
     def text(self) -> str:
@@ -40,11 +58,8 @@ class Modes(msgspec.Struct, frozen=True):
         told = []
         if self.shadow:
             told.append("shadow: nothing is written to the broker")
-        if not self.asks_limits:
-            off = [name for name, on in (("interception", self.intercept), ("validation", self.validate)) if not on]
-            told.append(f"{' and '.join(off)} off: orders are sent without asking the limits")
-        elif self.preserve:
-            told.append("the original workflow is preserved: orders that break limits are sent all the same")
+        if self.unasked:
+            told.append(self.unasked)
         if not self.default_bracket:
             told.append("no default stop or target: an order has only those that it names")
         return "; ".join(told)

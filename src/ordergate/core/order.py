@@ -273,7 +273,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     ``slot`` (>= 0) is the place, among the targets of its entry, of the one that a target leg is for.
     ``rests``: the broker has shown it open; told of stops only. ``foreign``: another engine's leg for a fill of ours.
     ``changed``: a change of ours was made, so that rows from before it may still be on their way. ``fingerprint`` tells
-    the same request from another with its id.
+    the same request from another with its id. ``passed``: of an instance whose orders pass; no limit is asked of it,
+    nor of a change of it.
     """
 
     order_id: str
@@ -285,6 +286,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     slot: int = 0
     instance_id: str = ""
     fingerprint: str = ""
+    passed: bool = False
     broker_order_id: int | None = None
     filled_quantity: int = 0
     fill_ticks: int = 0

@@ -15,10 +15,11 @@ import msgspec
 
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import Nearest, SubmitOrder
+from ordergate.core.events import ApprovalKind
 from ordergate.core.figures import micros_with, product_worst
 from ordergate.core.floor import equity_usd, floor_usd, risk_base_usd
 from ordergate.core.inputs import Stamped
-from ordergate.core.judgement import Judgement, judge, terms_of
+from ordergate.core.judgement import Judgement, ground, judge, terms_of
 from ordergate.core.limits import Breach
 from ordergate.core.nearest import nearest
 from ordergate.core.rules import Proposal, propose, risk_limit_usd
@@ -105,8 +106,9 @@ _SWITCHED = {
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What would become of an order; without ``breaches`` it would be approved.
+    """What would become of an order; without ``breaches`` it would leave, on the ground ``ground``.
 
+    ``overridden`` are the limits that it would leave in spite of.
     ``worst_position`` is the net position (signed) if it and every open order on its side fill. ``loss_at_stop_usd``
     (>= 0) is what its part that adds risk loses at the stop, fees of both sides included and no slippage, or at the
     stress move where it has no stop. ``room`` is what it leaves to each limit that is on (negative: broken),
@@ -114,6 +116,8 @@ class Preview(msgspec.Struct, frozen=True):
     """
 
     breaches: tuple[Breach, ...]
+    overridden: tuple[Breach, ...]
+    ground: ApprovalKind
     worst_position: int
     loss_at_stop_usd: Decimal | None
     room: dict[str, Decimal | None]
@@ -130,6 +134,8 @@ def preview(group: Group, account: Account, command: SubmitOrder, stamp: Stamped
     known = {code: found for code, found in measures.items() if found is not None}
     return Preview(
         breaches=judged.breaches,
+        overridden=judged.overridden,
+        ground=ground(group.modes.of(passed=command.passed), judged),
         worst_position=proposal.worst_net,
         loss_at_stop_usd=proposal.risk_usd,
         room={code: None if found is None else found.limit - found.actual for code, found in measures.items()},

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from ordergate.core.account import Account, Asked, Day, Group, RunningExit
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
-from ordergate.core.events import TradingState
+from ordergate.core.events import Door, TradingState
 from ordergate.core.floor import SIMULATED
 from ordergate.core.inputs import Stamped
 from ordergate.core.instrument import Instrument
@@ -62,6 +62,7 @@ class Scene(msgspec.Struct, frozen=True):
     link_up: bool = True
     quoted: bool = True
     superseded: bool = False
+    paused: bool = False
     waited_ns: int = 0
     other: Account | None = None
 
@@ -135,6 +136,7 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
         limits=scene.limits,
         instruments={name: scene.instrument},
         link_up=scene.link_up,
+        paused_by=Door.PAGE if scene.paused else None,
         accounts={_ACCOUNT: scene.account} | ({} if scene.other is None else {_OTHER: scene.other}),
     )
     quotes = {name: Quote(name, _BID, _ASK, None, at_ns)} if scene.quoted else {}
@@ -256,6 +258,7 @@ def _in_a_blackout(scene: Scene) -> Scene | None:
 
 # By the code with which the order has to be refused; None where these limits do not ask for it.
 CASES: dict[str, Case] = {
+    "PAUSED": lambda s: replace(s, paused=True),
     "LOCKED_OUT": lambda s: _account(s, locked_until_ns=s.at_ns + 1),
     "TRADING_HALTED": lambda s: _account(s, trading_state=TradingState.HALTED),
     "REDUCE_ONLY": lambda s: _account(s, trading_state=TradingState.REDUCING),

@@ -27,7 +27,7 @@ from ordergate.core.account import Account, Group
 from ordergate.core.commands import Answer, ClosePosition, Command, UpdateProtection
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
-from ordergate.dialect import pause, readout
+from ordergate.dialect import readout
 from ordergate.dialect.outbox import Outbox
 from ordergate.dialect.waiting import Waiting
 from ordergate.errors import InputRefused
@@ -45,7 +45,7 @@ _DIGITS_MAX = 18
 
 
 class Answering:
-    """``group`` is the followed state, ``paused`` whether no new risk is taken."""
+    """``group`` is the followed state."""
 
     def __init__(
         self,
@@ -55,14 +55,12 @@ class Answering:
         waiting: Waiting,
         group: Callable[[], Group | None],
         quotes: Mapping[str, Quote],
-        paused: Callable[[], bool],
     ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._waiting = waiting
         self._group = group
         self._quotes = quotes
-        self._paused = paused
         self._asked = 0
         self._changes: Counter[str] = Counter()
         # By request id and channel; None while it is not decided.
@@ -119,8 +117,6 @@ class Answering:
         if self._changes[asking.type] >= WAITING_MAX:
             raise InputRefused(answers.BUSY, "too many of these wait already; ask again in a moment")
         command, fields = self._command(request)
-        if self._paused() and isinstance(command, UpdateProtection) and pause.widens(self._known(), command):
-            raise InputRefused(pause.PAUSED, pause.TEXT)
         self._keep(key, None)
         self._changes[asking.type] += 1
         tasks.create_task(self._decided(command, asking, key, fields), name=f"dialect: {asking.type}")

@@ -6,7 +6,7 @@ Invariant: at most ``KEPT_MAX`` are kept. The gate answers all it takes, unless 
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 
 import msgspec
 
@@ -20,6 +20,10 @@ class Kind(enum.Enum):
     MANUAL = "MANUAL_ORDER"
     CANCEL = "CANCEL_ORDER"
     MODIFY = "MODIFY_ORDER"
+
+    @property
+    def places(self) -> bool:
+        return self in (Kind.PLACE, Kind.MANUAL)
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -36,15 +40,22 @@ class Askings:
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[Asking]] = OrderedDict()
         self._count = 0
+        self._placing: Counter[str] = Counter()
 
     def put(self, request_id: str, asking: Asking) -> None:
         self._waiting.setdefault(request_id, deque()).append(asking)
         self._count += 1
+        if asking.kind.places:
+            self._placing[asking.order_id] += 1
         if self._count > KEPT_MAX:
             self.take(next(iter(self._waiting)))
 
     def __contains__(self, request_id: str) -> bool:
         return request_id in self._waiting
+
+    def places(self, order_id: str) -> bool:
+        """Whether somebody waits to hear what becomes of an order of that id."""
+        return order_id in self._placing
 
     def take(self, request_id: str, order_id: str | None = None) -> Asking | None:
         """Whoever has waited longest for the answer to ``request_id``; of those, one about ``order_id`` if any is."""
@@ -56,4 +67,8 @@ class Askings:
         waiting.remove(asking)
         if not waiting:
             del self._waiting[request_id]
+        if asking.kind.places:
+            self._placing[asking.order_id] -= 1
+            if not self._placing[asking.order_id]:
+                del self._placing[asking.order_id]
         return asking

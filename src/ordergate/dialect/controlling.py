@@ -1,10 +1,10 @@
 """``instance:control`` and the ``AGGREGATOR_STATUS`` that answers it, told every 30 seconds too.
 
-A pause is a restriction and taken from anybody. Its end is a loosening: it gives back no more than the pause took, and
-is refused while the gate does not enforce, or an account is halted, reduce-only or locked out (design, section 7).
+A pause is a restriction and taken from anybody; it is the gate's (``core/pause``), and so is the answer to its end.
 
 Invariants:
-1. What is said here loosens nothing but a pause that was said here. A lockout, a limit or a halt stays as it is.
+1. What is said here loosens nothing but a pause that was said on the bus. A lockout, a limit, a halt and a pause from
+   the page stay as they are.
 2. HEALTHY is only said while new risk can be taken.
 """
 
@@ -17,13 +17,19 @@ from ordergate.bus import announcements as told
 from ordergate.bus import messages
 from ordergate.bus.control import Control, control
 from ordergate.bus.port import Channel, Subscription
+from ordergate.clock import Clock
+from ordergate.core import pause
 from ordergate.core.account import Group
-from ordergate.core.events import TradingState
+from ordergate.core.commands import SetPaused
+from ordergate.core.events import Door, TradingState
 from ordergate.dialect.outbox import Outbox
+from ordergate.dialect.waiting import Waiting
 from ordergate.telemetry import logger
 
 # Wire notes, section 2.9.
 HEARTBEAT_S = 30.0
+# As long as the page waits for an answer of the gate; a SHUTDOWN behind it waits no longer.
+_ANSWER_WAIT_S = 2.0
 
 _log = logger("control")
 
@@ -34,21 +40,25 @@ class Controlling:
     def __init__(
         self,
         *,
+        clock: Clock,
         outbox: Outbox,
+        waiting: Waiting,
         group: Callable[[], Group | None],
         enforcing: Callable[[], bool],
         stop: Callable[[], None],
         channels: tuple[Channel, ...],
         counts: Callable[[], tuple[int, int]],
     ) -> None:
+        self._clock = clock
         self._outbox = outbox
+        self._waiting = waiting
         self._group = group
         self._enforcing = enforcing
         self._stop = stop
         self._channels = channels
         self._counts = counts
         self._began_s = asyncio.get_running_loop().time()
-        self.paused = False
+        self._asked = 0
 
     async def run(self, heard: Subscription) -> None:
         """Obey and tell until cancelled."""
@@ -71,30 +81,21 @@ class Controlling:
                 _log.warning("not a control message", error=str(error))
                 continue
             if said is not None:
-                self._act(said)
+                await self._act(said)
 
-    def _act(self, said: Control) -> None:
-        refusal = self._refusal() if said is Control.RESUME else ""
+    async def _act(self, said: Control) -> None:
+        refusal = "" if said is Control.SHUTDOWN else await self._set_paused(on=said is Control.PAUSE)
         _log.warning("told on the bus", command=said.value, refused=refusal)
-        if said is Control.PAUSE:
-            self.paused = True
-        elif said is Control.RESUME and not refusal:
-            self.paused = False
         self._tell(f"{said.value} refused: {refusal}" if refusal else "")
         if said is Control.SHUTDOWN:
             self._stop()
 
-    def _refusal(self) -> str:
-        """Why a pause does not end now; empty where it does."""
-        group = self._group()
-        if group is None or not self._enforcing():
-            return "the gate does not enforce"
-        for account in group.accounts.values():
-            if account.locked_until_ns:
-                return f"account {account.account_id} is locked out"
-            if account.trading_state is not TradingState.ACTIVE:
-                return f"account {account.account_id} is {account.trading_state.value}"
-        return ""
+    async def _set_paused(self, *, on: bool) -> str:
+        """Ask the gate; why it was not done, empty where it was."""
+        self._asked += 1
+        request_id = f"control-{self._clock.now_ns()}-{self._asked}"
+        answer = await self._waiting.ask(SetPaused(request_id, on, Door.BUS), _ANSWER_WAIT_S)
+        return "" if answer.ok else f"{answer.code}: {answer.message}"
 
     def _tell(self, note: str = "") -> None:
         uptime_ms = round((asyncio.get_running_loop().time() - self._began_s) * 1_000)
@@ -108,10 +109,10 @@ class Controlling:
 
     def _status(self) -> tuple[str, str]:
         group = self._group()
-        if self.paused:
-            return "PAUSED", "told to pause"
         if group is None:
             return "DEGRADED", "the gate's state is not known"
+        if group.paused_by is not None:
+            return "PAUSED", pause.told(group)
         if not self._enforcing():
             return "DEGRADED", "the gate does not enforce"
         if not group.link_up:

@@ -47,6 +47,10 @@ class OrderAnswers:
         """Whether somebody waits for the gate's answer to ``request_id``."""
         return request_id in self._askings
 
+    def places(self, order_id: str) -> bool:
+        """Whether an order of that id was queued, and its decision has not been heard of."""
+        return self._askings.places(order_id)
+
     def answered(self, answer: Answer) -> None:
         """The gate has answered, after every event that its answer stands on."""
         asking = self._askings.take(answer.request_id, answer.order_id)
@@ -130,6 +134,9 @@ class OrderAnswers:
 
     def _say(self, said: telling.Said) -> None:
         channel, message = said
+        group = self._group()
+        if group is not None and group.modes.shadow:
+            message = telling.on_paper(message)
         self._outbox.say(channel, message)
         if isinstance(message, messages.OrderResponse):
             self._step("answered", message.payload.order_id)

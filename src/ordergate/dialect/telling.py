@@ -99,6 +99,19 @@ def moved_positions(before: Group, after: Group, account_id: int, now_ns: int) -
         yield Channel.POSITION_UPDATES, told.PositionUpdate(payload=payload, channel="position-updates")
 
 
+def on_paper(message: msgspec.Struct) -> msgspec.Struct:
+    """``message`` of a gate in shadow mode: the answer to an order, and a fill, say so."""
+    match message:
+        case messages.OrderResponse(payload=answered):
+            return msgspec.structs.replace(message, payload=msgspec.structs.replace(answered, shadow=True))
+        case told.OrderFilled(payload=filled):
+            return msgspec.structs.replace(message, payload=msgspec.structs.replace(filled, shadow=True))
+        case told.EnhancedFill(payload=enhanced):
+            return msgspec.structs.replace(message, payload=msgspec.structs.replace(enhanced, shadow=True))
+        case _:
+            return message
+
+
 def sltp_levels(instrument: Instrument, order: Order, fill: e.FillApplied) -> told.Levels:
     """The documented ``sltpLevels`` of a fill: where the fills so far put stop and first target, in points."""
     stop, targets = order.protection.stop, order.protection.targets

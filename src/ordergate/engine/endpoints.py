@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ordergate.core import pause
 from ordergate.core.events import TradingState
 from ordergate.engine.gate import Gate
 from ordergate.engine.page_health import PageHealth
@@ -14,7 +15,7 @@ def answer(request: Request, gate: Gate, page: PageHealth | None = None) -> Resp
     """The answer to one request; ``page`` where the page's server is another process."""
     match request.method, request.path:
         case "GET", "/health":
-            told = _health(gate)
+            told = health(gate)
             if gate.bus_health is not None:
                 told["redis"] = gate.bus_health
             if page is not None:
@@ -26,7 +27,7 @@ def answer(request: Request, gate: Gate, page: PageHealth | None = None) -> Resp
             return _json(404, {"error": f"there is nothing at {request.method} {request.path}"})
 
 
-def _health(gate: Gate) -> dict[str, object]:
+def health(gate: Gate) -> dict[str, object]:
     """Healthy only while every account may take new risk, inside limits that hold."""
     group = gate.group
     accounts = {
@@ -35,11 +36,12 @@ def _health(gate: Gate) -> dict[str, object]:
             "reason": account.state_message,
             "unexplained": account.unexplained,
             "tradingDay": account.day.name,
+            "passedOrders": account.day.passed,
         }
         for account in group.accounts.values()
     }
     active = all(account.trading_state is TradingState.ACTIVE for account in group.accounts.values())
-    healthy = gate.enforcing and group.link_up and active
+    healthy = gate.enforcing and group.link_up and active and group.paused_by is None
     return {
         "status": "healthy" if healthy else "degraded",
         "service": "Trading Aggregator",
@@ -52,6 +54,7 @@ def _health(gate: Gate) -> dict[str, object]:
             "enableSLTPCalculation": group.modes.default_bracket,
         },
         "brokerLink": {"up": group.link_up, "reason": group.link_reason},
+        "paused": pause.told(group),
         "accounts": accounts,
         "events": group.version,
     }

@@ -164,6 +164,10 @@ class Gate:
         ahead_ms_max = self.group.limits.clock_ahead_ms_max
         return self._senders.delayed_ns(command.instance_id, command.sent_ns, now_ns, ahead_ms_max)
 
+    def waits(self, order_id: str) -> bool:
+        """Whether an order of that id is here and not decided yet."""
+        return self._inbox.order_account(order_id) is not None
+
     def _wait_s(self, command: Command) -> float:
         """PROCESSING_DELAY_MS, for what may add risk: an order that is sure only to close waits for nothing."""
         if not self._delay_s or not isinstance(command, SubmitOrder):

@@ -7,6 +7,8 @@ Invariants:
 2. Orders that may add risk fill only their share; beyond it they are refused at once (``put_order`` is False).
 3. Commands that cancel, close or flatten have a reserve of their own, so a burst of orders cannot keep them out.
 4. An order that a flatten or cancel-all of its account overtook is stamped as superseded.
+5. An order is known here from when it is queued until the batch that it was taken with has been decided: a cancel that
+   goes before it in that batch finds it.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Inbox:
         self._heap: list[tuple[int, int, Pending]] = []
         self._arrivals = 0
         self._counts = [0, 0, 0, 0]
-        self._orders: dict[str, int] = {}
+        self._orders: dict[str, Pending] = {}  # the newest of each id that is not decided yet
+        self._taken_orders: list[Pending] = []
         self._voided: dict[int | None, int] = {}
         self._filled = asyncio.Event()
         self._taken = asyncio.Event()
@@ -63,9 +66,9 @@ class Inbox:
         if isinstance(command, SubmitOrder | ModifyOrder):
             if self._counts[_MANUAL] >= self._orders_max:
                 return False
+            pending = self._put(_MANUAL, command, at_ns, delayed_ns, wait_s)
             if isinstance(command, SubmitOrder):
-                self._orders[command.order_id] = command.account_id
-            self._put(_MANUAL, command, at_ns, delayed_ns, wait_s)
+                self._orders[command.order_id] = pending
             return True
         if self._counts[_CLOSING] >= CLOSING_MAX:
             return False
@@ -79,9 +82,12 @@ class Inbox:
         if self._counts[_MARK] == 0:
             self._put(_MARK, mark, at_ns)
 
-    def order_account(self, order_id: str) -> int | None:
-        """The account of an order that still waits here."""
-        return self._orders.get(order_id)
+    def order_account(self, order_id: str, account_id: int | None = None) -> int | None:
+        """The account of an order that is not decided yet; ``account_id`` None = whichever it is."""
+        pending = self._orders.get(order_id)
+        if pending is None or not isinstance(pending.input, SubmitOrder):
+            return None
+        return pending.input.account_id if account_id in (None, pending.input.account_id) else None
 
     def superseded(self, pending: Pending) -> bool:
         """Whether a flatten or cancel-all of the order's account arrived after it."""
@@ -91,7 +97,11 @@ class Inbox:
         return any(self._voided.get(scope, -1) >= pending.arrival for scope in (None, order.account_id))
 
     async def take(self, most: int, timeout_s: float | None) -> list[Pending]:
-        """Up to ``most`` waiting inputs, the most urgent first; empty when ``timeout_s`` passed without any."""
+        """Up to ``most`` waiting inputs, the most urgent first; empty when ``timeout_s`` passed without any.
+
+        Asking for more says that the last ones have been decided.
+        """
+        self._forget_taken()
         if not self._heap:
             self._filled.clear()
             try:
@@ -106,11 +116,17 @@ class Inbox:
             pending = heapq.heappop(self._heap)[2]
             self._counts[pending.priority] -= 1
             if isinstance(pending.input, SubmitOrder):
-                self._orders.pop(pending.input.order_id, None)
+                self._taken_orders.append(pending)
             yield pending
         self._taken.set()
 
-    def _put(self, priority: int, item: Input, at_ns: int, delayed_ns: int = 0, wait_s: float = 0) -> None:
+    def _forget_taken(self) -> None:
+        for pending in self._taken_orders:
+            if isinstance(pending.input, SubmitOrder) and self._orders.get(pending.input.order_id) is pending:
+                del self._orders[pending.input.order_id]
+        self._taken_orders.clear()
+
+    def _put(self, priority: int, item: Input, at_ns: int, delayed_ns: int = 0, wait_s: float = 0) -> Pending:
         pending = Pending(priority, self._arrivals, item, at_ns, delayed_ns)
         self._arrivals += 1
         self._counts[priority] += 1
@@ -118,6 +134,7 @@ class Inbox:
             asyncio.get_running_loop().call_later(wait_s, self._push, pending)
         else:
             self._push(pending)
+        return pending
 
     def _push(self, pending: Pending) -> None:
         heapq.heappush(self._heap, (pending.priority, pending.arrival, pending))

@@ -28,12 +28,13 @@ from ordergate.core.commands import (
     LockOut,
     ModifyOrder,
     SetInterception,
+    SetPaused,
     SubmitOrder,
     UpdateProtection,
 )
 from ordergate.core.decide import Decided, decide, next_wake_ns
 from ordergate.core.events import Event
-from ordergate.core.inputs import Stamped, Started, Wake
+from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.engine.effects import Outlet
@@ -50,7 +51,7 @@ _WAKE_S_MAX = 60.0
 _SECOND_NS = 1_000_000_000
 
 # What may add risk, or must not be forgotten: without the journal it is refused.
-_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception)
+_RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception, SetPaused)
 
 _log = logger("writer")
 
@@ -171,9 +172,14 @@ class Writer:
             market=Market(self._quotes(), self._last_ns),
             received_ns=pending.received_ns,
             superseded=self._inbox.superseded(pending),
-            queued_account=self._inbox.order_account(command.order_id) if isinstance(command, CancelOrder) else None,
+            queued_account=self._queued_account(command),
             delayed_ns=pending.delayed_ns,
         )
+
+    def _queued_account(self, command: Input) -> int | None:
+        if not isinstance(command, CancelOrder):
+            return None
+        return self._inbox.order_account(command.order_id, command.account_id)
 
     def _entry(self, group: Group, event: Event) -> Entry:
         kind, version, body = encode(event)

@@ -35,12 +35,21 @@ def _limits_of_the_first_rules(document: Document) -> Document:
     return document | {"limits": document["limits"] | added | {"on_must_be_flat": "keep"}}
 
 
+def _order_without_passing(document: Document) -> Document:
+    """Before version 2 no order passed for the instance it came from."""
+    return document | {"order": document["order"] | {"passed": False}}
+
+
+# What holds an order.
+_WITH_ORDER = ("order-approved", "order-denied", "order-withdrawn", "external-order-seen", "child-seen")
+
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {"limits-changed": 3}
+VERSIONS: Mapping[str, int] = {"limits-changed": 3, **dict.fromkeys(_WITH_ORDER, 2)}
 # (kind, version) to the lift from that version to the next.
 LIFTS: Mapping[tuple[str, int], Lift] = {
     ("limits-changed", 1): _limits_without_hours,
     ("limits-changed", 2): _limits_of_the_first_rules,
+    **{(kind, 1): _order_without_passing for kind in _WITH_ORDER},
 }
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.core import events as e
-from ordergate.core import lockout
+from ordergate.core import lockout, pause
 from ordergate.core.account import Group
 from ordergate.core.limits import Breach
 from ordergate.core.sessions import utc_text
@@ -38,6 +38,10 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
             return about("ORDER_DENIED", _told(event.order.breaches), order_id=event.order.order_id)
         case e.ModifyDenied():
             return about("MODIFY_DENIED", _told(event.breaches), order_id=event.order_id)
+        case e.OrderOverridden():
+            message = f"sent all the same: {_told(event.breaches)}"
+            contract_id = None if event.quote is None else event.quote.contract_id
+            return about("ORDER_OVERRIDDEN", message, order_id=event.order_id, contract_id=contract_id)
         case e.OrderRejected():
             return about("ORDER_REJECTED", event.text, order_id=event.order_id)
         case e.OrderInDoubt():
@@ -60,6 +64,14 @@ def alarm(group: Group, event: e.Event, now_ns: int) -> Alarm | None:
             return about("EXIT_NOT_FLAT", message, contract_id=event.contract_id)
         case e.TradingStateChanged():
             return about("TRADING_STATE_CHANGED", f"{event.state.value}: {event.message}")
+        case e.WouldHaveLocked():
+            return about("WOULD_HAVE_LOCKED", f"nothing is stopped: {event.message}")
+        case e.PauseChanged():
+            if event.paused:
+                return about("PAUSED", f"no account takes new risk: {pause.told(group)}")
+            return about("RESUMED", f"new risk is taken again, as far as the rules let it: resumed {event.by.value}")
+        case e.ModesChanged():
+            return about("MODES_CHANGED", event.modes.text or "every order is judged, and a denied one is not sent")
         case e.RepeatedAction():
             message = f"{event.count} failures to place a stop or target within a minute: look at the broker"
             return about("REPEATED_ACTION", message)

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ordergate.bus import messages, topics
 from ordergate.bus.brackets import Preset
@@ -42,8 +43,11 @@ from ordergate.core.commands import (
     Flatten,
     LockOut,
     ModifyOrder,
+    SetInterception,
+    SetPaused,
     UpdateProtection,
 )
+from ordergate.core.events import Door
 from ordergate.core.inputs import Stamped
 from ordergate.core.market import Market
 from ordergate.core.preview import preview
@@ -57,10 +61,12 @@ from ordergate.web.bodies import (
     CancelBody,
     CloseBody,
     FlattenBody,
+    InterceptionBody,
     LegBody,
     LockoutBody,
     ModifyBody,
     OrderBody,
+    PauseBody,
     ProtectionBody,
 )
 from ordergate.web.body import read
@@ -97,6 +103,9 @@ class Asking:
             "/api/flatten": self.flatten,
             "/api/limits": self.change_limits,
             "/api/lockout": self.lock_out,
+            "/api/pause": self.pause,
+            "/api/resume": self.resume,
+            "/api/interception": self.set_interception,
         }
 
     async def order(self, body: bytes) -> Response:
@@ -110,11 +119,10 @@ class Asking:
         _adopted(group, asked.account_id)
         answer = await self._mirror.ask(request_id, lambda: self._publish(payload), _deadline())
         answer = msgspec.structs.replace(answer, order_id=order_id)
-        if answer.ok:
-            return done(answer)
-        if not answer.breaches:
-            return declined(answer)
-        return declined(answer, nearest=nearest_row(group.instruments[command.contract_id], answer.nearest))
+        if answer.ok or not answer.breaches:
+            return self._replied(answer)
+        nearest = nearest_row(group.instruments[command.contract_id], answer.nearest)
+        return declined(answer, nearest=nearest, shadow=self._shadow())
 
     async def preview(self, body: bytes) -> Response:
         """What would become of an order, by the copied state: nothing is sent.
@@ -132,7 +140,7 @@ class Asking:
 
     async def cancel(self, body: bytes) -> Response:
         asked = read(body, CancelBody)
-        return _reply(await self._ask(CancelOrder(self._fresh("web"), asked.order_id, asked.account_id)))
+        return self._reply(await self._ask(CancelOrder(self._fresh("web"), asked.order_id, asked.account_id)))
 
     async def modify(self, body: bytes) -> Response:
         asked = read(body, ModifyBody)
@@ -154,8 +162,8 @@ class Asking:
         )
         answer = await self._ask(command)
         if not answer.breaches or order.is_leg:
-            return _reply(answer)
-        return declined(answer, nearest=nearest_row(instrument, answer.nearest))
+            return self._reply(answer)
+        return declined(answer, nearest=nearest_row(instrument, answer.nearest), shadow=self._shadow())
 
     async def update_protection(self, body: bytes) -> Response:
         asked = read(body, ProtectionBody)
@@ -171,7 +179,7 @@ class Asking:
             stop_ticks=optional_ticks(instrument, asked.stop_loss, "stopLoss"),
             target_ticks=optional_ticks(instrument, asked.take_profit, "takeProfit"),
         )
-        return _reply(await self._ask(command))
+        return self._reply(await self._ask(command))
 
     async def close_position(self, body: bytes) -> Response:
         asked = read(body, CloseBody)
@@ -184,7 +192,7 @@ class Asking:
 
     async def cancel_all(self, body: bytes) -> Response:
         asked = read(body, CancelAllBody)
-        return _reply(await self._ask(CancelAll(self._fresh("web"), _one(asked.account_id))))
+        return self._reply(await self._ask(CancelAll(self._fresh("web"), _one(asked.account_id))))
 
     async def flatten(self, body: bytes) -> Response:
         account_id = _one(read(body, FlattenBody).account_id)
@@ -198,7 +206,7 @@ class Asking:
         deadline = _deadline()
         answer = await self._ask(ChangeLimits(self._fresh("web"), wanted, fields), deadline)
         if not answer.ok:
-            return _reply(answer)
+            return self._reply(answer)
         return reply(limits.answer(await self._followed(deadline), fields))
 
     async def lock_out(self, body: bytes) -> Response:
@@ -208,10 +216,22 @@ class Asking:
         command = LockOut(self._fresh("web"), account_id, _until(asked.until), asked.reason)
         answer = await self._ask(command, deadline)
         if not answer.ok:
-            return _reply(answer)
+            return self._reply(answer)
         accounts = (await self._followed(deadline)).accounts.values()
         ends = [a.locked_until_ns for a in accounts if a.adopted and account_id in (None, a.account_id)]
-        return reply(Done(locked_until=utc_text(min(ends))))
+        return reply(Done(locked_until=utc_text(min(ends)), shadow=self._shadow()))
+
+    async def pause(self, body: bytes) -> Response:
+        read(body, PauseBody)
+        return self._reply(await self._ask(SetPaused(self._fresh("web"), on=True, by=Door.PAGE)))
+
+    async def resume(self, body: bytes) -> Response:
+        read(body, PauseBody)
+        return self._reply(await self._ask(SetPaused(self._fresh("web"), on=False, by=Door.PAGE)))
+
+    async def set_interception(self, body: bytes) -> Response:
+        asked = read(body, InterceptionBody)
+        return self._reply(await self._ask(SetInterception(self._fresh("web"), asked.on)))
 
     async def _followed(self, deadline: float) -> Group:
         """The state once it is known; events come before the answer that stands on them. Raises ``InputRefused``."""
@@ -223,7 +243,7 @@ class Asking:
         deadline = _deadline()
         answer = await self._ask(command, deadline)
         if not answer.ok:
-            return _reply(answer)
+            return self._reply(answer)
 
         def accounts(group: Group) -> list[Account]:
             return [account for account in group.accounts.values() if account_id in (None, account.account_id)]
@@ -238,13 +258,27 @@ class Asking:
 
         finished = await self._mirror.until(is_over, deadline)
         group = self._mirror.group
-        return done(answer, finished=finished, flat=group is not None and is_flat(group))
+        flat = group is not None and is_flat(group)
+        return done(answer, finished=finished, flat=flat, shadow=self._shadow())
 
     async def _ask(self, command: Command, deadline: float | None = None) -> Answer:
         async def send() -> None:
             await self._bus.send(Topic.ORDERS, topics.encode(command))
 
         return await self._mirror.ask(command.request_id, send, deadline or _deadline())
+
+    def _reply(self, answer: Answer) -> Response:
+        """The answer to a command other than an order: an account that is not there is a thing not found."""
+        return self._replied(answer, 404 if answer.code == answers.UNKNOWN_ACCOUNT else None)
+
+    def _replied(self, answer: Answer, status: int | None = None) -> Response:
+        shadow = self._shadow()
+        return done(answer, shadow=shadow) if answer.ok else declined(answer, status, shadow=shadow)
+
+    def _shadow(self) -> bool | UnsetType:
+        """What an answer says of shadow mode: only where the gate is known to be in it."""
+        group = self._mirror.group
+        return True if group is not None and group.modes.shadow else UNSET
 
     async def _publish(self, payload: messages.PlaceOrderPayload) -> None:
         self._trace("asked", payload.order_id)
@@ -329,10 +363,3 @@ def _one(account_id: int | str) -> int | None:
 
 def _deadline() -> float:
     return asyncio.get_running_loop().time() + DECISION_WAIT_S
-
-
-def _reply(answer: Answer) -> Response:
-    """The answer to a command other than an order: an account that is not there is a thing not found."""
-    if answer.ok:
-        return done(answer)
-    return declined(answer, 404 if answer.code == answers.UNKNOWN_ACCOUNT else None)

@@ -84,6 +84,16 @@ class FlattenBody(msgspec.Struct, frozen=True, rename="camel"):
     account_id: int | Literal["all"]
 
 
+class PauseBody(msgspec.Struct, frozen=True):
+    """Nothing has to be said."""
+
+
+class InterceptionBody(msgspec.Struct, frozen=True):
+    """``on``: whether orders that are decided from now on are put before the limits."""
+
+    on: bool
+
+
 class LockoutBody(msgspec.Struct, frozen=True, rename="camel"):
     """``until`` is an instant, or next-day; ``reason`` is shown while it lasts."""
 

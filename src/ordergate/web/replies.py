@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from ordergate.core import answers
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Nearest
+from ordergate.core.events import ApprovalKind
 from ordergate.core.instrument import Instrument
 from ordergate.core.preview import Preview
 from ordergate.errors import InputRefused
@@ -41,6 +42,8 @@ STATUS = {
     "BUSY": 409,
     "CANCELLED": 409,
     "NOT_OURS": 409,
+    "REDUCE_ONLY": 409,
+    "TRADING_HALTED": 409,
     answers.ALREADY_FINAL: 409,
     answers.LOCKED_OUT: 409,
     answers.ORDER_ID_REUSED: 409,
@@ -55,6 +58,8 @@ STATUS = {
     "UNDECIDED": 504,
 }
 BAD_INPUT = 400
+# What a preview calls an order that leaves without being held to the limits.
+_DECISIONS = {ApprovalKind.OVERRIDDEN: "overridden", ApprovalKind.PASSED: "passed"}
 DENIED = 422
 
 # Money and prices are written as JSON numbers, digit by digit from the exact decimal.
@@ -65,6 +70,7 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
     """The one shape of a failure. ``field`` and ``orderId`` stand only where there is one to name.
 
     ``nearest`` stands where an order or its change is denied: the nearest that would pass now, null where none would.
+    ``shadow`` is as in ``Done``.
     """
 
     success: bool
@@ -74,12 +80,14 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
     order_id: str | UnsetType
     breaches: tuple[BreachRow, ...]
     nearest: NearestRow | UnsetType | None = UNSET
+    shadow: bool | UnsetType = UNSET
 
 
 class Done(msgspec.Struct, frozen=True, rename="camel"):
     """Decided and durable. ``finished``: the exits it started are over; ``flat``: nothing is held where they were.
 
-    ``locked_until`` is when the lockout ends that was asked for.
+    ``locked_until`` is when the lockout ends that was asked for. ``shadow``: true, and there, only in shadow mode,
+    where what was asked for is done on paper and nothing reaches the broker.
     """
 
     success: bool = True
@@ -88,6 +96,7 @@ class Done(msgspec.Struct, frozen=True, rename="camel"):
     finished: bool | UnsetType = UNSET
     flat: bool | UnsetType = UNSET
     locked_until: str | UnsetType = UNSET
+    shadow: bool | UnsetType = UNSET
 
 
 def encode(row: Any) -> bytes:
@@ -98,7 +107,13 @@ def reply(row: Any, status: int = 200) -> Response:
     return Response(status, encode(row), JSON_HEADERS)
 
 
-def done(answer: Answer, *, finished: bool | UnsetType = UNSET, flat: bool | UnsetType = UNSET) -> Response:
+def done(
+    answer: Answer,
+    *,
+    finished: bool | UnsetType = UNSET,
+    flat: bool | UnsetType = UNSET,
+    shadow: bool | UnsetType = UNSET,
+) -> Response:
     """The answer to a command that was decided as asked."""
     return reply(
         Done(
@@ -106,11 +121,18 @@ def done(answer: Answer, *, finished: bool | UnsetType = UNSET, flat: bool | Uns
             contract_id=answer.contract_id or UNSET,
             finished=finished,
             flat=flat,
+            shadow=shadow,
         )
     )
 
 
-def declined(answer: Answer, status: int | None = None, nearest: NearestRow | UnsetType | None = UNSET) -> Response:
+def declined(
+    answer: Answer,
+    status: int | None = None,
+    nearest: NearestRow | UnsetType | None = UNSET,
+    *,
+    shadow: bool | UnsetType = UNSET,
+) -> Response:
     """The answer to a command that was not carried out; ``status`` where the code alone does not tell."""
     failure = Failure(
         success=False,
@@ -120,6 +142,7 @@ def declined(answer: Answer, status: int | None = None, nearest: NearestRow | Un
         order_id=answer.order_id or UNSET,
         breaches=tuple(breach_row(breach) for breach in answer.breaches),
         nearest=nearest,
+        shadow=shadow,
     )
     return reply(failure, status or (DENIED if answer.breaches else STATUS.get(answer.code, BAD_INPUT)))
 
@@ -150,8 +173,8 @@ def nearest_row(instrument: Instrument, nearest: Nearest | None) -> NearestRow |
 
 def preview_row(group: Group, instrument: Instrument, seen: Preview) -> PreviewRow:
     return PreviewRow(
-        decision="denied" if seen.breaches else "approved",
-        breaches=tuple(breach_row(breach) for breach in seen.breaches),
+        decision="denied" if seen.breaches else _DECISIONS.get(seen.ground, "approved"),
+        breaches=tuple(breach_row(breach) for breach in seen.breaches or seen.overridden),
         worst_position=seen.worst_position,
         loss_at_stop=seen.loss_at_stop_usd,
         room=seen.room,

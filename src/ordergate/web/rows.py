@@ -32,8 +32,10 @@ class NearestRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PreviewRow(msgspec.Struct, frozen=True, rename="camel"):
-    """What an order would do. ``decision`` is approved or denied.
+    """What an order would do.
 
+    ``decision`` is approved, denied, overridden (it breaks the limits in ``breaches``, and would be sent all the same)
+    or passed (no limit is asked).
     ``worst_position`` is the net position (signed) if it and every open order on its side filled. ``loss_at_stop`` is
     what the part of it that adds risk loses at its stop with the fees of both sides, without slippage; at the stress
     move where it has no stop. ``room`` is what it leaves to each limit, by code, in contracts, orders or dollars,
@@ -70,7 +72,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
 
     ``stop_loss`` and ``take_profit`` are the leg that works, or the last one that did; null while there is none.
     ``targets`` are all that work, the nearest to the market first. ``reason`` says why it was rejected, cancelled or is
-    in doubt.
+    in doubt. ``passed``: it comes from an instance whose orders pass, so no limit was asked of it.
     """
 
     order_id: str
@@ -93,6 +95,7 @@ class OrderRow(msgspec.Struct, frozen=True, rename="camel"):
     source: str
     timestamps: Timestamps
     reason: str
+    passed: bool
 
 
 class CoverRow(msgspec.Struct, frozen=True):
@@ -181,7 +184,8 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     ``day_pnl`` is the figure the daily loss limit judges, net of fees, and ``day_pnl_at_stops`` what it becomes if
     every position is stopped out and every open order fills and is stopped too; they and ``equity`` are null while a
     price they need is missing. ``if_we_die`` and ``if_we_die_bounded`` are ``worst`` and ``bounded`` of ``IfWeDieRow``.
-    ``open_orders`` leaves stops and targets out. ``exposures`` are of contracts that are
+    ``open_orders`` leaves stops and targets out. ``passed_orders`` are today's of other instances than the manual ones,
+    sent without asking the limits. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
     """
@@ -198,6 +202,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     if_we_die_bounded: bool
     daily_loss_limit: Decimal
     open_orders: int
+    passed_orders: int
     exposures: tuple[ExposureRow, ...]
     trading_state: str
     reason: str
@@ -239,8 +244,8 @@ class InstrumentRow(msgspec.Struct, frozen=True, rename="camel"):
 class Mode(enum.Enum):
     """What becomes of an order that this desk lets through.
 
-    SIM: it goes to the simulated exchange; LIVE: to the broker; SHADOW: nowhere, it is only judged; PASS_THROUGH: to
-    the broker unjudged; ADVISORY: to the broker, whatever the judgement was.
+    SIM: it goes to the simulated exchange; LIVE: to the broker; SHADOW: nowhere, it is done on paper. Where orders are
+    not held to the limits: PASS_THROUGH: no limit is asked; ADVISORY: it leaves whatever the judgement was.
     """
 
     SIM = "SIM"
@@ -261,8 +266,33 @@ class LimitsRow(msgspec.Struct, frozen=True, rename="camel"):
     default_risk_reward: Decimal
 
 
+class ModesRow(msgspec.Struct, frozen=True, rename="camel"):
+    """The switches in force. ``enforcing``: no order that was not checked, or was denied, can reach the broker.
+
+    ``unasked`` says in words which limits orders are not held to; empty where they are held to all.
+    """
+
+    shadow: bool
+    intercept_orders: bool
+    preserve_original_workflow: bool
+    enable_risk_validation: bool
+    enable_sltp_calculation: bool = msgspec.field(name="enableSLTPCalculation")
+    enforcing: bool
+    unasked: str
+
+
+class PausedRow(msgspec.Struct, frozen=True):
+    """``by`` is the way it came: at the page, or over the bus."""
+
+    by: str
+    since: str
+
+
 class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
-    """The desk itself. ``link_reason`` says why the broker is not seen, empty while it is."""
+    """The desk itself. ``link_reason`` says why the broker is not seen, empty while it is.
+
+    ``paused`` is null unless new risk is kept out of every account.
+    """
 
     mode: Mode
     venue: str
@@ -271,6 +301,8 @@ class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
     link_up: bool
     link_reason: str
     limits: LimitsRow
+    modes: ModesRow
+    paused: PausedRow | None
 
 
 class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):

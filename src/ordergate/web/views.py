@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ordergate import __version__
 from ordergate.bus.prices import average_price
-from ordergate.core import lockout
+from ordergate.core import lockout, pause
 from ordergate.core.account import Account, AppliedFill, Group
 from ordergate.core.events import Cover, TradingState
 from ordergate.core.exposure import worst_position
@@ -41,7 +41,9 @@ from ordergate.web.rows import (
     InstrumentRow,
     LimitsRow,
     Mode,
+    ModesRow,
     OrderRow,
+    PausedRow,
     PositionRow,
     PriceRow,
     Rows,
@@ -92,9 +94,9 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
 
 
 def desk_row(group: Group) -> DeskRow:
-    limits = group.limits
+    limits, modes = group.limits, group.modes
     return DeskRow(
-        mode=Mode.SIM if group.venue == SIMULATED_VENUE else Mode.LIVE,
+        mode=_mode(group),
         venue=group.venue,
         login=group.login,
         version=__version__,
@@ -108,7 +110,28 @@ def desk_row(group: Group) -> DeskRow:
             max_risk_percent=limits.risk_percent_max,
             default_risk_reward=limits.risk_reward_ratio,
         ),
+        modes=ModesRow(
+            shadow=modes.shadow,
+            intercept_orders=modes.intercept,
+            preserve_original_workflow=modes.preserve,
+            enable_risk_validation=modes.validate,
+            enable_sltp_calculation=modes.default_bracket,
+            enforcing=modes.enforcing,
+            unasked=modes.unasked,
+        ),
+        paused=None if group.paused_by is None else PausedRow(group.paused_by.value, utc_text(group.paused_ns)),
     )
+
+
+def _mode(group: Group) -> Mode:
+    modes = group.modes
+    if modes.shadow:
+        return Mode.SHADOW
+    if not modes.asks_limits:
+        return Mode.PASS_THROUGH
+    if modes.preserve:
+        return Mode.ADVISORY
+    return Mode.SIM if group.venue == SIMULATED_VENUE else Mode.LIVE
 
 
 def active(group: Group) -> dict[str, Instrument]:
@@ -152,6 +175,7 @@ def order_row(group: Group, order: Order, legs: Iterable[Order]) -> OrderRow:
         source=EXTERNAL if order.role is Role.EXTERNAL else order.instance_id,
         timestamps=Timestamps(_instant(order.received_ns), _instant(order.decided_ns), _instant(order.updated_ns)),
         reason=order.reason,
+        passed=order.passed,
     )
 
 
@@ -215,20 +239,23 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
         if_we_die_bounded=alone.bounded,
         daily_loss_limit=group.limits.daily_loss_usd_max,
         open_orders=found.open_orders,
+        passed_orders=account.day.passed,
         exposures=exposure_rows(group, account),
         trading_state=LOCKED if locked else account.trading_state.value,
-        reason=_reason(account),
+        reason=_reason(group, account),
         locked_until=_instant(account.locked_until_ns),
         trading_day=account.day.name,
         link_up=group.link_up,
     )
 
 
-def _reason(account: Account) -> str:
+def _reason(group: Group, account: Account) -> str:
     """What keeps new risk out; the trader's own lockout before anything that may end sooner."""
     if account.locked_until_ns:
         return lockout.told(account)
-    return account.unexplained if account.trading_state is TradingState.ACTIVE else account.state_message
+    if account.trading_state is not TradingState.ACTIVE:
+        return account.state_message
+    return pause.told(group) or account.unexplained
 
 
 def exposure_rows(group: Group, account: Account) -> tuple[ExposureRow, ...]:
@@ -322,6 +349,7 @@ def trading_status(group: Group) -> TradingStatus:
         locked=bool(exits),
         current_operation=exits[0].cause if exits else None,
         can_trade=group.link_up
+        and group.paused_by is None
         and any(
             account.can_trade
             and account.trading_state is TradingState.ACTIVE

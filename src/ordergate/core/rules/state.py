@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from ordergate.core import lockout
+from ordergate.core import lockout, pause
 from ordergate.core.events import TradingState
 from ordergate.core.limits import Breach
 from ordergate.core.rules.proposal import Proposal
 
 
 def trading_state(p: Proposal) -> Breach | None:
-    """New risk needs an active account that the broker lets trade, seen through a link that is up."""
+    """New risk needs an active account that the broker lets trade, in a group that nobody has paused."""
     account = p.account
+    if p.group.paused_by is not None:
+        message = f"{pause.told(p.group)}: only what closes passes until it is resumed"
+        return Breach("PAUSED", "not paused", "paused", message)
     if account.locked_until_ns:
         return Breach("LOCKED_OUT", "not locked out", "locked out", lockout.told(account))
     if account.trading_state is not TradingState.ACTIVE:

@@ -5,10 +5,11 @@ import { Orders, Positions } from "./book.js";
 import { Chart } from "./chart.js";
 import * as desk from "./desk.js";
 import { price as priceText } from "./format.js";
-import { Banner, Gone, Header } from "./header.js";
+import { Gone, Header } from "./header.js";
 import { html } from "./html.js";
 import { Alerts, Decisions, Fills } from "./log.js";
 import { Meters } from "./meters.js";
+import { Banners, Switches } from "./modes.js";
 import { follow } from "./stream.js";
 import { Ticket } from "./ticket.js";
 
@@ -30,11 +31,11 @@ function App() {
     <div data-status=${desk.status.value}>
       <${Header} />
       <${Gone} />
-      ${desk.desk.value && html`<${Banner} mode=${desk.desk.value.mode} />`}
+      ${desk.desk.value && html`<${Banners} row=${desk.desk.value} />`}
       <main>
         <${Ticket} />
         <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
-        <div class="side"><${Meters} /><${Alerts} /><${Fills} /><${Decisions} /></div>
+        <div class="side"><${Meters} /><${Switches} /><${Alerts} /><${Fills} /><${Decisions} /></div>
       </main>
     </div>
   `;

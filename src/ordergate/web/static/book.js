@@ -75,6 +75,11 @@ function OrderLine(/** @type {{row: Order}} */ { row }) {
         ${row.status.replace("_", " ").toLowerCase()}${row.filledQuantity ? `, ${row.filledQuantity} filled` : ""}
       </span>
       ${row.source === "EXTERNAL" && html`<b class="quiet">◆ EXTERNAL</b>`}
+      ${row.passed && html`<b class="near" title="no limit was asked">▶ PASSED ${row.source}</b>`}
+      ${desk.isOverridden(row) &&
+      html`<b class="near" title=${row.breaches.map((breach) => breach.message).join("\n")}>
+        ▲ OVERRIDDEN ${row.breaches.map((breach) => breach.code).join(", ")}
+      </b>`}
       ${row.targets.length > 0 &&
       html`<span class="good">${legsText("target", row.targets, row.filledQuantity, instrument)}</span>`}
       <button type="button" class="end" onClick=${cancel}>Cancel</button>

@@ -143,6 +143,11 @@ export function isWorking(/** @type {Order} */ row) {
   return ["PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"].includes(row.status);
 }
 
+/** Whether it was sent although it breaks limits: an order that is denied never leaves. */
+export function isOverridden(/** @type {Order} */ row) {
+  return row.status !== "DENIED" && row.breaches.length > 0;
+}
+
 /** What was chosen when the page was last open. */
 function remembered() {
   return JSON.parse(localStorage.getItem(CHOICE) ?? "{}");

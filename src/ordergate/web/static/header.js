@@ -5,39 +5,11 @@ import { ask } from "./ask.js";
 import * as desk from "./desk.js";
 import { signedUsd, tone } from "./format.js";
 import { html } from "./html.js";
-
-// What each mode means, in the words of the person who looks at it. The key is the server's.
-const MODES = /** @type {Record<string, {shape: string, meaning: string, banner?: string}>} */ ({
-  SIM: { shape: "◇", meaning: "Orders go to the simulated exchange. Nothing leaves this machine." },
-  LIVE: { shape: "●", meaning: "Orders that pass every limit go to the broker." },
-  SHADOW: { shape: "◌", meaning: "Orders are judged and nothing is sent." },
-  "PASS-THROUGH": {
-    shape: "▶",
-    meaning: "Orders go to the broker without being judged.",
-    banner: "PASS-THROUGH: no limit is enforced. Orders go to the broker without being judged.",
-  },
-  ADVISORY: {
-    shape: "▲",
-    meaning: "Orders go to the broker whatever the judgement.",
-    banner: "ADVISORY: limits are only noted. An order that breaks one is sent all the same.",
-  },
-});
+import { Badges } from "./modes.js";
 
 /** What came of the last way out that was taken. */
 const told = signal("");
 const leaving = signal("");
-
-export function Badge(/** @type {{mode: string}} */ { mode }) {
-  const known = MODES[mode];
-  return html`<span class="badge ${mode.toLowerCase()}" title=${known?.meaning ?? ""}>
-    <i aria-hidden="true">${known?.shape ?? "?"}</i> ${mode}
-  </span>`;
-}
-
-export function Banner(/** @type {{mode: string}} */ { mode }) {
-  const banner = MODES[mode]?.banner;
-  return banner ? html`<p class="banner danger" role="alert">${banner}</p>` : null;
-}
 
 /** That the page is not live, and what to do meanwhile. */
 export function Gone() {
@@ -55,7 +27,7 @@ export function Header() {
   return html`
     <header>
       <h1>ordergate</h1>
-      ${row && html`<${Badge} mode=${row.mode} />`}
+      ${row && html`<${Badges} row=${row} />`}
       <label class="account">
         <span>Account</span>
         <select

@@ -70,10 +70,19 @@ function Decision(/** @type {{row: Order}} */ { row }) {
   const isDenied = row.status === "DENIED";
   const level = row.limitPrice ?? row.stopPrice;
   const instrument = desk.instruments.value.get(row.instrument);
-  const verdict = row.source === "EXTERNAL" ? "◆ EXTERNAL" : isDenied ? "✕ DENIED" : "✓ APPROVED";
+  const [tone, verdict] =
+    row.source === "EXTERNAL"
+      ? ["good", "◆ EXTERNAL"]
+      : isDenied
+        ? ["bad", "✕ DENIED"]
+        : desk.isOverridden(row)
+          ? ["near", "▲ OVERRIDDEN"]
+          : row.passed
+            ? ["near", `▶ PASSED ${row.source}`]
+            : ["good", "✓ APPROVED"];
   return html`
     <li title=${row.orderId}>
-      <time>${clock(row.timestamps.decided)}</time> <b class=${isDenied ? "bad" : "good"}>${verdict}</b>
+      <time>${clock(row.timestamps.decided)}</time> <b class=${tone}>${verdict}</b>
       <span>${row.side} ${row.quantity} ${row.instrument} ${row.orderType.toLowerCase()} ${level === null ? "" : priceText(level, instrument)}</span>
       ${!isDenied && html`<span class="quiet">${row.status.replace("_", " ").toLowerCase()}</span>`}
       ${row.reason && html`<p class="quiet">${row.reason}</p>`}

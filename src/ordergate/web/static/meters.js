@@ -56,6 +56,10 @@ export function Meters() {
         text="${account.openOrders} of ${limits.maxOpenOrders}"
         worstText=""
       />
+      ${account.passedOrders > 0 &&
+      html`<p class="money" title="orders of other programs: no limit was asked, and they count in yours">
+        <span class="near">▶ Passed without limits today</span> <b>${account.passedOrders}</b>
+      </p>`}
       <${IfWeDie} account=${account} />
       <${Lockout} account=${account} />
     </section>

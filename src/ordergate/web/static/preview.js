@@ -80,7 +80,20 @@ function Outlook({ order, answer, use }) {
   if (!("decision" in answer)) {
     return html`<p class="bad">✕ ${faultIn([answer]) ? "no order: see what is marked" : answer.error}</p>`;
   }
-  if (answer.decision === "approved") return html`<${Passing} order=${order} seen=${answer} />`;
+  if (answer.decision === "overridden") {
+    return html`
+      <p class="near" title=${answer.breaches.map((breach) => breach.message).join("\n")}>
+        ▲ breaks ${answer.breaches.map((breach) => breach.code).join(", ")}; would be sent all the same
+      </p>
+      <${Passing} order=${order} seen=${answer} />
+    `;
+  }
+  if (answer.decision !== "denied") {
+    return html`
+      ${answer.decision === "passed" && html`<p class="near">▲ sent without asking the limits</p>`}
+      <${Passing} order=${order} seen=${answer} />
+    `;
+  }
   const [first, ...more] = answer.breaches;
   const nearest = answer.nearest;
   return html`
@@ -98,9 +111,10 @@ function Passing({ order, seen }) {
   const where = order.preset ? whereLost() : stop?.enabled === false ? "in a stress move: no stop" : "at stop";
   const left = seen.bindsNext === null ? null : seen.room[seen.bindsNext];
   return html`
-    <p>${loss === 0 ? "✓ only closes" : html`✓ <b>${loss === null ? "–" : `−${usd(loss)}`}</b> ${where}`}</p>
+    <p>${loss === 0 ? "✓ only closes" : html`${seen.decision === "approved" ? "✓ " : ""}<b>${loss === null ? "–" : `−${usd(loss)}`}</b> ${where}`}</p>
     ${seen.bindsNext !== null &&
     typeof left === "number" &&
+    left >= 0 &&
     html`<p class="quiet" title="The limit that would bind next">
       ${COUNTED.has(seen.bindsNext) ? left : usd(left)} left of ${limit(seen.bindsNext)}
     </p>`}

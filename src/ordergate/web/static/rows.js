@@ -10,11 +10,14 @@
  * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
  *   maxRiskPercent: number, defaultRiskReward: number}} Limits
  * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
- *   limits: Limits}} Desk
+ *   limits: Limits, modes: Modes, paused: Paused | null}} Desk
+ * @typedef {{shadow: boolean, interceptOrders: boolean, preserveOriginalWorkflow: boolean,
+ *   enableRiskValidation: boolean, enableSLTPCalculation: boolean, enforcing: boolean, unasked: string}} Modes
+ * @typedef {{by: string, since: string}} Paused
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
  * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
  *   dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
- *   dailyLossLimit: number, openOrders: number,
+ *   dailyLossLimit: number, openOrders: number, passedOrders: number,
  *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
  *   linkUp: boolean}} Account
  * @typedef {{positionId: string, accountId: number, instrument: string, contractId: string, side: string,
@@ -26,7 +29,8 @@
  *   filledQuantity: number, orderType: string, limitPrice: number | null, stopPrice: number | null, status: string,
  *   averageFillPrice: number | null, stopLoss: Leg | null, takeProfit: Leg | null, targets: Leg[],
  *   brokerOrderId: number | null, breaches: Breach[], source: string,
- *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string}} Order
+ *   timestamps: {received: string | null, decided: string | null, updated: string | null}, reason: string,
+ *   passed: boolean}} Order
  * @typedef {{fillId: number, accountId: number, orderId: string, instrument: string, contractId: string, side: string,
  *   quantity: number, price: number, fee: number, realizedPnL: number | null, purpose: string, at: string,
  *   busted: boolean}} Fill
@@ -43,7 +47,7 @@
  *   targets?: (Distance & {quantity?: number})[] | null, breakeven?: {trigger: number, offset?: number} | null,
  *   trail?: {distance: number, step?: number} | null}}} Preset
  * @typedef {{quantity: number, limitPrice: number | null, stopPrice: number | null}} Nearest
- * @typedef {{decision: "approved" | "denied", breaches: Breach[], worstPosition: number, lossAtStop: number | null,
+ * @typedef {{decision: "approved" | "denied" | "overridden" | "passed", breaches: Breach[], worstPosition: number, lossAtStop: number | null,
  *   room: Record<string, number | null>, bindsNext: string | null, nearest: Nearest | null, asOf: number}} Preview
  * @typedef {{success: boolean, error?: string, code?: string, field?: string, orderId?: string, breaches?: Breach[],
  *   nearest?: Nearest | null, finished?: boolean, flat?: boolean}} Answer

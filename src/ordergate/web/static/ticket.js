@@ -270,12 +270,20 @@ function Outcome() {
   const row = lastRow.value;
   const breaches = row?.breaches ?? answer.breaches ?? [];
   const state = row?.status ?? (answer.success ? "APPROVED" : breaches.length ? "DENIED" : "NOT AN ORDER");
-  const kind = isUnknown.value ? "open" : ["DENIED", "REJECTED", "NOT AN ORDER"].includes(state) ? "bad" : "good";
-  const verdict = { open: "? UNKNOWN", bad: `✕ ${state}`, good: `✓ ${state.replace("_", " ")}` }[kind];
+  const isBad = ["DENIED", "REJECTED", "NOT AN ORDER"].includes(state);
+  const kind = isUnknown.value ? "open" : isBad ? "bad" : row && desk.isOverridden(row) ? "overridden" : "good";
+  const plain = state.replace("_", " ");
+  const verdict = {
+    open: "? UNKNOWN",
+    bad: `✕ ${state}`,
+    overridden: `▲ OVERRIDDEN, ${plain}`,
+    good: `✓ ${plain}`,
+  }[kind];
   const error = row ? row.reason : breaches.length ? "" : answer.error;
   return html`
     <div class="outcome ${kind}" role="status" aria-live="polite">
       <p><b>${verdict}</b> ${words}</p>
+      ${kind === "overridden" && html`<p>Sent although it breaks:</p>`}
       ${error && html`<p>${error}</p>`}
       ${isUnknown.value && html`<p>Pressing again asks for the same order, never for a second one.</p>`}
       ${breaches.length > 0 &&
