@@ -20,6 +20,7 @@ from ordergate.core.limits import Breach, Limits
 from ordergate.core.modes import Modes
 from ordergate.core.order import Breakeven, Exit, Order, OrderType, Role, Side, Status, Target, Terms, Trail
 from ordergate.web import legs, views
+from ordergate.web.desk_row import desk_row
 from ordergate.web.replies import encode
 from ordergate.web.rows import ExposureRow, Mode, OrderRow, Rows, TradingStatus
 from tests.web.history import MES, MES_TICKS, MNQ, OLD, SECOND_NS, A, B, History, instrument
@@ -364,7 +365,7 @@ def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
     }  # fmt: skip
     history.put(r.LinkReport(up=False, reason="gone"))
     assert (rows(history).desk.link_up, rows(history).desk.link_reason) == (False, "gone")
-    assert views.desk_row(replace(history.group, venue="topstepx")).mode is Mode.LIVE
+    assert desk_row(replace(history.group, venue="topstepx")).mode is Mode.LIVE
 
 
 @pytest.mark.parametrize(
@@ -378,7 +379,7 @@ def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
     ],
 )
 def test_the_desk_says_what_is_not_enforced(modes: Modes, mode: Mode, words: str, *, enforcing: bool) -> None:
-    row = views.desk_row(replace(History().open().group, modes=modes))
+    row = desk_row(replace(History().open().group, modes=modes))
     assert (row.mode, row.modes.enforcing) == (mode, enforcing)
     assert words in row.modes.unasked
     assert bool(words) == bool(row.modes.unasked)

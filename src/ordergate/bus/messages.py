@@ -195,7 +195,7 @@ class StatusUpdate(msgspec.Struct, frozen=True, tag="ORDER_STATUS_UPDATE"):
 
 
 # What reading a message can raise: not JSON or not of its shape, not UTF-8, nested beyond all reason, or with a number
-# that no arithmetic holds (1e999999999999 is a Decimal, and its absolute value is an overflow).
+# that no arithmetic holds (1e999999999999 is a Decimal; prices and quantities only compare it, and refuse it by name).
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecimalException)
 
 # Prices are JSON numbers on these channels, written from the exact decimal.

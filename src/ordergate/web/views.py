@@ -14,7 +14,6 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
-from ordergate import __version__
 from ordergate.bus.prices import average_price
 from ordergate.core import lockout, pause
 from ordergate.core.account import Account, AppliedFill, Group
@@ -29,21 +28,17 @@ from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.sessions import utc_text
 from ordergate.core.unattended import unattended
+from ordergate.web.desk_row import desk_row
 from ordergate.web.legs import leg_number, leg_rows, legs_of, nearest_first, order_status, shown_leg, stop_moves
 from ordergate.web.rows import (
     AccountRow,
     BreachRow,
     CoverRow,
-    DeskRow,
     ExposureRow,
     FillRow,
     IfWeDieRow,
     InstrumentRow,
-    LimitsRow,
-    Mode,
-    ModesRow,
     OrderRow,
-    PausedRow,
     PositionRow,
     PriceRow,
     Rows,
@@ -54,7 +49,6 @@ from ordergate.web.rows import (
 
 EXTERNAL = "EXTERNAL"
 LOCKED = "locked"
-SIMULATED_VENUE = "sim"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
 
@@ -91,47 +85,6 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
         instruments={row.symbol: row for row in instrument_rows(group)},
         prices=price_rows(group, quotes),
     )
-
-
-def desk_row(group: Group) -> DeskRow:
-    limits, modes = group.limits, group.modes
-    return DeskRow(
-        mode=_mode(group),
-        venue=group.venue,
-        login=group.login,
-        version=__version__,
-        link_up=group.link_up,
-        link_reason="" if group.link_up else group.link_reason,
-        limits=LimitsRow(
-            max_order_size=limits.order_quantity_max,
-            max_position_size=limits.position_quantity_max,
-            max_open_orders=limits.open_orders_max,
-            max_daily_loss=limits.daily_loss_usd_max,
-            max_risk_percent=limits.risk_percent_max,
-            default_risk_reward=limits.risk_reward_ratio,
-        ),
-        modes=ModesRow(
-            shadow=modes.shadow,
-            intercept_orders=modes.intercept,
-            preserve_original_workflow=modes.preserve,
-            enable_risk_validation=modes.validate,
-            enable_sltp_calculation=modes.default_bracket,
-            enforcing=modes.enforcing,
-            unasked=modes.unasked,
-        ),
-        paused=None if group.paused_by is None else PausedRow(group.paused_by.value, utc_text(group.paused_ns)),
-    )
-
-
-def _mode(group: Group) -> Mode:
-    modes = group.modes
-    if modes.shadow:
-        return Mode.SHADOW
-    if not modes.asks_limits:
-        return Mode.PASS_THROUGH
-    if modes.preserve:
-        return Mode.ADVISORY
-    return Mode.SIM if group.venue == SIMULATED_VENUE else Mode.LIVE
 
 
 def active(group: Group) -> dict[str, Instrument]:

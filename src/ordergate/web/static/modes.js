@@ -58,8 +58,8 @@ export function Banners(/** @type {{row: Desk}} */ { row }) {
 
 function Paused(/** @type {{paused: import("./rows.js").Paused}} */ { paused }) {
   return html`
-    <div class="banner paused" role="status">
-      <p>
+    <div class="banner paused">
+      <p role="status">
         <b>‖ PAUSED</b> ${paused.by} at <time datetime=${paused.since}>${clock(paused.since)}</time>: no new risk in any
         account. What closes passes.
       </p>
@@ -104,10 +104,15 @@ function Interception(/** @type {{modes: import("./rows.js").Modes}} */ { modes 
         From then on orders of every account are ${modes.shadow ? "done on paper" : "sent"} without asking the limits:
         not their size, not the day's loss. A pause, a lockout and a halt still hold.
       </p>
-      <button type="button" onClick=${() => (confirming.value = false)}>Keep the limits</button>
+      <button type="button" ref=${focus} onClick=${() => (confirming.value = false)}>Keep the limits</button>
       <button type="button" class="danger" onClick=${() => flip(false)}>Switch interception off</button>
     </div>
   `;
+}
+
+/** Whoever came by the keyboard goes on where the question stands, at the answer that changes nothing. */
+function focus(/** @type {HTMLElement | null} */ element) {
+  element?.focus();
 }
 
 async function press(/** @type {string} */ path, /** @type {object} */ body) {

@@ -31,7 +31,7 @@ const COUNTED = new Set(["MAX_ORDER_SIZE", "MAX_POSITION_SIZE", "MAX_ACCOUNT_POS
 const told = signal(/** @type {{of: string, answers: (Preview | Answer)[]} | null} */ (null));
 
 /**
- * Ask whenever the orders or the account change. What is answered is of the orders as they are.
+ * Ask whenever the orders, the account or what the desk holds them to change. What is answered is of the orders as they are.
  * @param {import("@preact/signals").ReadonlySignal<Orders | null>} orders null = nothing could be sent
  * @returns {import("@preact/signals").ReadonlySignal<Answers>}
  */
@@ -53,6 +53,7 @@ export function keepAsking(orders) {
   effect(() => {
     const wanted = orders.value;
     desk.account.value;
+    desk.desk.value;
     desk.isQuoted.value;
     if (wanted !== null && timer === 0) timer = setTimeout(round, Math.max(0, askedAt + GAP_MS - performance.now()));
   });
