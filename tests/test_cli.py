@@ -145,12 +145,15 @@ def test_help_imports_nothing_that_only_a_command_needs() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_command_of_a_later_release_says_so_in_one_line() -> None:
-    done = ordergate("integration", "--web-port", "0", "--no-browser", "--latency-ms", "1")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("ordergate: integration is not yet in this release")
-    assert len(done.stderr.splitlines()) == 1
+@pytest.mark.parametrize(
+    "words", [("integration",), ("run", "--role", "aggregator"), ("run", "--role", "manual-trading")]
+)
+def test_a_role_without_its_redis_is_refused_with_what_to_do(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = ordergate(*words, "--state-dir", str(tmp_path / "state"), REDIS_PORT="1")
+    assert (done.returncode, done.stdout) == (2, "")
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("ordergate: ")]
+    assert told.startswith("ordergate: Redis at redis://localhost:1/0 cannot be used: ")
+    assert "correct REDIS_URL" in told
 
 
 def test_a_real_account_with_a_maximum_loss_needs_its_floor_and_the_simulated_one_does_not() -> None:

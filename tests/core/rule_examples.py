@@ -339,7 +339,7 @@ EXAMPLES: dict[str, Example] = {
             buy(1, when="the same day, 12:00:00", desk=at("2026-11-27 12:00")),
             buy(1, when="Saturday", desk=at("2026-11-28 12:00")),
         ),
-        settings=("must_be_flat", "on_must_be_flat"),
+        settings=("trading_hours", "must_be_flat", "on_must_be_flat"),
         code="OUTSIDE_TRADING_HOURS",
     ),
     "blackout": Example(

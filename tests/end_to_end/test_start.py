@@ -86,10 +86,6 @@ def test_a_damaged_journal_is_one_line_that_names_the_row(folder: Path) -> None:
     assert "1001" in lines[0]
 
 
-def test_what_is_not_there_yet_says_so() -> None:
-    assert "not yet" in refused("integration")[0]
-
-
 def test_a_bad_setting_is_named_with_its_value() -> None:
     lines = refused("demo", environment={"MAX_POSITION_SIZE": "ten", "MAX_DAILY_LOSS": "-1"})
     assert len(lines) == 2
