@@ -23,14 +23,14 @@ from ordergate.core.order import Role
 from ordergate.core.rules import RULES, Rule
 from ordergate.core.tighter import differing
 from ordergate.limit_settings import BY_FIELD, plain
-from ordergate.settings import Setting
+from ordergate.settings import SETTINGS, Setting
 from tests.core.desk import Desk
 from tests.core.examples import Ask, Example, Wanted, played, stage
 from tests.core.hand_figures import AVERAGE, QUANTITY, STOP_TICKS, STRESS_TICKS, TARGET_TICKS, TRADES, Average, Trade
 from tests.core.rule_examples import ASIDE, EXAMPLES
 
 _CODE = re.compile(r"[A-Z]+(_[A-Z]+)+|[A-Z]{5,}")
-_KEYS = {setting.key: setting for setting in BY_FIELD.values()}
+_KEYS = {setting.key: setting for setting in SETTINGS}
 _BALANCE = 50_000
 
 
