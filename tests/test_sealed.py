@@ -18,7 +18,7 @@ KEY = b"k" * 32
 @pytest.mark.parametrize("topic", Topic)
 async def test_only_what_has_the_seal_of_this_desk_and_of_its_topic_is_delivered(topic: Topic) -> None:
     open_bus = MemoryBus()
-    bus, stranger = Sealed(open_bus, KEY), Sealed(open_bus, b"another key" * 3)
+    bus, stranger = Sealed(open_bus, KEY, str.encode), Sealed(open_bus, b"another key" * 3, str.encode)
     messages = bus.consume(topic, "reader")
     written = open_bus.consume(topic, "eavesdropper")
     await bus.send(topic, b"first")
@@ -37,7 +37,7 @@ async def test_only_what_has_the_seal_of_this_desk_and_of_its_topic_is_delivered
 
 async def test_a_message_that_was_moved_to_another_topic_is_not_delivered() -> None:
     open_bus = MemoryBus()
-    bus = Sealed(open_bus, KEY)
+    bus = Sealed(open_bus, KEY, str.encode)
     written, exits = open_bus.consume(Topic.COMMANDS, "eavesdropper"), bus.consume(Topic.EXITS, "reader")
     await bus.send(Topic.COMMANDS, b"an order")
     await open_bus.send(Topic.EXITS, await anext(aiter(written)))
@@ -46,9 +46,24 @@ async def test_a_message_that_was_moved_to_another_topic_is_not_delivered() -> N
         assert await anext(aiter(exits)) == b"a cancel"
 
 
+async def test_the_gate_is_told_of_a_forgery_once_a_second() -> None:
+    open_bus = MemoryBus()
+    bus = Sealed(open_bus, KEY, lambda place: f"forged on {place}".encode())
+    reports, commands = bus.consume(Topic.REPORTS, "gate"), bus.consume(Topic.COMMANDS, "reader")
+    for _ in range(100):
+        await open_bus.send(Topic.COMMANDS, b"forged")
+    await bus.send(Topic.COMMANDS, b"an order")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(commands)) == b"an order"
+        assert await anext(aiter(reports)) == b"forged on commands"
+    await bus.send(Topic.REPORTS, b"the next")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(reports)) == b"the next"
+
+
 async def test_a_forged_quote_is_not_shown() -> None:
     open_bus = MemoryBus()
-    bus = Sealed(open_bus, KEY)
+    bus = Sealed(open_bus, KEY, str.encode)
     quotes = bus.watch()
     open_bus.tell("MES", b'{"bid":1}')
     bus.tell("MNQ", b"true")
@@ -59,7 +74,11 @@ async def test_a_forged_quote_is_not_shown() -> None:
 
 @given(st.binary(max_size=200), st.integers(min_value=0), st.integers(0, 7))
 def test_one_changed_bit_breaks_the_seal(message: bytes, at: int, bit: int) -> None:
-    bus = Sealed(MemoryBus(), KEY)
+    asyncio.run(broken(message, at, bit))
+
+
+async def broken(message: bytes, at: int, bit: int) -> None:
+    bus = Sealed(MemoryBus(), KEY, str.encode)
     sealed = bytearray(bus.sealed("orders", message))
     assert bus.opened("orders", bytes(sealed)) == message
     sealed[at % len(sealed)] ^= 1 << bit

@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 from msgspec.structs import replace
 
 from ordergate import desk
@@ -32,6 +33,7 @@ from ordergate.broker.challenge import Proof
 from ordergate.bus.port import Topic
 from ordergate.bus.redis import redis_bus
 from ordergate.bus.sealed import Sealed
+from ordergate.core.reports import ApprovalRefused
 from ordergate.desk import Aggregator, Ports
 from ordergate.settings import Role, Settings
 from ordergate.state_dir import Holder, StateDir
@@ -131,7 +133,12 @@ async def _ports(
             answer_s=settings.redis_timeout_ms / 1_000,
         )
     )
-    return replace(ports, bus=Sealed(redis, ports.approval_key))
+    return replace(ports, bus=Sealed(redis, ports.approval_key, _forgery))
+
+
+def _forgery(place: str) -> bytes:
+    """What the gate is told of a message on a topic that was not written by this desk."""
+    return msgspec.json.encode(ApprovalRefused(0, "", "", f"somebody without this desk's key has written on {place}"))
 
 
 def _stands(settings: Settings, at: Ready) -> None:

@@ -30,7 +30,7 @@ async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
                 yield over_redis
         return
     bus = MemoryBus(capacity=CAPACITY)
-    yield Sealed(bus, b"k" * 32) if request.param == "sealed" else bus
+    yield Sealed(bus, b"k" * 32, str.encode) if request.param == "sealed" else bus
     bus.close()
 
 

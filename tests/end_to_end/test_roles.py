@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.process import until
+from tests.end_to_end.process import Events, until
 from tests.end_to_end.split import ROLES, Split, client, split_desk
 
 
@@ -19,10 +21,22 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
         yield desk
 
 
-@pytest.mark.parametrize(("number", "dialect"), [(0, "order:management"), (1, "aggregator:orders")])
-def test_a_client_that_speaks_only_the_documented_messages_trades(desk: Split, number: int, dialect: str) -> None:
-    done = client(desk, desk.account(number), dialect)
-    assert done.returncode == 0, done.stderr + desk.log("aggregator")[-3_000:]
+def test_clients_that_speak_only_the_documented_messages_trade_side_by_side(desk: Split) -> None:
+    """One in each dialect, at the same time, each on an account of its own."""
+    dialects = ("order:management", "aggregator:orders")
+    done: dict[str, Any] = {}
+
+    def play(number: int, dialect: str) -> None:
+        done[dialect] = client(desk, desk.account(number), dialect)
+
+    sessions = [threading.Thread(target=play, args=(number, dialect)) for number, dialect in enumerate(dialects)]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join(60)
+    assert set(done) == set(dialects)
+    for dialect, ended in done.items():
+        assert ended.returncode == 0, f"{dialect}: {ended.stderr}{desk.log('aggregator')[-3_000:]}"
 
 
 def test_the_health_of_each_role_says_how_it_sees_the_others(desk: Split) -> None:
@@ -122,6 +136,22 @@ def test_a_redis_that_forgets_or_dies_costs_no_position_and_no_order_twice(desk:
 def protected(desk: Split) -> list[tuple[int, int]]:
     """Of each position its contracts, and those for which a stop works."""
     return [(row["netPosition"], sum(leg["quantity"] for leg in row["stops"])) for row in desk.rows("/api/positions")]
+
+
+@pytest.mark.parametrize("topic", ["commands", "exits"])
+def test_what_somebody_else_writes_on_a_topic_is_not_done_and_is_told(desk: Split, topic: str) -> None:
+    before = len(desk.placed())
+    stream = f"ordergate:{topic}"
+    said = json.dumps({"type": "approved", "approval": {"kind": "approved"}, "effect": {"type": "place"}})
+    events = Events(f"http://127.0.0.1:{desk.ports['manual-trading']}")
+    try:
+        time.sleep(1.1)  # of one forgery a second the gate is told
+        desk.redis.ask("XADD", stream, "*", "s", "somebody", "n", "1", "m", said)
+        until(lambda: [each for each in events.named("alarm") if each["code"] == "APPROVAL_REFUSED"])
+    finally:
+        events.close()
+    assert desk.get("connection-manager", "/health")[1]["redis"]["unsealed"][topic] >= 1
+    assert len(desk.placed()) == before
 
 
 def test_a_second_aggregator_of_the_same_desk_is_refused(desk: Split, tmp_path: Path) -> None:

@@ -5,16 +5,18 @@ does not have the key can say nothing there. The documented channels stay open t
 order like any other, and goes to the gate.
 
 Invariants:
-1. A message whose seal is not that of its place and this desk's key reaches no consumer; it is counted and logged.
+1. A message whose seal is not that of its place and this desk's key reaches no consumer. It is counted and logged, and
+   the gate is told, so that it is in the journal and an alarm on the page; once a second at most.
 2. A seal says nothing of when or how often: that is for the bus, and of orders for their approvals.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -22,17 +24,21 @@ from ordergate.bus.port import Bus, BusHealth, Subscription, Topic
 from ordergate.telemetry import logger
 
 _QUOTES = "quotes"
+_ALARM_S = 1.0
 _SEAL_BYTES = hashlib.sha256().digest_size
 
 _log = logger("sealed")
 
 
 class Sealed:
-    """``bus`` for those who have ``key``."""
+    """``bus`` for those who have ``key``. ``alarm`` makes the report of a forgery from the place where it stood."""
 
-    def __init__(self, bus: Bus, key: bytes) -> None:
+    def __init__(self, bus: Bus, key: bytes, alarm: Callable[[str], bytes]) -> None:
         self._bus = bus
         self._key = key
+        self._alarm = alarm
+        self._told: asyncio.Task[None] | None = None
+        self._told_s = -_ALARM_S
         self._unsealed: Counter[str] = Counter()
         self.publish, self.reply, self.subscribe, self.close = bus.publish, bus.reply, bus.subscribe, bus.close
 
@@ -65,6 +71,10 @@ class Sealed:
             return message
         self._unsealed[place] += 1
         _log.error("a message without this desk's seal was dropped", place=place, bytes=len(sealed))
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_s >= _ALARM_S and (self._told is None or self._told.done()):
+            self._told_s = now_s
+            self._told = asyncio.create_task(self.send(Topic.REPORTS, self._alarm(place)), name="forgery")
         return None
 
     def sealed(self, place: str, message: bytes) -> bytes:
