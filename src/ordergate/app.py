@@ -10,7 +10,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,10 @@ from msgspec.structs import replace
 
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.projectx.session import Credentials
+from ordergate.bus.bridged import Bridged
 from ordergate.bus.memory import MemoryBus
+from ordergate.bus.port import Topic
+from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core.limits import Limits
 from ordergate.core.sessions import chicago
@@ -102,6 +105,10 @@ async def run(
                 await opened_journal(opened, state.used_approvals),
             )
             ports = await opened_ports(opened, state, approval_key, step)
+            if settings.redis.given:
+                # Other processes have no topics here, so there are no receivers.
+                redis = await opened.enter_async_context(opened_redis(settings, ports, receivers={}))
+                ports = replace(ports, bus=Bridged(ports.bus, redis))
             parts = await opened.enter_async_context(desk_parts(settings, ports, books, used_approvals, limits, broker))
             opened_at(parts.web.url)
             await parts.settled(quoted=False)
@@ -175,6 +182,14 @@ async def opened_ports(
         step=step,
         stop=lambda: signal.raise_signal(signal.SIGTERM),
     )
+
+
+def opened_redis(
+    settings: Settings, ports: Ports, receivers: Mapping[Topic, str]
+) -> contextlib.AbstractAsyncContextManager[RedisBus]:
+    """The Redis of ``settings``. Raises ``StartRefused``."""
+    answer_s = settings.redis_timeout_ms / 1_000
+    return redis_bus(settings.redis.address, clock=ports.clock, rng=ports.rng, receivers=receivers, answer_s=answer_s)
 
 
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:

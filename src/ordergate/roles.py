@@ -25,13 +25,13 @@ from ordergate.app import (
     opened_books,
     opened_journal,
     opened_ports,
+    opened_redis,
     serve,
     state_path,
     write_ready,
 )
 from ordergate.broker.challenge import Proof
 from ordergate.bus.port import Topic
-from ordergate.bus.redis import redis_bus
 from ordergate.bus.sealed import Sealed
 from ordergate.core.reports import ApprovalRefused
 from ordergate.desk import Aggregator, Ports
@@ -124,15 +124,7 @@ async def _ports(
 ) -> Ports:
     """The ports of a role: its bus is Redis, sealed with the key of ``state``."""
     ports = await opened_ports(opened, state, approval_key, step)
-    redis = await opened.enter_async_context(
-        redis_bus(
-            settings.redis.address,
-            clock=ports.clock,
-            rng=ports.rng,
-            receivers=RECEIVERS,
-            answer_s=settings.redis_timeout_ms / 1_000,
-        )
-    )
+    redis = await opened.enter_async_context(opened_redis(settings, ports, RECEIVERS))
     return replace(ports, bus=Sealed(redis, ports.approval_key, _forgery))
 
 

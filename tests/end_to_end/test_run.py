@@ -16,6 +16,7 @@ import pytest
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.sessions import is_open
 from tests.end_to_end.process import call, clean_environment, until
+from tests.redis_server import running_redis
 
 PORTS = [f"--{port}-port=0" for port in ("web", "connection-manager", "aggregator")]
 READY_S = 30.0
@@ -171,3 +172,29 @@ def test_the_page_is_there_while_the_broker_is_not_and_says_so(tmp_path: Path) -
 def told_link(page: str) -> Any:
     status, health = call(page, "GET", "/health")
     return health if status == 200 else None
+
+
+def test_existing_clients_speak_to_a_desk_in_one_process_over_redis_whose_death_costs_no_protection(
+    tmp_path: Path, venue: Any
+) -> None:
+    with running_redis(tmp_path) as redis:
+        at = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "ORDERGATE_TRADING_HOURS": "always"}
+        desk = Running(tmp_path, venue, **at)
+        with stopped(desk.process):
+            desk.wait_ready()
+            account = desk.at["accountIds"][1]
+            program = Path(__file__).with_name("documented_client.py")
+            command = [sys.executable, str(program), str(redis.port), str(account), "order:management"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+            assert done.returncode == 0, done.stderr
+            order = {"accountId": account, "instrument": "MES", "side": "BUY", "quantity": 1}
+            until(lambda: desk.post("/api/order", **order)[0] == 200)
+            until(lambda: protected(desk) == 1)
+            redis.kill()
+            until(lambda: call(desk.at["web"], "GET", "/health")[1]["redis"]["connectedSince"] is None)
+            assert desk.post("/api/flatten", accountId="all")[0] == 200
+            until(lambda: held(desk) == 0)
+            redis.start()
+            until(lambda: desk.post("/api/order", **order)[0] == 200, 20)
+            desk.post("/api/flatten", accountId="all")
+            until(lambda: held(desk) == 0)
