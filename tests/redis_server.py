@@ -61,13 +61,13 @@ class RedisServer:
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def client(self, **options: str) -> redis.Redis:
+    def client(self, db: int = 0) -> redis.Redis:
         """Somebody else's connection. Closed by its user."""
-        return redis.Redis("127.0.0.1", self.port, protocol=2, **options)  # type: ignore[arg-type]
+        return redis.Redis("127.0.0.1", self.port, db, protocol=2)
 
-    def ask(self, *command: str | bytes) -> object:
+    def ask(self, *command: str | bytes, db: int = 0) -> object:
         """The answer to one command."""
-        with self.client() as client:
+        with self.client(db) as client:
             return client.execute_command(*command)
 
     def _signal(self, number: int) -> None:

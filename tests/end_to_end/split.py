@@ -22,9 +22,10 @@ READY_S = 30.0
 class Split:
     """``ports`` are chosen once, so that a role that starts again is found where it was."""
 
-    def __init__(self, folder: Path, redis: RedisServer, **environment: str) -> None:
+    def __init__(self, folder: Path, redis: RedisServer, redis_db: int = 0, **environment: str) -> None:
         self.folder = folder
         self.redis = redis
+        self._redis_at = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_DB": str(redis_db)}
         self.ports = dict(zip(ROLES, _free_ports(len(ROLES)), strict=True))
         self.at: dict[str, Any] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -41,9 +42,15 @@ class Split:
             "PROJECTX_API_KEY": venue["apiKey"],
         }
 
-    def start(self, role: str, *words: str, wait: bool = True, **environment: str) -> None:
-        """Start ``role``, by ``words`` where they are given."""
+    def start(self, role: str, *words: str, **environment: str) -> None:
+        """Start ``role``, by ``words`` where they are given, and wait until it is ready."""
+        self.begin(role, *words, **environment)
+        self._ready(role)
+
+    def begin(self, role: str, *words: str, **environment: str) -> None:
+        """Start ``role`` as ``start`` does, and do not wait."""
         manager, page = self.ports["connection-manager"], self.ports["manual-trading"]
+        redis_at = {} if "REDIS_URL" in environment else self._redis_at
         self._start(
             role,
             *(words or ("run", "--role", role)),
@@ -52,19 +59,26 @@ class Split:
             f"--connection-manager-port={manager}",
             f"--aggregator-port={self.ports['aggregator']}",
             f"--web-port={page}",
-            REDIS_HOST="127.0.0.1",
-            REDIS_PORT=str(self.redis.port),
-            CONNECTION_MANAGER_URL=f"http://127.0.0.1:{manager}",
-            MANUAL_TRADING_SERVER_URL=f"http://127.0.0.1:{page}",
-            ORDERGATE_TRADING_HOURS="always",
-            **(self._environment | environment),
+            **(
+                redis_at
+                | {
+                    "CONNECTION_MANAGER_URL": f"http://127.0.0.1:{manager}",
+                    "MANUAL_TRADING_SERVER_URL": f"http://127.0.0.1:{page}",
+                    "ORDERGATE_TRADING_HOURS": "always",
+                }
+                | self._environment
+                | environment
+            ),
         )
-        if wait:
-            self._ready(role)
 
     def kill(self, role: str) -> None:
         self._running[role].kill()
         self._running[role].wait(10)
+
+    def end(self, role: str) -> None:
+        """Stop it in order; it must end well."""
+        self._running[role].terminate()
+        assert self._running[role].wait(15) == 0, self.log(role)
 
     def ended(self, role: str, within_s: float = 20) -> tuple[int, str]:
         """The exit code of a role that ends by itself, and all that it said."""
@@ -133,10 +147,12 @@ class Split:
 
 
 @contextlib.contextmanager
-def split_desk(folder: Path, *, roles: tuple[str, ...] = ROLES, **environment: str) -> Iterator[Split]:
+def split_desk(
+    folder: Path, *, roles: tuple[str, ...] = ROLES, redis_db: int = 0, **environment: str
+) -> Iterator[Split]:
     """The exchange, Redis, and ``roles`` in this order; all stopped at the end."""
     with running_redis(folder) as redis:
-        desk = Split(folder, redis, **environment)
+        desk = Split(folder, redis, redis_db, **environment)
         try:
             desk.start_venue()
             for role in roles:

@@ -157,7 +157,7 @@ def test_what_somebody_else_writes_on_a_topic_is_not_done_and_is_told(desk: Spli
 def test_a_second_aggregator_of_the_same_desk_is_refused(desk: Split, tmp_path: Path) -> None:
     (tmp_path / "state").symlink_to(desk.folder / "state")
     other = Split(tmp_path, desk.redis)
-    other.start("aggregator", wait=False)
+    other.begin("aggregator")
     try:
         code, told = other.ended("aggregator")
     finally:
