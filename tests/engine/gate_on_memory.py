@@ -122,6 +122,7 @@ async def bench(
     orders_max: int = 100,
     clock: Clock | None = None,
     modes: Modes | None = None,
+    delay_s: float = 0,
 ) -> AsyncIterator[Bench]:
     """A running gate on ``journal``."""
     bus, clock = MemoryBus(), clock or SystemClock()
@@ -132,7 +133,7 @@ async def bench(
         approval_key=KEY,
         started=Started("aaaaaaaa", "sim", "practice", Limits(), modes=modes or Modes()),
         orders_max=orders_max,
-        delay_s=0,
+        delay_s=delay_s,
         emergency=notes or Notes(),
         step=lambda _step, _name: None,
     )

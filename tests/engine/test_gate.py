@@ -10,10 +10,10 @@ import pytest
 from ordergate.bus.port import Topic
 from ordergate.bus.topics import Happened
 from ordergate.core import events as e
-from ordergate.core.commands import CancelAll, CancelOrder, ChangeLimits, ClosePosition, Flatten, LockOut
+from ordergate.core.commands import CancelAll, CancelOrder, ChangeLimits, ClosePosition, Flatten, LockOut, SubmitOrder
 from ordergate.core.effects import Place
 from ordergate.core.limits import Limits
-from ordergate.core.order import Side
+from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
 from ordergate.core.timing import ANSWER_WAIT_NS
 from ordergate.engine.inbox import Pending
@@ -188,6 +188,26 @@ async def test_what_is_due_is_dealt_with_before_what_has_arrived_for_another_acc
 def position(desk: Bench, kind: type[e.Event]) -> int:
     """Where the first event of ``kind`` stands among all that was told."""
     return next(n for n, told in enumerate(desk.told) if isinstance(told, Happened) and isinstance(told.event, kind))
+
+
+async def test_what_may_add_risk_waits_out_the_delay_and_what_is_sure_to_close_does_not() -> None:
+    async with bench(MemoryJournal(), delay_s=0.3) as desk:
+        await desk.adopt()
+        began = asyncio.get_running_loop().time()
+        await filled(desk, 2, "entry")
+        waited_s = asyncio.get_running_loop().time() - began
+        while not desk.gate.group.accounts[ACCOUNT].positions:
+            await asyncio.sleep(0)
+        await desk.gate.take(sell("opens", 3))
+        await desk.gate.take(sell("closes", 2))
+        assert (await desk.answer("ask-closes")).ok
+        assert "ask-opens" not in desk.answers
+        assert (await desk.answer("ask-opens")).order_id == "opens"
+    assert waited_s >= 0.3
+
+
+def sell(order_id: str, quantity: int) -> SubmitOrder:
+    return SubmitOrder(f"ask-{order_id}", ACCOUNT, order_id, MES.contract_id, Side.SELL, quantity, OrderType.MARKET)
 
 
 async def test_a_full_queue_is_answered_at_once() -> None:

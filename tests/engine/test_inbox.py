@@ -94,6 +94,23 @@ def test_an_order_of_another_account_than_the_one_that_is_named_is_not_the_one_t
     assert [inbox.order_account("a", account_id) for account_id in (7, 8, None)] == [7, None, 7]
 
 
+async def test_what_has_to_wait_keeps_its_place_and_its_share_and_holds_up_nothing_else() -> None:
+    inbox = Inbox(2)
+    assert inbox.put_command(order("delayed"), 0, wait_s=0.05)
+    assert inbox.put_command(order("at once"), 0)
+    assert not inbox.put_command(order("too many"), 0)
+    (first,) = await inbox.take(10, None)
+    assert isinstance(first.input, SubmitOrder)
+    assert first.input.order_id == "at once"
+    assert inbox.order_account("delayed") == 1
+    assert inbox.put_command(Flatten("f"), 0)
+    assert [type(pending.input).__name__ for pending in await inbox.take(10, None)] == ["Flatten"]
+    (waited,) = await inbox.take(10, 5)
+    assert isinstance(waited.input, SubmitOrder)
+    assert waited.input.order_id == "delayed"
+    assert inbox.superseded(waited)  # the flatten came while it waited
+
+
 async def test_one_waiting_mark_stands_for_all() -> None:
     inbox = Inbox(10)
     inbox.put_mark(Mark(), 0)

@@ -37,6 +37,7 @@ class Bench:
         self.key = KEY
         self.replayed: Response | None = None
         self.asked = 0
+        self.takes_s = 0.0
         self.told: list[LinkReport | Introduce] = []
         self.watch = Watch(
             bus=self.bus,
@@ -59,6 +60,7 @@ class Bench:
 
     async def _answer(self, request: Request) -> Response:
         self.asked += 1
+        await asyncio.sleep(self.takes_s)
         proof = replace(self.proof, at_ns=self.clock.now_ns() + self.proof.at_ns)
         return self.replayed or challenge.answer(request.query, proof, self.key)
 
@@ -169,6 +171,21 @@ def test_an_old_proof_of_the_right_one_is_a_loss() -> None:
         async with bench.watching():
             await asyncio.sleep(3)
         assert bench.told == [LinkReport(up=False, reason="connection manager: it answers another challenge")]
+
+    run(main())
+
+
+def test_one_that_takes_longer_than_it_may_is_a_loss() -> None:
+    async def main() -> None:
+        bench = Bench()
+        await bench.start()
+        await bench.watch.found()
+        bench.takes_s = 2.5
+        async with bench.watching():
+            await asyncio.sleep(5)
+        lost = bench.told[0]
+        assert isinstance(lost, LinkReport)
+        assert "it does not answer" in lost.reason
 
     run(main())
 
