@@ -12,6 +12,7 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import platformdirs
@@ -22,7 +23,6 @@ from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.bridged import Bridged
 from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Topic
-from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core.limits import Limits
 from ordergate.core.sessions import chicago
@@ -41,6 +41,9 @@ from ordergate.net.http import HttpNetwork
 from ordergate.settings import SETTINGS, Settings
 from ordergate.state_dir import Holder, StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
+
+if TYPE_CHECKING:
+    from ordergate.bus.redis import RedisBus
 
 VENUE, LIVE_VENUE = "sim", "projectx"
 # The state directory of a real account, for whoever names none.
@@ -188,6 +191,8 @@ def opened_redis(
     settings: Settings, ports: Ports, receivers: Mapping[Topic, str]
 ) -> contextlib.AbstractAsyncContextManager[RedisBus]:
     """The Redis of ``settings``. Raises ``StartRefused``."""
+    from ordergate.bus.redis import redis_bus  # noqa: PLC0415 - a third of all that a start without Redis imports
+
     answer_s = settings.redis_timeout_ms / 1_000
     return redis_bus(settings.redis.address, clock=ports.clock, rng=ports.rng, receivers=receivers, answer_s=answer_s)
 

@@ -104,8 +104,8 @@ async def session(seed: int, seconds: float) -> tuple[str, int]:
 
 
 @pytest.mark.timeout(100)
-def test_half_an_hour_of_trading_keeps_its_invariants() -> None:
-    assert run(session(1, HOUR_S / 2))[1] > 25
+def test_a_quarter_of_an_hour_of_trading_keeps_its_invariants() -> None:
+    assert run(session(1, HOUR_S / 4))[1] > 12
 
 
 @pytest.mark.slow

@@ -213,11 +213,9 @@ async def flat(desk: SimulatedDesk) -> None:
 
 
 @real_data
+@pytest.mark.slow
 @pytest.mark.timeout(100)
-@pytest.mark.parametrize(
-    ("seed", "quote_interval_ms"),
-    [(1, 1_000), *(pytest.param(seed, 250, marks=pytest.mark.slow) for seed in range(1, 12))],
-)
+@pytest.mark.parametrize(("seed", "quote_interval_ms"), [(1, 1_000), *((seed, 250) for seed in range(1, 12))])
 def test_two_real_hours_are_traded_without_an_error_and_to_the_cent(seed: int, quote_interval_ms: int) -> None:
     with structlog.testing.capture_logs() as lines:
         answers = run(session(seed, quote_interval_ms))

@@ -82,8 +82,8 @@ async def exchanges_own(desk: SimulatedDesk) -> list[Any]:
 
 @pytest.mark.timeout(100)
 @pytest.mark.parametrize("native", [False, True])
-def test_ten_minutes_on_paper_keep_every_invariant_and_write_nothing(native: bool) -> None:  # noqa: FBT001
-    run(session(3, 600, native=native))
+def test_five_minutes_on_paper_keep_every_invariant_and_write_nothing(native: bool) -> None:  # noqa: FBT001
+    run(session(3, 300, native=native))
 
 
 @pytest.mark.slow
