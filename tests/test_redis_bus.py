@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from ordergate.bus import scripts
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.port import Channel, Subscription, Topic
 from ordergate.bus.redis import RedisBus, redis_bus
@@ -61,6 +63,7 @@ async def test_what_nobody_has_to_receive_is_not_there_for_one_who_comes_later(r
 
 DIES = """
 import asyncio, os, random, signal, sys
+from ordergate.bus import scripts
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.port import Topic
 from ordergate.bus.redis import redis_bus
@@ -107,21 +110,33 @@ async def test_what_a_killed_receiver_had_not_done_comes_first_and_in_order(redi
 async def test_one_who_follows_and_was_killed_is_begun_anew_by_its_successor(redis_server: RedisServer) -> None:
     async with process(redis_server) as gate:
         child = await dying(redis_server, Topic.EVENTS, "web")
-        sending = asyncio.create_task(endless(gate, Topic.EVENTS))
+        while b"web" not in str(redis_server.ask("KEYS", "ordergate:events:owner:*")).encode():
+            await asyncio.sleep(0.01)
+        for message in numbered(0, 6):
+            await gate.send(Topic.EVENTS, message)
         await child.communicate()
         async with process(redis_server, 2) as successor:
             events = successor.consume(Topic.EVENTS, "web")
-            (first,) = await take(events, 1)
-            assert int(first) > 3
-        sending.cancel()
+            await successor.send(Topic.EVENTS, b"6")
+            assert await take(events, 1) == [b"6"]
 
 
-async def endless(bus: RedisBus, topic: Topic) -> None:
-    number = 0
-    while True:
-        await bus.send(topic, b"%d" % number)
-        number += 1
-        await asyncio.sleep(0.001)
+async def test_a_call_that_comes_after_a_later_one_does_nothing(redis_server: RedisServer) -> None:
+    """As over a connection that its sender had given up."""
+    async with process(redis_server):
+        pass
+    told: list[object] = ["ordergate:commands", "ordergate:commands:sent:1-1", 0, 1, 10, "", "wake", "commands", "1-1"]
+    with redis_server.client() as client:
+        send = client.register_script(scripts.SEND)
+
+        def call(number: int, *messages: bytes) -> Any:
+            return send(keys=told[:2], args=[*told[2:], number, *messages])[:2]
+
+        assert call(2) == [b"sent", 0]
+        assert call(3, b"a") == [b"sent", 1]
+        assert call(1, b"a") == [b"late", 0]
+        assert call(4, b"a") == [b"count", 1]
+        assert client.xlen("ordergate:commands") == 1
 
 
 async def test_of_two_who_consume_under_one_name_the_older_stops(redis_server: RedisServer) -> None:
@@ -203,9 +218,75 @@ async def test_a_redis_that_stands_still_is_given_up_and_nothing_is_doubled_when
         assert await take(commands, 3) == numbered(0, 3)
 
 
+class Line:
+    """A way to the server that can lose its answers: it carries a request, and breaks before the answer is out."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self.loses: bytes | None = None
+        self.lost = 0
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, to_server = await asyncio.open_connection("127.0.0.1", self._server.port)
+
+        async def back() -> None:
+            while said := await there.read(65_536):
+                if self.loses is not None and self.loses in said:
+                    self.loses = None
+                    self.lost += 1
+                    break
+                writer.write(said)
+            writer.close()
+            to_server.close()
+
+        answering = asyncio.create_task(back())
+        with contextlib.suppress(ConnectionError):
+            while asked := await reader.read(65_536):
+                to_server.write(asked)
+        to_server.close()
+        await answering
+
+
+@contextlib.asynccontextmanager
+async def lossy(server: RedisServer) -> AsyncIterator[tuple[Line, RedisBus]]:
+    """A process behind such a line."""
+    line = Line(server)
+    listening = await asyncio.start_server(line.carry, "127.0.0.1", 0)
+    address = replace(server.address, port=listening.sockets[0].getsockname()[1])
+    async with redis_bus(address, clock=SystemClock(), rng=random.Random(5), receivers=RECEIVERS, answer_s=0.5) as bus:
+        yield line, bus
+    listening.close()
+
+
+async def test_messages_whose_delivery_was_lost_come_again_before_any_later_one(redis_server: RedisServer) -> None:
+    async with process(redis_server) as gate, lossy(redis_server) as (line, manager):
+        commands = manager.consume(Topic.COMMANDS, "connection-manager")
+        await gate.send(Topic.COMMANDS, b"message-0")
+        assert await take(commands, 1) == [b"message-0"]
+        line.loses = b"message-1"
+        await gate.send(Topic.COMMANDS, b"message-1")
+        while not line.lost:
+            await asyncio.sleep(0.01)
+        await gate.send(Topic.COMMANDS, b"message-2")
+        assert await take(commands, 2) == [b"message-1", b"message-2"]
+
+
+async def test_a_message_whose_acceptance_was_lost_is_there_once(redis_server: RedisServer) -> None:
+    async with lossy(redis_server) as (line, gate), process(redis_server, 2) as manager:
+        commands = manager.consume(Topic.COMMANDS, "connection-manager")
+        line.loses = b"sent"
+        for message in numbered(0, 3):
+            await gate.send(Topic.COMMANDS, message)
+        assert line.lost == 1
+        assert await take(commands, 3) == numbered(0, 3)
+        await gate.send(Topic.COMMANDS, b"3")
+        assert await take(commands, 1) == [b"3"]
+
+
 async def test_what_a_channel_may_have_lost_while_redis_was_away_is_counted(redis_server: RedisServer) -> None:
     async with process(redis_server) as bus:
         heard = bus.subscribe(Channel.ORDER_MANAGEMENT)
+        bus.subscribe(Channel.MARKET_DATA)
         bus.subscribe(Channel.FILL_ENHANCED).close()
         redis_server.kill()
         publishing = asyncio.create_task(bus.publish(Channel.ORDER_MANAGEMENT, b"while away"))
@@ -221,12 +302,15 @@ async def test_what_a_channel_may_have_lost_while_redis_was_away_is_counted(redi
             got = await take(heard, 1)
         assert got == [b"after"]
         assert bus.health.lost[Channel.ORDER_MANAGEMENT.value] >= 1
+        assert bus.health.lost[Channel.MARKET_DATA.value] == 1
         assert Channel.FILL_ENHANCED.value not in bus.health.lost
 
 
 async def test_quotes_are_there_again_after_a_flush(redis_server: RedisServer) -> None:
     async with process(redis_server) as manager:
         manager.tell("MES", b"1")
+        while not redis_server.ask("HEXISTS", "ordergate:quotes", "MES"):
+            await asyncio.sleep(0.01)
         redis_server.kill()
         manager.tell("MNQ", b"2")
         redis_server.start()

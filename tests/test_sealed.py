@@ -56,6 +56,16 @@ async def test_the_gate_is_told_of_a_forgery_once_a_second() -> None:
     async with asyncio.timeout(5):
         assert await anext(aiter(commands)) == b"an order"
         assert await anext(aiter(reports)) == b"forged on commands"
+    await open_bus.send(Topic.COMMANDS, b"forged again")
+    await bus.send(Topic.COMMANDS, b"another order")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(commands)) == b"another order"
+    await asyncio.sleep(0)
+    await open_bus.send(Topic.COMMANDS, b"forged again")
+    await bus.send(Topic.COMMANDS, b"another order")
+    async with asyncio.timeout(5):
+        assert await anext(aiter(commands)) == b"another order"
+    await asyncio.sleep(0)
     await bus.send(Topic.REPORTS, b"the next")
     async with asyncio.timeout(5):
         assert await anext(aiter(reports)) == b"the next"
