@@ -14,9 +14,9 @@ from ordergate.core.rules import RULES
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "src/ordergate"
 
-# Who may catch every exception: app.py reports a crash before it stops, and integration.py calls functions of the
-# program that it is in. An adapter that translates foreign exceptions through one table may be added here.
-CATCHES_ALL = {f"{PACKAGE}/app.py", f"{PACKAGE}/integration.py"}
+# Who may catch every exception: app.py reports a crash before it stops. An adapter that translates foreign exceptions
+# through one table may be added here.
+CATCHES_ALL = {f"{PACKAGE}/app.py"}
 
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "structlog", "threading", "time", "uuid"}
 IMPURE_ATTRIBUTES = {"now", "today", "utcnow"}  # of datetime and date

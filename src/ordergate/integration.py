@@ -250,16 +250,19 @@ class ManualTradingIntegration:
         for listener in self._listeners[event]:
             telling = asyncio.ensure_future(_call(listener, payload))
             self._telling.add(telling)
-            telling.add_done_callback(self._telling.discard)
+            telling.add_done_callback(self._told)
+
+    def _told(self, telling: asyncio.Future[None]) -> None:
+        self._telling.discard(telling)
+        failure = None if telling.cancelled() else telling.exception()
+        if failure is not None:
+            _log.error("a listener failed", exc_info=failure)
 
 
 async def _call(listener: Listener, payload: dict[str, Any]) -> None:
-    try:
-        told = listener(payload)
-        if inspect.isawaitable(told):
-            await told
-    except Exception:  # noqa: BLE001 - somebody else's code
-        _log.exception("a listener failed")
+    told = listener(payload)
+    if inspect.isawaitable(told):
+        await told
 
 
 def _entries(group: Group) -> list[Any]:

@@ -78,7 +78,7 @@ async def seen(look: Any, within_s: float = 10) -> Any:
         return found
 
 
-async def test_the_documented_calls_have_the_documented_results(desk: Split) -> None:
+async def test_the_documented_calls_have_the_documented_results(desk: Split, capfd: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[str, Any]] = []
     integration = ManualTradingIntegration(options(desk))
 
@@ -94,6 +94,8 @@ async def test_the_documented_calls_have_the_documented_results(desk: Split) -> 
     integration.on("ready", fails)
     assert integration.get_metrics()["integration"]["status"] == "INITIALIZING"
     await integration.start()
+    await asyncio.sleep(0.05)
+    assert "a listener of the caller's" in capfd.readouterr().err
     assert told[0] == ("ready", {"shadowMode": False, "interceptOrders": True})
 
     account = desk.account()
