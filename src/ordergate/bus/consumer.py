@@ -189,4 +189,6 @@ class Consumer:
                 continue
             if answer[0] == b"read":
                 self._take(cast("list[_Entry]", answer[1]))
+            elif answer[0] == b"gone":
+                self._link.lose(self._topic.value, "Redis has forgotten a consumer before it had closed")
             return
