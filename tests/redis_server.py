@@ -72,7 +72,7 @@ class RedisServer:
 
     def _signal(self, number: int) -> None:
         assert self._process is not None, "it was never started"
-        os.kill(self._process.pid, number)
+        self._process.send_signal(number)  # none, once it has ended: its number may be another's by then
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), START_S):

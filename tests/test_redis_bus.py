@@ -21,6 +21,7 @@ from ordergate.bus.port import Channel, Subscription, Topic
 from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.clock import SystemClock
 from ordergate.errors import ConsumerReplaced, StartRefused
+from tests.redis_line import RedisLine, redis_line
 from tests.redis_server import RedisServer, running_redis
 
 RECEIVERS = {Topic.COMMANDS: "connection-manager", Topic.REPORTS: "gate"}
@@ -78,6 +79,8 @@ async def main():
         async for message in bus.consume(topic, sys.argv[3]):
             print(message.decode(), flush=True)
             count += 1
+            while count == 2 and sys.argv[4] and not os.path.exists(sys.argv[4]):
+                await asyncio.sleep(0.01)
             if count == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -85,9 +88,11 @@ asyncio.run(main())
 """
 
 
-async def dying(server: RedisServer, topic: Topic, consumer: str) -> asyncio.subprocess.Process:
-    """A process that reads, and dies while it handles the third message."""
-    arguments = [sys.executable, "-c", DIES, str(server.port), topic.name, consumer]
+async def dying(
+    server: RedisServer, topic: Topic, consumer: str, waits_for: Path | None = None
+) -> asyncio.subprocess.Process:
+    """A process that reads, and dies while it handles the third message; before that, it may wait for a file."""
+    arguments = [sys.executable, "-c", DIES, str(server.port), topic.name, consumer, str(waits_for or "")]
     return await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE)
 
 
@@ -125,12 +130,23 @@ async def test_a_call_that_comes_after_a_later_one_does_nothing(redis_server: Re
     """As over a connection that its sender had given up."""
     async with process(redis_server):
         pass
-    told: list[object] = ["ordergate:commands", "ordergate:commands:sent:1-1", 0, 1, 10, "", "wake", "commands", "1-1"]
+    told: list[object] = [
+        "ordergate:commands",
+        "ordergate:commands:sent:1-1",
+        0,
+        1,
+        10,
+        "",
+        "",
+        "wake",
+        "commands",
+        "1-1",
+    ]
     with redis_server.client() as client:
         send = client.register_script(scripts.SEND)
 
         def call(number: int, *messages: bytes) -> Any:
-            return send(keys=told[:2], args=[*told[2:], number, *messages])[:2]
+            return send(keys=keys, args=[*told, number, *messages])[:2]
 
         assert call(2) == [b"sent", 0]
         assert call(3, b"a") == [b"sent", 1]
@@ -189,6 +205,30 @@ async def test_a_redis_that_is_flushed_loses_and_doubles_nothing_and_says_so(red
         assert gate.health.resent >= 3
 
 
+async def test_what_is_unread_or_in_hand_when_redis_forgets_it_is_there_for_a_successor(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with process(redis_server) as gate:
+        child = await dying(redis_server, Topic.COMMANDS, "connection-manager", tmp_path / "go")
+        for message in numbered(0, 5):
+            await gate.send(Topic.COMMANDS, message)
+        assert child.stdout is not None
+        while (await child.stdout.readline()).strip() != b"1":
+            pass
+        redis_server.ask("FLUSHALL")
+        while gate.health.resent < 4:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.5)  # a look of the child's, so that it has what came again
+        (tmp_path / "go").touch()
+        await child.wait()
+        async with process(redis_server, 2) as successor:
+            commands = successor.consume(Topic.COMMANDS, "connection-manager")
+            got = await take(commands, 2)
+            while got[-1] != b"4":
+                got += await take(commands, 1)
+        assert got[-3:] == numbered(2, 5)
+
+
 async def test_a_redis_without_memory_makes_senders_wait_and_loses_nothing(redis_server: RedisServer) -> None:
     async with process(redis_server) as gate, process(redis_server, 2) as manager:
         commands = manager.consume(Topic.COMMANDS, "connection-manager")
@@ -218,44 +258,15 @@ async def test_a_redis_that_stands_still_is_given_up_and_nothing_is_doubled_when
         assert await take(commands, 3) == numbered(0, 3)
 
 
-class Line:
-    """A way to the server that can lose its answers: it carries a request, and breaks before the answer is out."""
-
-    def __init__(self, server: RedisServer) -> None:
-        self._server = server
-        self.loses: bytes | None = None
-        self.lost = 0
-
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to_server = await asyncio.open_connection("127.0.0.1", self._server.port)
-
-        async def back() -> None:
-            while said := await there.read(65_536):
-                if self.loses is not None and self.loses in said:
-                    self.loses = None
-                    self.lost += 1
-                    break
-                writer.write(said)
-            writer.close()
-            to_server.close()
-
-        answering = asyncio.create_task(back())
-        with contextlib.suppress(ConnectionError):
-            while asked := await reader.read(65_536):
-                to_server.write(asked)
-        to_server.close()
-        await answering
-
-
 @contextlib.asynccontextmanager
-async def lossy(server: RedisServer) -> AsyncIterator[tuple[Line, RedisBus]]:
-    """A process behind such a line."""
-    line = Line(server)
-    listening = await asyncio.start_server(line.carry, "127.0.0.1", 0)
-    address = replace(server.address, port=listening.sockets[0].getsockname()[1])
-    async with redis_bus(address, clock=SystemClock(), rng=random.Random(5), receivers=RECEIVERS, answer_s=0.5) as bus:
+async def lossy(server: RedisServer) -> AsyncIterator[tuple[RedisLine, RedisBus]]:
+    """A process behind a line that can lose answers."""
+    clock, rng = SystemClock(), random.Random(5)
+    async with (
+        redis_line(server.address) as line,
+        redis_bus(line.address, clock=clock, rng=rng, receivers=RECEIVERS, answer_s=0.5) as bus,
+    ):
         yield line, bus
-    listening.close()
 
 
 async def test_messages_whose_delivery_was_lost_come_again_before_any_later_one(redis_server: RedisServer) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
-from typing import cast
+from typing import NamedTuple, cast
 
 from ordergate.bus.port import Topic
 from ordergate.bus.wire import BATCH_MAX, LEASE_MS, LOOK_S, Wire, stream, woken
@@ -14,6 +14,14 @@ from ordergate.errors import BusUnavailable, ConsumerReplaced
 
 # Its id, and its fields with their names; None where it was deleted.
 _Entry = tuple[bytes, list[bytes] | None]
+
+
+class _Held(NamedTuple):
+    """A message that was read and is not done, with its place among all that its sender has sent."""
+
+    sender: bytes
+    number: int
+    message: bytes
 
 
 class Consumer:
@@ -25,8 +33,9 @@ class Consumer:
         self._topic, self._name, self._token, self._before = topic, name, token, before
         self._receiver = wire.receivers.get(topic) == name
         self._keys = [stream(topic), f"{stream(topic)}:owner:{name}"]
-        self._unread: OrderedDict[bytes, bytes] = OrderedDict()
-        self._handling: bytes | None = None
+        # By the id of the entry that is to be acknowledged for it.
+        self._unread: OrderedDict[bytes, _Held] = OrderedDict()
+        self._handling: tuple[bytes, _Held] | None = None
         self._done: list[bytes] = []
         # The highest number that came of each sender: what is sent again is not delivered again.
         self._seen: dict[bytes, int] = {}
@@ -46,7 +55,7 @@ class Consumer:
 
     async def __anext__(self) -> bytes:
         if self._handling is not None:
-            self._done.append(self._handling)
+            self._done.append(self._handling[0])
             self._handling = None
             self.woken.set()
         while not self._unread:
@@ -56,8 +65,8 @@ class Consumer:
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
-        self._handling, message = self._unread.popitem(last=False)
-        return message
+        self._handling = self._unread.popitem(last=False)
+        return self._handling[1].message
 
     def close(self) -> None:
         if self.closed:
@@ -161,20 +170,30 @@ class Consumer:
 
     def _take(self, entries: Iterable[_Entry]) -> None:
         for entry_id, fields in entries:
-            if entry_id in self._unread or entry_id == self._handling or entry_id in self._done:
+            in_hand = self._handling is not None and entry_id == self._handling[0]
+            if in_hand or entry_id in self._unread or entry_id in self._done:
                 continue
             if fields is None:
                 # Trimmed while it was pending, which we never do.
                 self._link.lose(self._topic.value, "a message was deleted before it was read")
                 self._done.append(entry_id)
                 continue
-            sender, number, message = fields[1], int(fields[3]), fields[5]
-            if number <= self._seen.get(sender, 0):
-                self._done.append(entry_id)
+            held = _Held(fields[1], int(fields[3]), fields[5])
+            if held.number <= self._seen.get(held.sender, 0):
+                self._came_again(entry_id, held)
                 continue
-            self._seen[sender] = number
-            self._unread[entry_id] = message
+            self._seen[held.sender] = held.number
+            self._unread[entry_id] = held
             self._arrived.set()
+
+    def _came_again(self, entry_id: bytes, held: _Held) -> None:
+        """Redis had forgotten it. It is done when what is held of it is: before that, our successor must have it."""
+        if self._handling is not None and self._handling[1] == held:
+            self._handling = entry_id, held
+        elif held in self._unread.values():
+            self._unread = OrderedDict((entry_id if each == held else key, each) for key, each in self._unread.items())
+        else:
+            self._done.append(entry_id)
 
     async def _leave(self) -> None:
         """Take what has come until now, and be forgotten. Who stops reading must not hold up the senders."""
@@ -189,4 +208,6 @@ class Consumer:
                 continue
             if answer[0] == b"read":
                 self._take(cast("list[_Entry]", answer[1]))
+            elif answer[0] == b"gone":
+                self._link.lose(self._topic.value, "Redis has forgotten a consumer before it had closed")
             return

@@ -35,20 +35,25 @@ local function split(id)
   return tonumber(ms), tonumber(n)
 end
 
+-- The least that a group has yet to acknowledge.
+local function low(group)
+  if group.pending > 0 then return split(redis.call('XPENDING', stream, group.name)[2]) end
+  local ms, n = split(group['last-delivered-id'])
+  return ms, n + 1
+end
+
 -- Forget what every group has acknowledged.
 local function trim()
   local low_ms, low_n
   for _, group in ipairs(groups()) do
-    local ms, n
-    if group.pending > 0 then
-      ms, n = split(redis.call('XPENDING', stream, group.name)[2])
-    else
-      ms, n = split(group['last-delivered-id'])
-      n = n + 1
-    end
+    local ms, n = low(group)
     if not low_ms or ms < low_ms or (ms == low_ms and n < low_n) then low_ms, low_n = ms, n end
   end
   if low_ms then redis.call('XTRIM', stream, 'MINID', string.format('%.0f-%.0f', low_ms, low_n)) end
+end
+
+local function owned(group)
+  return redis.call('EXISTS', stream .. ':owner:' .. group.name) == 1
 end
 
 local function read(name, from, count)
@@ -58,49 +63,67 @@ end
 """
 
 # KEYS stream, the sender's count. ARGV what the sender believes that count to be, number of the first message,
-# capacity, receiver whose group is never given up or '', wake channel, topic, sender, number of this call, message...
-# Answers {'sent' or 'count', how many were taken or the true count, first and last id in the stream or ''}. A call that
-# comes after a later one, over a connection that its sender gave up, does nothing.
+# capacity, receiver whose group is never given up or '', 'followed' where whoever is a full stream behind is given up,
+# wake channel, topic, sender, number of this call, message...
+# Answers {'sent' or 'count', how many were taken or the true count, first id that somebody has yet to read or '', last
+# id in the stream or ''}. A call that comes after a later one, over a connection that its sender gave up, does nothing.
 SEND = (
     _STREAM
     + """
-local believed, first, capacity, call = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
-local offered = #ARGV - 8
+local believed, first, capacity, call = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[9])
+local receiver, followed = ARGV[4], ARGV[5] == 'followed'
+local offered = #ARGV - 9
+
+local function first_id()
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)
+  return oldest[1] and oldest[1][1] or ''
+end
+
+-- What was sent to the dead is not for those who come after them.
+local function awaited()
+  for _, group in ipairs(groups()) do
+    if group.name == receiver or owned(group) then return true end
+  end
+  return false
+end
 
 local function answer(status, number)
-  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)
   local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  return {status, number, oldest[1] and oldest[1][1] or '', newest[1] and newest[1][1] or ''}
+  return {status, number, awaited() and first_id() or '', newest[1] and newest[1][1] or ''}
+end
+
+-- Its reader has died without leaving, or is one of those who can ask for the state anew and must not be waited for.
+local function given_up(group, oldest_ms, oldest_n)
+  if group.name == receiver then return false end
+  if not followed then return not owned(group) end
+  local ms, n = low(group)
+  return ms < oldest_ms or (ms == oldest_ms and n <= oldest_n)
 end
 
 local count, latest = string.match(redis.call('GET', KEYS[2]) or '0 0', '(%d+) (%d+)')
 count = tonumber(count)
 if call < tonumber(latest) then return {'late', 0, '', ''} end
-if offered > 0 then redis.call('SET', KEYS[2], string.format('%.0f %.0f', count, call), 'EX', 86400) end
+redis.call('SET', KEYS[2], string.format('%.0f %.0f', count, call), 'EX', 86400)
 if count ~= believed then return answer('count', count) end
 if offered == 0 then return answer('sent', 0) end
 
-local listened = #groups() > 0
-local room = offered
-if listened then
-  if redis.call('XLEN', stream) >= capacity then
-    -- The reader of a group that nobody has to read has died without leaving.
-    for _, group in ipairs(groups()) do
-      if group.name ~= ARGV[4] and redis.call('EXISTS', stream .. ':owner:' .. group.name) == 0 then
-        redis.call('XGROUP', 'DESTROY', stream, group.name)
-      end
-    end
-    trim()
+local length = redis.call('XLEN', stream)
+if length >= capacity or (followed and length > 0 and length + offered > capacity) then
+  local oldest_ms, oldest_n = split(first_id())
+  for _, group in ipairs(groups()) do
+    if given_up(group, oldest_ms, oldest_n) then redis.call('XGROUP', 'DESTROY', stream, group.name) end
   end
-  room = math.max(0, math.min(offered, capacity - redis.call('XLEN', stream)))
+  trim()
 end
+local listened = #groups() > 0
+local room = listened and math.max(0, math.min(offered, capacity - redis.call('XLEN', stream))) or offered
 for i = 1, room do
-  redis.call('XADD', stream, '*', 's', ARGV[7], 'n', first + i - 1, 'm', ARGV[8 + i])
+  redis.call('XADD', stream, '*', 's', ARGV[8], 'n', first + i - 1, 'm', ARGV[9 + i])
 end
 if room > 0 then
   redis.call('SET', KEYS[2], string.format('%.0f %.0f', first + room - 1, call), 'EX', 86400)
   if not listened then redis.call('XTRIM', stream, 'MAXLEN', capacity) end
-  redis.call('PUBLISH', ARGV[5], ARGV[6])
+  redis.call('PUBLISH', ARGV[6], ARGV[7])
 end
 return answer('sent', room)
 """
@@ -116,6 +139,7 @@ if ARGV[5] == 'anew' and has(ARGV[2]) then redis.call('XGROUP', 'DESTROY', strea
 local new = not has(ARGV[2])
 if new then redis.call('XGROUP', 'CREATE', stream, ARGV[2], ARGV[4], 'MKSTREAM') end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[3])
+if ARGV[5] == 'anew' then trim() end
 return {new and 'new' or 'known'}
 """
 )

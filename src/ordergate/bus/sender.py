@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from ordergate.bus.port import Topic
-from ordergate.bus.wire import BATCH_BYTES, BATCH_MAX, LOOK_S, Wire, stream, woken
+from ordergate.bus.wire import BATCH_BYTES, BATCH_MAX, FOLLOWED, LOOK_S, Wire, stream, woken
 from ordergate.errors import BusUnavailable
 from ordergate.telemetry import logger
 
@@ -22,14 +22,14 @@ _NOTHING_LEFT: _Id = (0, 0)
 
 
 class _Outgoing:
-    """One message of a sender. ``leaving``: Redis may have it or come to have it, so it cannot be withdrawn any more.
+    """One message of a sender. ``numbered``: Redis has had it under a number, which must stay its own.
 
-    ``accepted`` is done when Redis has it.
+    ``accepted`` is done when Redis has it, or when its sender has given up.
     """
 
     def __init__(self, message: bytes) -> None:
         self.message = message
-        self.leaving = False
+        self.numbered = False
         self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -38,7 +38,8 @@ class Sender:
 
     Numbers follow each other without a gap from the first message to the last: ``_next`` is that of the first in
     ``_queue``. ``settled`` waits for the consumers of this process. ``_believed`` is the count that Redis should have;
-    where it has another, that one is true.
+    where it has another, that one is true. ``_unsure``: a call had no answer, so what of it was carried out is asked
+    before anything else, and nothing can be withdrawn until that is known.
     """
 
     def __init__(self, wire: Wire, topic: Topic, settled: Callable[[], Awaitable[None]]) -> None:
@@ -52,6 +53,7 @@ class Sender:
         self._next = 1
         self._believed = 0
         self._calls = 0
+        self._unsure = False
         self._work = asyncio.Event()
         self.room = asyncio.Event()
 
@@ -67,23 +69,25 @@ class Sender:
             await self._settled()
             self._work.clear()
             self.room.clear()
-            batch = self._batch()
+            batch = [] if self._unsure else self._batch()
             # What is kept must be asked after: nobody else knows that Redis has forgotten it.
-            if not batch and await woken(self._work, LOOK_S if self._kept else None):
+            if not batch and not self._unsure and await woken(self._work, LOOK_S if self._kept else None):
                 continue
             try:
                 all_taken = await self._offer(batch)
             except BusUnavailable:
+                self._unsure = True
                 failures += 1
                 await self._link.pause(failures)
                 continue
+            self._unsure = False
             failures = 0
             if not all_taken:
                 await woken(self.room, LOOK_S)
 
     def _batch(self) -> list[_Outgoing]:
         """What goes next. Who has given up waiting by now has sent nothing."""
-        self._queue = deque(each for each in self._queue if each.leaving or not each.accepted.cancelled())
+        self._queue = deque(each for each in self._queue if each.numbered or not each.accepted.cancelled())
         batch: list[_Outgoing] = []
         size = 0
         for outgoing in self._queue:
@@ -97,8 +101,6 @@ class Sender:
         """Give ``batch`` to Redis, or only ask what it has; False if it is full. Raises ``BusUnavailable``."""
         wire, topic = self._wire, self._topic
         self._calls += 1
-        for outgoing in batch:
-            outgoing.leaving = True
         answer = await wire.send(
             [stream(topic), f"{stream(topic)}:sent:{wire.sender}"],
             [
@@ -106,6 +108,7 @@ class Sender:
                 self._next,
                 wire.capacity,
                 wire.receivers.get(topic, ""),
+                "followed" if topic is FOLLOWED else "",
                 wire.wake,
                 topic.value,
                 wire.sender,
@@ -124,13 +127,12 @@ class Sender:
             self._accept(_id(newest, _NOTHING_LEFT))
         if taken:
             self._believed = self._next - 1
-        for outgoing in batch[taken:]:
-            outgoing.leaving = False
         self._forget(_id(oldest, _ALL_READ))
         return status == b"count" or taken == len(batch)
 
     def _accept(self, newest: _Id) -> None:
         outgoing = self._queue.popleft()
+        outgoing.numbered = True
         self._kept.append((self._next, newest, outgoing))
         self._next += 1
         if not outgoing.accepted.done():
@@ -144,7 +146,8 @@ class Sender:
         self._next -= len(again)
         self._believed = count
         self._link.resent += len(again)
-        _log.error("Redis has forgotten messages", topic=self._topic.value, sent_again=len(again))
+        if again:  # else it has forgotten only how far a sender had got who has been quiet for a day
+            _log.error("Redis has forgotten messages", topic=self._topic.value, sent_again=len(again))
 
     def _forget(self, oldest: _Id) -> None:
         """All consumers have acknowledged what is older than the oldest that is in the stream."""

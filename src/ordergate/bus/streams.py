@@ -9,11 +9,14 @@ Invariants, beyond the port's:
    and in order. Asking for the next message acknowledges the one before.
 2. A message is delivered twice only to a process that follows one which died before Redis had its acknowledgement.
 3. A stream holds at most ``capacity`` messages, and a sender keeps at most as many; a full stream makes senders wait.
-4. A message is sent after every consumer of this bus that was opened before it has its place in Redis.
+4. A message whose sender gave up waiting is not sent later, except where it already was.
+5. What was sent while nobody listened is not sent again to whoever comes after a Redis that has forgotten it.
+6. A message is sent after every consumer of this bus that was opened before it has its place in Redis.
 
 A *receiver* is a consumer that a topic cannot do without. What it has not read waits for it while it is away, and holds
 up the senders when the stream is full. Any other consumer begins with what is sent from then on; it is forgotten when
-it closes, and dead, as soon as it holds up the senders and has not read for ``LEASE_MS``.
+it closes, and dead, as soon as it holds up the senders and has not read for ``LEASE_MS``. On ``FOLLOWED`` nobody holds
+up a sender: who is a full stream behind loses its place, which is counted where it reads, and reads what is left.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ BATCH_BYTES = 1_048_576
 # Without a word from Redis, how soon all ask again whether there is something new, and whether it still knows them.
 LOOK_S = 1.0
 LEASE_MS = 15_000
+# Whoever follows it sees a gap by the numbers and asks for the whole state: the gate must not wait for any of them.
+FOLLOWED = Topic.EVENTS
 
 
 class Wire:
