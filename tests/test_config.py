@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordergate import app
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
 from ordergate.config import OF_ONE, load
@@ -584,6 +585,15 @@ def test_variables_of_other_programs_and_those_read_elsewhere_are_left_alone() -
     environ = {"PATH": "/bin", "PORT": "x", "SEED": "x", "WEB_PORT": "x", "MAX_ORDER_SIZE": "x"}
     environ |= {"ORDERGATE_APPROVAL_KEY": "k" * 40, "ORDERGATE_CONFIG": "x"}
     assert load({}, environ, None) == Settings()
+
+
+def test_the_time_that_the_broker_may_take_is_the_one_that_is_set() -> None:
+    """What a request does after it is told in ``tests/broker/test_client.py``."""
+    environ = {"PROJECTX_API_URL": "http://x/api", "PROJECTX_USERNAME": "x", "PROJECTX_API_KEY": "x"}
+    environ |= {"PROJECTX_USER_HUB_URL": "http://x", "PROJECTX_MARKET_HUB_URL": "http://x"}
+    assert app.broker_settings(load({}, environ, None)).request_timeout_s == 10
+    told = load({}, environ | {"ORDERGATE_BROKER_TIMEOUT_MS": "2500"}, None)
+    assert app.broker_settings(told).request_timeout_s == 2.5
 
 
 def test_a_redis_url_says_it_all() -> None:

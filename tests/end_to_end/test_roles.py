@@ -138,6 +138,24 @@ def protected(desk: Split) -> list[tuple[int, int]]:
     return [(row["netPosition"], sum(leg["quantity"] for leg in row["stops"])) for row in desk.rows("/api/positions")]
 
 
+def test_while_redis_is_full_nothing_new_is_done_and_after_it_all_goes_on(desk: Split) -> None:
+    asked = {"accountId": desk.account(), "instrument": "MES", "side": "BUY", "quantity": 1}
+    until(lambda: desk.post("/api/order", **asked)[0] == 200)
+    until(lambda: bracketed(desk))
+    before = len(desk.placed())
+    desk.redis.ask("CONFIG", "SET", "maxmemory", "1")
+    try:
+        status, told = desk.post("/api/order", **asked)
+        assert (status, told["code"]) in ((503, "STARTING"), (504, "UNDECIDED"), (202, "UNDECIDED"), (503, "UNDECIDED"))
+        assert len(desk.placed()) == before
+        until(lambda: "memory" in (desk.get("aggregator", "/health")[1]["redis"]["lastError"] or ""))
+    finally:
+        desk.redis.ask("CONFIG", "SET", "maxmemory", "0")
+    # The order may yet be decided, or have been given up; what is asked now is, once.
+    until(lambda: desk.post("/api/flatten", accountId="all")[0] == 200, 20)
+    until(lambda: not desk.rows("/api/positions"), 20)
+
+
 @pytest.mark.parametrize("topic", ["commands", "exits"])
 def test_what_somebody_else_writes_on_a_topic_is_not_done_and_is_told(desk: Split, topic: str) -> None:
     before = len(desk.placed())
