@@ -79,9 +79,10 @@ async def main():
         async for message in bus.consume(topic, sys.argv[3]):
             print(message.decode(), flush=True)
             count += 1
-            while count == 2 and sys.argv[4] and not os.path.exists(sys.argv[4]):
+            waits = count == 2 and sys.argv[4]
+            while waits and not os.path.exists(sys.argv[4]):
                 await asyncio.sleep(0.01)
-            if count == 3:
+            if count == 3 or waits:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -91,7 +92,7 @@ asyncio.run(main())
 async def dying(
     server: RedisServer, topic: Topic, consumer: str, waits_for: Path | None = None
 ) -> asyncio.subprocess.Process:
-    """A process that reads, and dies while it handles the third message; before that, it may wait for a file."""
+    """A process that reads, and dies while it handles the third message, or the second once there is a file."""
     arguments = [sys.executable, "-c", DIES, str(server.port), topic.name, consumer, str(waits_for or "")]
     return await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE)
 
@@ -213,10 +214,10 @@ async def test_what_is_unread_or_in_hand_when_redis_forgets_it_is_there_for_a_su
         await child.wait()
         async with process(redis_server, 2) as successor:
             commands = successor.consume(Topic.COMMANDS, "connection-manager")
-            got = await take(commands, 2)
+            got = await take(commands, 4)
             while got[-1] != b"4":
                 got += await take(commands, 1)
-        assert got[-3:] == numbered(2, 5)
+        assert got[-4:] == numbered(1, 5)
 
 
 async def test_a_redis_without_memory_makes_senders_wait_and_loses_nothing(redis_server: RedisServer) -> None:
@@ -282,6 +283,20 @@ async def test_a_message_whose_acceptance_was_lost_is_there_once(redis_server: R
         assert await take(commands, 3) == numbered(0, 3)
         await gate.send(Topic.COMMANDS, b"3")
         assert await take(commands, 1) == [b"3"]
+
+
+async def test_what_is_given_up_after_it_was_accepted_unheard_costs_the_next_one_nothing(
+    redis_server: RedisServer,
+) -> None:
+    async with lossy(redis_server) as (line, gate), process(redis_server, 2) as manager:
+        commands = manager.consume(Topic.COMMANDS, "connection-manager")
+        line.loses = b"sent"
+        given_up = asyncio.create_task(gate.send(Topic.COMMANDS, b"given up"))
+        while not line.lost:
+            await asyncio.sleep(0)
+        given_up.cancel()
+        await gate.send(Topic.COMMANDS, b"the next")
+        assert await take(commands, 2) == [b"given up", b"the next"]
 
 
 async def test_what_a_channel_may_have_lost_while_redis_was_away_is_counted(redis_server: RedisServer) -> None:
