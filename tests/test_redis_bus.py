@@ -380,7 +380,7 @@ async def test_a_redis_that_cannot_be_used_is_refused_in_words_without_the_passw
     told = str(refused.value)
     assert told.startswith(f"Redis at redis://127.0.0.1:{redis_server.port}/")
     assert "correct REDIS_URL" in told
-    assert "hunter2" not in told + capsys.readouterr().out
+    assert "hunter2" not in told + "".join(capsys.readouterr())
     if wrong == "no server":
         redis_server.start()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from ordergate import ManualTradingIntegration
 from ordergate.errors import InputRefused, StartRefused
@@ -45,6 +46,13 @@ def sampled() -> dict[str, Any]:
     options: dict[str, Any] = json.loads(json.dumps(DOCUMENTED))
     options["aggregatorConfig"]["sltpConfig"]["instrumentMultipliers"] = SAMPLE
     return options
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """It sets up the log of the process it runs in, which here is also that of the tests after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

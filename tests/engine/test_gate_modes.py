@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from ordergate.broker.approvals import Approved
 from ordergate.broker.approvals import Order as Ordered
@@ -133,15 +134,16 @@ async def test_health_tells_the_modes_and_whether_limits_hold() -> None:
 
 
 async def test_modes_that_let_orders_through_are_warned_of_at_the_start_and_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gate, "_WARNING_S", 0.01)
     for modes, warned in ((Modes(preserve=True), True), (Modes(), False), (Modes(preserve=True, shadow=True), False)):
-        async with bench(MemoryJournal(), modes=modes):
-            await asyncio.sleep(0.05)
-        lines = [line for line in capsys.readouterr().out.splitlines() if "limits are not enforced" in line]
+        with capture_logs() as logged:
+            async with bench(MemoryJournal(), modes=modes):
+                await asyncio.sleep(0.05)
+        lines = [line for line in logged if line["event"] == "limits are not enforced"]
         assert (len(lines) > 1) is warned
-        assert all(modes.text in line for line in lines)
+        assert all(line["modes"] == modes.text for line in lines)
 
 
 async def test_new_risk_keeps_to_its_lane_on_whatever_ground_it_leaves() -> None:
