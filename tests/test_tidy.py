@@ -6,7 +6,6 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from ordergate.core.rules import RULES
@@ -56,7 +55,7 @@ def test_only_the_listed_places_catch_every_exception() -> None:
     found = [
         f"{path}:{line}"
         for folder in ("src", "tests")
-        for path, tree in trees(folder)
+        for path, tree in trees(folder, "Exception")
         if path not in CATCHES_ALL
         for line in catches_all(tree)
     ]
@@ -100,7 +99,7 @@ def test_every_invariant_has_its_row_and_every_test_that_is_said_to_prove_one_ex
     assert re.findall(r"^\| I(\d+) ", page, re.MULTILINE) == [str(number) for number in range(1, 19)]
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
     assert named
-    written = {path: tree for path, tree in trees("tests") if path.removeprefix("tests/") in dict(named)}
+    written = {path: tree for path, tree in trees("tests", "def test") if path.removeprefix("tests/") in dict(named)}
     tests = [
         (path.removeprefix("tests/"), node.name)
         for path, tree in written.items()
@@ -134,10 +133,11 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-@lru_cache(maxsize=2)  # the folders that more than one test reads
-def trees(folder: str) -> list[tuple[str, ast.Module]]:
-    """Every Python file of a folder: its path from the root, and its syntax tree."""
-    return [(relative(path), ast.parse(path.read_text(encoding="utf-8"))) for path in python_files(folder)]
+def trees(folder: str, word: str = "") -> Iterator[tuple[str, ast.Module]]:
+    """Every Python file of a folder in which that word stands: its path from the root, and its syntax tree."""
+    for path in python_files(folder):
+        if word in (text := path.read_text(encoding="utf-8")):
+            yield relative(path), ast.parse(text)
 
 
 def impurities(node: ast.AST) -> Iterator[tuple[int, str]]:
