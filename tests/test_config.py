@@ -22,6 +22,7 @@ from ordergate import app
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.brackets import BracketAsk, BreakevenAsk, Preset, StopAsk, TargetAsk, TrailAsk
 from ordergate.config import OF_ONE, load
+from ordergate.core.alarm import Level
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
@@ -99,6 +100,10 @@ OTHER: dict[str, tuple[str, object]] = {
     "redis_port": ("6380", 6_380),
     "redis_db": ("1", 1),
     "redis_timeout_ms": ("200", 200),
+    "alarm_webhook_url": ("https://x.example/hook?token=hunter2", "https://x.example/hook?token=hunter2"),
+    "alarm_webhook_secret": ("hunter2=", "hunter2="),
+    "alarm_webhook_level": ("warning", Level.WARNING),
+    "alarm_webhook_timeout_ms": ("200", 200),
     "seed": ("42", 42),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
@@ -109,10 +114,14 @@ OTHER: dict[str, tuple[str, object]] = {
 }
 
 # What a setting cannot be without, as variables; and what else is changed with it.
-NEEDED: dict[str, dict[str, str]] = {"speed": {"ORDERGATE_REPLAY": "day.csv"}}
+NEEDED: dict[str, dict[str, str]] = {
+    "speed": {"ORDERGATE_REPLAY": "day.csv"},
+    "alarm_webhook_url": {"ORDERGATE_ALARM_WEBHOOK_SECRET": "hunter2"},
+}
 IMPLIED: dict[str, dict[str, object]] = {
     "replay": {"hours": Hours.EXCHANGE},
     "speed": {"replay": Path("day.csv"), "hours": Hours.EXCHANGE},
+    "alarm_webhook_url": {"alarm_webhook_secret": "hunter2"},
 }
 
 # What users of the documented system were told to set, and still has the same meaning here.
@@ -602,6 +611,13 @@ def test_a_redis_url_says_it_all() -> None:
     assert (redis.given, redis.address.host, redis.address.port, redis.address.db) == (True, "elsewhere", 6380, 3)
     (told,) = mistakes({}, environ | {"REDIS_HOST": "localhost", "ORDERGATE_REDIS_DB": "0"}, "")
     assert told == "REDIS_URL says it all: leave out REDIS_HOST, ORDERGATE_REDIS_DB"
+
+
+def test_a_webhook_needs_the_secret_that_signs_what_it_is_sent_and_is_never_shown() -> None:
+    (told,) = mistakes({}, {"ORDERGATE_ALARM_WEBHOOK_URL": "https://x.example/hunter2"}, "")
+    assert told == "ORDERGATE_ALARM_WEBHOOK_URL is set: alarm_webhook_secret is needed too, to sign what is sent"
+    (told,) = mistakes({}, {"ORDERGATE_ALARM_WEBHOOK_URL": "ftp://x.example/hunter2"}, "")
+    assert told.startswith("ORDERGATE_ALARM_WEBHOOK_URL is not shown here: it must be an address as https://")
 
 
 def test_the_parts_of_a_redis_that_are_not_said_are_the_documented_ones() -> None:

@@ -62,6 +62,8 @@ def load(
         ]
         if others:
             mistakes.append(f"{told['redis.url'][1]} says it all: leave out {', '.join(others)}")
+    if settings.webhook.url is not None and settings.webhook.secret is None:
+        mistakes.append(f"{told['webhook.url'][1]} is set: alarm_webhook_secret is needed too, to sign what is sent")
     if settings.processing_delay_ms >= settings.limits.age_ms_max:
         text = "must be below max_order_age_ms, or every order would be too old"
         mistakes.append(f"processing_delay_ms is {settings.processing_delay_ms}: it {text}")

@@ -27,6 +27,7 @@ from ordergate.engine import endpoints
 from ordergate.engine.gate import Gate
 from ordergate.engine.page_health import PageHealth
 from ordergate.engine.watch import Watch
+from ordergate.engine.webhook import Webhook
 from ordergate.engine.writer import EmergencyNotes
 from ordergate.errors import JournalError, StartRefused
 from ordergate.interception import Interception
@@ -197,7 +198,19 @@ def _gate(settings: Settings, ports: Ports, books: Books, limits: Limits, served
     if limits.session_only and (notice := ending_notice(ports.clock.now_ns())):
         _log.warning("the calendar of trading hours ends", notice=notice)
     venue, login = served
-    return Gate(
+    webhook = None
+    if settings.webhook.url is not None:
+        conceal(settings.webhook.url)
+        conceal(settings.webhook.secret or "")
+        webhook = Webhook(
+            settings.webhook,
+            network=ports.network,
+            clock=ports.clock,
+            rng=ports.rng,
+            venue=venue,
+            group=lambda: gate.group,
+        )
+    gate = Gate(
         bus=ports.bus,
         journal=books.journal,
         clock=ports.clock,
@@ -214,7 +227,9 @@ def _gate(settings: Settings, ports: Ports, books: Books, limits: Limits, served
         delay_s=settings.processing_delay_ms / 1_000,
         emergency=books.emergency,
         step=ports.step,
+        webhook=webhook,
     )
+    return gate
 
 
 def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:

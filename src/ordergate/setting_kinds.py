@@ -158,6 +158,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _secret_url(text: str) -> str:
+    if re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^\s#]*)?", text, re.ASCII) is None:
+        raise ValueError
+    return text
+
+
 def _redis(text: str) -> RedisAddress:
     try:
         return redis_address(text)
@@ -206,6 +212,9 @@ RATIO = amount("0.1", "100", "stop distances")
 SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
 SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
 URL = Kind(_url, "an address as https://host:port/path, without user and query", "URL", (str,))
+SECRET_URL = Kind(
+    _secret_url, "an address as https://host:port/path, with a query if need be", "URL", (str,), secret=True
+)
 REDIS = Kind(
     _redis,
     "an address as redis[s]://[user[:password]@]host[:port][/db], with ?ssl_ca_certs=FILE if need be",

@@ -13,10 +13,12 @@ import msgspec
 
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.brackets import Preset
+from ordergate.core.alarm import Level
 from ordergate.core.limits import Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode
 from ordergate.core.pace import KEPT_MAX
+from ordergate.engine.webhook_settings import WebhookSettings
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.setting_kinds import (
     BALANCE,
@@ -29,6 +31,7 @@ from ordergate.setting_kinds import (
     RATIO,
     REDIS,
     SECRET,
+    SECRET_URL,
     SWITCH,
     SYMBOLS,
     TIME,
@@ -116,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     speed: int = 1
     limits: Limits = Limits()
     trading_hours: Hours = Hours.EXCHANGE
+    webhook: WebhookSettings = WebhookSettings()
     broker: Broker = Broker()
     exchange: ExchangeSettings = ExchangeSettings()
     presets: tuple[Preset, ...] = ()
@@ -389,6 +393,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("connections", "redis_timeout_ms", "redis_timeout_ms", whole(100, 60_000, "milliseconds"),
             meaning="How long Redis may take to answer before the connection counts as lost and is made anew.",
             reason="a paused server is noticed before orders have become too old."),
+    Setting("alarms", "alarm_webhook_url", "webhook.url", SECRET_URL,
+            meaning="Address to which alarms are sent by POST, so that a phone can be reached; it is kept as a secret.",
+            reason="nothing leaves this machine that nobody asked for.",
+            example='"https://alerts.example/hook/from-a-safe-place"'),
+    Setting("alarms", "alarm_webhook_secret", "webhook.secret", SECRET,
+            meaning="What the receiver knows the sender by: the key that signs each alarm. Needed with the address.",
+            reason="a key that everybody has proves nothing.",
+            example='"from-a-safe-place"'),
+    Setting("alarms", "alarm_webhook_level", "webhook.level", one_of(Level),
+            meaning="The least urgent alarms that are sent.",
+            reason="a phone that rings for everything is switched off."),
+    Setting("alarms", "alarm_webhook_timeout_ms", "webhook.timeout_ms", whole(100, 60_000, "milliseconds"),
+            meaning="How long the receiver may take to answer before the alarm is sent again.",
+            reason="chat services answer within a second; nothing waits for it."),
     Setting("exchange", "seed", "exchange.seed", whole(0, 2**63 - 1), flag=True,
             meaning="Decides the simulated prices and the API key: the same seed, the same market.",
             reason="a demonstration looks the same on every machine."),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
-from ordergate.core.commands import ChangeLimits, Leg, LockOut, SetPaused
+from ordergate.core.commands import Acknowledge, ChangeLimits, Leg, LockOut, SetPaused
 from ordergate.core.events import Event
 from ordergate.core.fold import evolve
 from ordergate.core.inputs import Wake
@@ -81,6 +81,7 @@ def long_day() -> Desk:
     desk.feed(LinkReport(up=False, reason="x"))
     desk.feed(LinkReport(up=True))
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(48_000), can_trade=True))  # trips the loss limit
+    desk.ask(Acknowledge("r", tuple(alarm.number for alarm in desk.group.alarms)))
     desk.balance = Decimal(48_000)
     for _ in range(12):
         desk.wait(600)

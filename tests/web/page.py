@@ -12,7 +12,7 @@ from ordergate.web.replies import encode
 from ordergate.web.stream import Client, Stream
 
 Event = tuple[int, str, dict[str, Any]]
-NAMES = ("desk", "account", "position", "order", "fill", "instrument", "price")
+NAMES = ("desk", "account", "position", "order", "fill", "instrument", "alarm", "price")
 
 
 def exact(data: bytes | str) -> Any:
@@ -55,8 +55,7 @@ class Page:
         number, name, row = event
         assert number == self.number + 1, "a number is missing"
         self.number = number
-        if name != "alarm":
-            self._put(name, row)
+        self._put(name, row)
 
     def _put(self, name: str, row: dict[str, Any]) -> None:
         match name:
@@ -72,9 +71,11 @@ class Page:
                 key = (row["accountId"], row["fillId"])
             case "instrument":
                 key = row["symbol"]
+            case "alarm":
+                key = row["alarmId"]
             case _:
                 key, row = row["symbol"], {**row, "ageMs": None}
-        if name == "position" and row["quantity"] == 0:
+        if (name == "position" and row["quantity"] == 0) or (name == "alarm" and not row["open"]):
             self.rows[name].pop(key, None)
         else:
             self.rows[name][key] = row

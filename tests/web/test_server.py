@@ -26,11 +26,12 @@ from tests.web.test_asking import at_a_desk
 READING = (
     "/api/accounts", "/api/positions", "/api/orders", "/api/fills", "/api/prices", "/api/prices/MES", "/api/snapshot",
     "/api/if-we-die", "/api/instruments/active", "/api/trading-status", "/health", "/api/events", "/api/presets",
+    "/api/alarms",
 )  # fmt: skip
 ASKING = (
     "/api/order", "/api/cancel-order", "/api/modify-order", "/api/update-sl-tp", "/api/close-position",
     "/api/cancel-all", "/api/flatten", "/api/limits", "/api/lockout", "/api/preview",
-    "/api/pause", "/api/resume", "/api/interception",
+    "/api/pause", "/api/resume", "/api/interception", "/api/alarms/acknowledge",
 )  # fmt: skip
 # Can be asked for and read.
 BOTH = ("/api/limits",)
@@ -159,7 +160,32 @@ async def test_the_stream_tells_the_story_without_a_gap_and_the_snapshot_says_wh
     assert first.rows == Page(last).rows
     assert {name for _, name, _ in seen} == {"desk", "order", "fill", "position", "account", "price", "alarm"}
     alarms = [row["code"] for _, name, row in seen if name == "alarm"]
-    assert alarms == ["ORDER_DENIED", "LINK_DOWN"]
+    assert alarms == ["LINK_DOWN"]
+
+
+@at_a_desk
+async def test_an_alarm_is_listed_and_told_until_it_has_been_seen_and_is_over(at: Desk) -> None:
+    told = listened(at)
+    await asyncio.sleep(0.01)
+    await at.gate.put(r.LinkReport(up=False, reason="gone"))
+    await at.shown()
+    (row,) = await at.get("/api/alarms")
+    assert (row["code"], row["level"], row["message"], row["accountId"]) == ("LINK_DOWN", "warning", "gone", None)
+    assert (row["count"], row["stands"], row["acknowledged"], row["open"]) == (1, True, False, True)
+    assert (await at.post("/api/alarms/acknowledge", numbers=[row["number"]]))[1]["success"]
+    await at.shown()
+    assert [each["acknowledged"] for each in await at.get("/api/alarms")] == [True]
+    await at.gate.put(r.LinkReport(up=True))
+    await at.shown()
+    assert await at.get("/api/alarms") == []
+    await at.web.close()
+    rows = [each for _, name, each in events(await told) if name == "alarm"]
+    assert [(each["stands"], each["acknowledged"], each["open"]) for each in rows] == [
+        (True, False, True),
+        (True, True, True),
+        (True, True, False),
+    ]
+    assert {each["alarmId"] for each in rows} == {row["alarmId"]}
 
 
 @at_a_desk

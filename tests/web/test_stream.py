@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from ordergate.errors import InputRefused
-from ordergate.web.alarms import Alarm
 from ordergate.web.stream import CLIENTS_MAX, EVENTS_WAITING_MAX, HEARTBEAT_S, Client, Stream
 from tests.simulation.virtual_time import run
 from tests.web.page import events, exact
 
-ALARM = Alarm("A_TEST", "two\nlines", None, None, None, "2026-11-23T15:00:00.000Z")
+
+class Row(msgspec.Struct):
+    """Stands for any row."""
+
+    message: str = "two\nlines"
+
+
+ALARM = Row()
 
 
 async def next_event(client: Client) -> tuple[int, str, object]:

@@ -362,6 +362,7 @@ def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
             "enableSLTPCalculation": True, "enforcing": True, "unasked": "",
         },
         "paused": None,
+        "trouble": "",
     }  # fmt: skip
     history.put(r.LinkReport(up=False, reason="gone"))
     assert (rows(history).desk.link_up, rows(history).desk.link_reason) == (False, "gone")

@@ -30,6 +30,7 @@ from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.clock import Clock
 from ordergate.core.instrument import Instrument
 from ordergate.core.reports import (
+    CONNECTION_MANAGER_STARTED,
     AccountReport,
     BrokerSnapshot,
     InstrumentsReport,
@@ -117,7 +118,7 @@ class Connection:
 
     async def begin(self) -> None:
         """Before all else: what a gate that has outlived another connection manager believes is not so."""
-        await self._publish(LinkReport(up=False, reason="the connection manager has started"))
+        await self._publish(LinkReport(up=False, reason=CONNECTION_MANAGER_STARTED))
 
     async def introduce(self) -> None:
         """Tell a gate that knows nothing what it would have heard from the beginning: the link last."""

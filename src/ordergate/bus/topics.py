@@ -33,9 +33,13 @@ class State(msgspec.Struct, frozen=True, tag="state"):
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """The gate lives, and its last event had this number (0: it has told none yet); told every ``ALIVE_S``."""
+    """The gate lives, and its last event had this number (0: it has told none yet); told every ``ALIVE_S``.
+
+    ``trouble`` says in words what is wrong with the gate itself, which no event can; empty where nothing is.
+    """
 
     number: int
+    trouble: str = ""
 
 
 # Followers give up a gate that they have not heard for some of these.

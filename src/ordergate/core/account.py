@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ordergate.core.alarm import Alarm
 from ordergate.core.events import Cover, Door, Phase, TradingState
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
@@ -219,7 +220,7 @@ class Group(msgspec.Struct, frozen=True):
     ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
     ``modes_configured`` likewise. ``paused_by`` is None while no pause keeps new risk out of every account,
-    ``paused_ns`` when it last began or ended.
+    ``paused_ns`` when it last began or ended. ``alarms`` are the open ones, the newest last.
     """
 
     version: int = 0
@@ -240,6 +241,7 @@ class Group(msgspec.Struct, frozen=True):
     link_up: bool = False
     link_reason: str = "not connected yet"
     accounts: dict[int, Account] = {}
+    alarms: tuple[Alarm, ...] = ()
 
     def book(self, account_id: int) -> str:
         """The journal's key of an account; account 0 is the group's own book."""

@@ -142,6 +142,13 @@ class SetPaused(msgspec.Struct, frozen=True, tag="set paused"):
     by: Door
 
 
+class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
+    """A person has seen the alarms of these numbers."""
+
+    request_id: str
+    numbers: tuple[int, ...]
+
+
 Command = (
     SubmitOrder
     | CancelOrder
@@ -154,6 +161,7 @@ Command = (
     | LockOut
     | SetInterception
     | SetPaused
+    | Acknowledge
 )
 
 

@@ -65,7 +65,7 @@ def _open_day(draft: Draft, account_id: int) -> None:
     balance = account.balance_usd - account.day.early_usd
     draft.add(e.TradingDayOpened(account_id, day, balance, carried, now_ns))
     if _is_tripped(account):
-        draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day"))
+        draft.add(e.TradingStateChanged(account_id, e.TradingState.ACTIVE, "", "a new trading day", at_ns=now_ns))
 
 
 def _trip(draft: Draft, account_id: int) -> None:
@@ -88,7 +88,7 @@ def _trip(draft: Draft, account_id: int) -> None:
         return
     if account.trading_state is e.TradingState.ACTIVE:
         message = f"{found[1]}; reduce-only until the next trading day"
-        draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, found[0], message, quotes))
+        draft.add(e.TradingStateChanged(account_id, e.TradingState.REDUCING, found[0], message, quotes, draft.at_ns))
     if spared_by is not None:
         found, limits = reached(replace(draft.group, limits=spared_by), account, pnl), spared_by
         if found is None:

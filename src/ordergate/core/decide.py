@@ -20,6 +20,7 @@ from ordergate.core import bracket, coverage, day, doubt, exits, facts, limit_ch
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
+    Acknowledge,
     Answer,
     CancelAll,
     CancelOrder,
@@ -39,6 +40,7 @@ from ordergate.core.intake import take
 from ordergate.core.order import Status
 from ordergate.core.reconcile import reconcile
 from ordergate.core.reports import (
+    GATE_STARTED,
     AccountReport,
     ApprovalRefused,
     BrokerSnapshot,
@@ -99,6 +101,7 @@ def decide(group: Group, stamped: Stamped) -> Decided:
             | LockOut()
             | SetInterception()
             | SetPaused()
+            | Acknowledge()
         ):
             if _is_day_over(draft):
                 _settle(draft, None)  # what a new day brings comes before what is asked for in it
@@ -122,7 +125,7 @@ def _start(draft: Draft, started: Started) -> None:
     if group.bracket_mode is not started.bracket_mode:
         draft.add(e.BracketModeConfigured(0, started.bracket_mode))
     if group.link_up:
-        draft.add(e.LinkChanged(0, up=False, reason="starting", at_ns=draft.at_ns))
+        draft.add(e.LinkChanged(0, up=False, reason=GATE_STARTED, at_ns=draft.at_ns))
     for account in list(group.accounts.values()):
         for order in list(account.live_orders()):
             if order.status is Status.APPROVED:

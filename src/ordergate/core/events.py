@@ -91,6 +91,7 @@ class LimitsDeferred(msgspec.Struct, frozen=True, tag="limits-deferred"):
     account_id: int
     limits: Limits
     from_day: str
+    at_ns: int = 0
 
 
 class ModesChanged(msgspec.Struct, frozen=True, tag="modes-changed"):
@@ -109,6 +110,14 @@ class PauseChanged(msgspec.Struct, frozen=True, tag="pause-changed"):
     account_id: int
     paused: bool
     by: Door
+    at_ns: int
+
+
+class AlarmsAcknowledged(msgspec.Struct, frozen=True, tag="alarms-acknowledged"):
+    """A person has seen the alarms of these numbers."""
+
+    account_id: int
+    numbers: tuple[int, ...]
     at_ns: int
 
 
@@ -162,6 +171,7 @@ class TradingStateChanged(msgspec.Struct, frozen=True, tag="trading-state-change
     code: str
     message: str
     quotes: tuple[Quote, ...] = ()
+    at_ns: int = 0
 
 
 class WouldHaveLocked(msgspec.Struct, frozen=True, tag="would-have-locked"):
@@ -475,6 +485,7 @@ class PositionCorrected(msgspec.Struct, frozen=True, tag="position-corrected"):
     contract_id: str
     net_quantity: int
     cost_ticks: int
+    at_ns: int = 0
 
 
 class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
@@ -601,6 +612,7 @@ class BracketModeLearned(msgspec.Struct, frozen=True, tag="bracket-mode-learned"
     account_id: int
     mode: BracketMode
     cause: str
+    at_ns: int = 0
 
 
 class NativeAwaited(msgspec.Struct, frozen=True, tag="native-awaited"):
@@ -626,6 +638,7 @@ Event = (
     | LimitsDeferred
     | ModesChanged
     | PauseChanged
+    | AlarmsAcknowledged
     | LinkChanged
     | AccountAdopted
     | AccountUpdated

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Covered, Group, RunningExit
+from ordergate.core.alarms import acknowledged, alarmed
 from ordergate.core.filing import (
     cover_timer,
     ended,
@@ -56,6 +57,10 @@ _TAKEN = (Trigger.CANCEL, Trigger.EXPIRE)
 
 def evolve(group: Group, event: e.Event) -> Group:
     """The state after ``event``."""
+    return alarmed(_evolved(group, event), event)
+
+
+def _evolved(group: Group, event: e.Event) -> Group:
     version, account_id = group.version + 1, event.account_id
     if account_id:  # 0 is the group's own book
         account = group.accounts.get(account_id) or Account(account_id)
@@ -85,6 +90,8 @@ def evolve(group: Group, event: e.Event) -> Group:
         case e.BracketModeConfigured():
             accounts = {name: replace(each, bracket_mode=None) for name, each in group.accounts.items()}
             return replace(group, bracket_mode=event.mode, accounts=accounts)
+        case e.AlarmsAcknowledged():
+            return acknowledged(group, event)
         case e.ApprovalRefused():
             return group
         case _:

@@ -21,6 +21,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.amend import modify, protect
 from ordergate.core.commands import (
+    Acknowledge,
     Answer,
     CancelAll,
     CancelOrder,
@@ -68,6 +69,8 @@ def take(draft: Draft, command: Command, stamp: Stamped) -> Answer:
             return mode_changes.set_interception(draft, command)
         case SetPaused():
             return pause.set_paused(draft, command)
+        case Acknowledge():
+            return _acknowledge(draft, command)
         case _:
             assert_never(command)
 
@@ -211,3 +214,12 @@ def _flatten(draft: Draft, command: Flatten) -> Answer:
 def _named(draft: Draft, account_id: int | None) -> list[Account]:
     accounts = [account for account in draft.group.accounts.values() if account.adopted]
     return [account for account in accounts if account_id in (None, account.account_id)]
+
+
+def _acknowledge(draft: Draft, command: Acknowledge) -> Answer:
+    """An alarm that has been raised again since it was looked at has another number, and stays."""
+    waiting = [alarm.number for alarm in draft.group.alarms if not alarm.acknowledged]
+    seen = tuple(number for number in waiting if number in command.numbers)
+    if seen:
+        draft.add(e.AlarmsAcknowledged(0, seen, draft.at_ns))
+    return answers.done(command)

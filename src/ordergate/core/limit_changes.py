@@ -82,7 +82,7 @@ def _want(draft: Draft, wanted: Limits) -> None:
     if wanted != now or (now == before and coming != wanted):
         # No clock is asked: set back, it would name a day that has been.
         from_day = max((following(account.day.name) for account in accounts if account.adopted), default="")
-        draft.add(e.LimitsDeferred(0, wanted, from_day))
+        draft.add(e.LimitsDeferred(0, wanted, from_day, draft.at_ns))
 
 
 def _spare(draft: Draft, before: Limits) -> None:

@@ -14,7 +14,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Account
 from ordergate.core.commands import Answer, LockOut
 from ordergate.core.draft import Draft
-from ordergate.core.sessions import chicago, next_day_open_ns
+from ordergate.core.sessions import next_day_open_ns, wall
 
 # A slip of the pen in the year would lock an account for good.
 _DAYS_MAX = 366
@@ -50,8 +50,3 @@ def told(account: Account) -> str:
     """What a person is told of the lockout that ``account`` is under."""
     reason = f": {account.locked_reason}" if account.locked_reason else ""
     return f"locked out by the trader until {wall(account.locked_until_ns)}{reason}"
-
-
-def wall(at_ns: int) -> str:
-    """An instant as people here read it: the wall time in Chicago."""
-    return f"{chicago(at_ns):%Y-%m-%d %H:%M:%S} CT"

@@ -116,7 +116,7 @@ def is_foreign(account: Account, report: OrderReport) -> bool:
 def learn(draft: Draft, account_id: int, text: str) -> None:
     """What the broker's answer, or a leg of its own, says of the account's mode."""
     if _REFUSED_MODE in text and mode(draft.group, draft.account(account_id)) is not BracketMode.POSITION:
-        draft.add(e.BracketModeLearned(account_id, BracketMode.POSITION, text))
+        draft.add(e.BracketModeLearned(account_id, BracketMode.POSITION, text, draft.at_ns))
 
 
 def learn_foreign(draft: Draft, order: Order) -> None:

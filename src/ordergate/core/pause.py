@@ -17,7 +17,7 @@ from ordergate.core import events as e
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, SetPaused
 from ordergate.core.draft import Draft
-from ordergate.core.lockout import wall
+from ordergate.core.sessions import wall
 
 
 def set_paused(draft: Draft, command: SetPaused) -> Answer:

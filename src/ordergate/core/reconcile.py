@@ -105,7 +105,7 @@ def _positions_agree(draft: Draft, account_id: int, snapshot: BrokerSnapshot) ->
         elif broker.net_quantity == account.position(contract_id).net:
             continue
         elif _seen_twice(account, broker, snapshot.started_ns):
-            draft.add(e.PositionCorrected(account_id, contract_id, broker.net_quantity, broker.cost_ticks))
+            draft.add(e.PositionCorrected(account_id, contract_id, broker.net_quantity, broker.cost_ticks, draft.at_ns))
         else:
             draft.add(e.PositionDoubted(account_id, contract_id, broker.net_quantity, broker.cost_ticks, draft.at_ns))
             agreed = False

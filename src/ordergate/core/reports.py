@@ -169,6 +169,11 @@ class LinkReport(msgspec.Struct, frozen=True, tag="link"):
     reason: str = ""
 
 
+# Why the link is down where nothing has failed: the gate, or the connection manager, has just begun.
+GATE_STARTED = "starting"
+CONNECTION_MANAGER_STARTED = "the connection manager has started"
+
+
 class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
     """The broker said something that cannot be interpreted (unknown enum value, off-grid price)."""
 

@@ -64,6 +64,11 @@ def chicago(at_ns: int) -> datetime:
     return datetime.fromtimestamp(at_ns // _SECOND_NS, UTC).astimezone(CHICAGO)
 
 
+def wall(at_ns: int) -> str:
+    """An instant as people here read it: the wall time in Chicago."""
+    return f"{chicago(at_ns):%Y-%m-%d %H:%M:%S} CT"
+
+
 def wall_ns(day: date, wall: time) -> int:
     """The instant at which clocks in Chicago show ``wall`` on ``day``."""
     return int(datetime.combine(day, wall, CHICAGO).timestamp()) * _SECOND_NS

@@ -27,9 +27,12 @@ _LANE_MAX = 10_000
 
 
 class Outlet:
-    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in. ``heard`` gets each event."""
+    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in.
 
-    def __init__(self, bus: Bus, approval_key: bytes, step: Step, heard: Callable[[Event], None]) -> None:
+    ``heard`` gets each event and its number, with the state after it or after a later one of the same decision.
+    """
+
+    def __init__(self, bus: Bus, approval_key: bytes, step: Step, heard: Callable[[Group, Event, int], None]) -> None:
         self._bus = bus
         self._key = approval_key
         self._step = step
@@ -44,8 +47,8 @@ class Outlet:
         for offset, event in enumerate(decided.events):
             for effect in effects(decided.group, event):
                 await self._send(decided.group, event, effect)
-            self._heard(event)
             self._number = first_number + offset
+            self._heard(decided.group, event, self._number)
             await self._lanes[Topic.EVENTS].put(encode(Happened(self._number, event)))
         if decided.answer is not None:
             await self.tell(decided.answer)
@@ -54,11 +57,11 @@ class Outlet:
         """Send an answer, or the whole state, in order with the events."""
         await self._lanes[Topic.EVENTS].put(encode(news))
 
-    async def beat(self) -> None:
-        """Say that the gate lives."""
+    async def beat(self, trouble: str) -> None:
+        """Say that the gate lives, and what is wrong with it."""
         lane = self._lanes[Topic.EVENTS]
         if lane.empty():  # else what waits says it
-            await lane.put(encode(Alive(self._number)))
+            await lane.put(encode(Alive(self._number, trouble)))
 
     async def run(self) -> None:
         """Carry until cancelled."""

@@ -15,17 +15,20 @@ from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
+from ordergate.core.events import Event
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Started
 from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
+from ordergate.engine.announcer import Announcer
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Inbox
 from ordergate.engine.protection_figures import Protection, ProtectionFigures
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
 from ordergate.engine.senders import Senders
-from ordergate.engine.writer import EmergencyNotes, Writer
+from ordergate.engine.webhook import Webhook
+from ordergate.engine.writer import UNWRITTEN, EmergencyNotes, Writer
 from ordergate.errors import SequenceConflict, StartRefused
 from ordergate.journal.port import Journal
 from ordergate.telemetry import Step, logger
@@ -35,6 +38,7 @@ _log = logger("gate")
 
 # Design, section 7: modes that let unchecked or denied orders through are told of at the start and every minute.
 _WARNING_S = 60.0
+_HALTED = "the gate has halted; close positions at the broker and see the log"
 
 
 class Gate:
@@ -52,6 +56,7 @@ class Gate:
         delay_s: float,
         emergency: EmergencyNotes,
         step: Step,
+        webhook: Webhook | None = None,
     ) -> None:
         self._bus = bus
         self._journal = journal
@@ -63,7 +68,9 @@ class Gate:
         self._delay_s = delay_s
         self._senders = Senders()
         self._protection = ProtectionFigures()
-        self._outlet = Outlet(bus, approval_key, step, self._protection.heard)
+        self._webhook = webhook
+        self.announcer = Announcer(clock.now_ns, webhook)
+        self._outlet = Outlet(bus, approval_key, step, self._heard)
         self._board = QuoteBoard(bus, self._inbox, clock, self._held)
         self._orders = bus.consume(Topic.ORDERS, "gate")
         self._reports = bus.consume(Topic.REPORTS, "gate")
@@ -150,8 +157,7 @@ class Gate:
         """Queue ``command``; a full queue, or a writer that has stopped, is answered at once."""
         order_id, now_ns = getattr(command, "order_id", None), self._clock.now_ns()
         if self.halted:
-            message = "the gate has halted; close positions at the broker and see the log"
-            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=message))
+            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=_HALTED))
         elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), self._wait_s(command)):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
             await self.refuse(
@@ -191,12 +197,31 @@ class Gate:
             tasks.create_task(self._supervise(), name="writer")
             tasks.create_task(self._warn(), name="warning")
             tasks.create_task(self._beat(), name="heartbeat")
+            if self._webhook is not None:
+                tasks.create_task(self._webhook.run(), name="webhook")
+
+    def _heard(self, group: Group, event: Event, number: int) -> None:
+        self._protection.heard(event)
+        self.announcer.heard(group, number)
 
     async def _beat(self) -> None:
         """So that whoever follows knows of a gate that has died, or that nothing has come because nothing happened."""
+        told = ""
         while True:
-            await self._outlet.beat()
+            code, trouble = self._trouble()
+            if code and code != told:
+                self.announcer.troubled(code, trouble)
+            told = code
+            await self._outlet.beat(trouble)
             await asyncio.sleep(ALIVE_S)
+
+    def _trouble(self) -> tuple[str, str]:
+        """What is wrong with the gate itself: a code and a sentence, both empty where nothing is."""
+        if self.halted:
+            return "GATE_HALTED", _HALTED
+        if self._writer is not None and self._writer.exit_only:
+            return "JOURNAL_UNAVAILABLE", UNWRITTEN
+        return "", ""
 
     async def _warn(self) -> None:
         while True:
@@ -217,6 +242,10 @@ class Gate:
             self.halted = self._crashed or isinstance(error, SequenceConflict)
             self._crashed = True
             _log.critical("the writer stopped", halted=self.halted, exc_info=error)
+            if not self.halted:
+                self.announcer.troubled(
+                    "GATE_CRASHED", "a decision failed; read anew from the journal; once more halts"
+                )
             if self.halted:
                 return
 

@@ -49,6 +49,7 @@ BATCH_MAX = 64
 # The wall clock is looked at again at least this often, should it have been set.
 _WAKE_S_MAX = 60.0
 _SECOND_NS = 1_000_000_000
+UNWRITTEN = "the journal cannot be written: only cancel, close and flatten work until it is repaired"
 
 # What may add risk, or must not be forgotten: without the journal it is refused.
 _RECORDED_ONLY = (SubmitOrder, ModifyOrder, UpdateProtection, ChangeLimits, LockOut, SetInterception, SetPaused)
@@ -159,7 +160,7 @@ class Writer:
             ok=False,
             order_id=getattr(command, "order_id", None),
             code="JOURNAL_UNAVAILABLE",
-            message="the journal cannot be written: only cancel, close and flatten work until it is repaired",
+            message=UNWRITTEN,
         )
 
     def _stamp(self, pending: Pending) -> Stamped:

@@ -40,16 +40,24 @@ def _order_without_passing(document: Document) -> Document:
     return document | {"order": document["order"] | {"passed": False}}
 
 
+def _without_time(document: Document) -> Document:
+    """Before version 2 it did not say when."""
+    return document | {"at_ns": 0}
+
+
 # What holds an order.
 _WITH_ORDER = ("order-approved", "order-denied", "order-withdrawn", "external-order-seen", "child-seen")
 
+_WITH_TIME = ("limits-deferred", "trading-state-changed", "bracket-mode-learned", "position-corrected")
+
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {"limits-changed": 3, **dict.fromkeys(_WITH_ORDER, 2)}
+VERSIONS: Mapping[str, int] = {"limits-changed": 3, **dict.fromkeys((*_WITH_ORDER, *_WITH_TIME), 2)}
 # (kind, version) to the lift from that version to the next.
 LIFTS: Mapping[tuple[str, int], Lift] = {
     ("limits-changed", 1): _limits_without_hours,
     ("limits-changed", 2): _limits_of_the_first_rules,
     **{(kind, 1): _order_without_passing for kind in _WITH_ORDER},
+    **{(kind, 1): _without_time for kind in _WITH_TIME},
 }
 
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")

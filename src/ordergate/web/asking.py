@@ -34,6 +34,7 @@ from ordergate.clock import Clock
 from ordergate.core import answers
 from ordergate.core.account import Account, Group
 from ordergate.core.commands import (
+    Acknowledge,
     Answer,
     CancelAll,
     CancelOrder,
@@ -57,6 +58,7 @@ from ordergate.net.port import Response
 from ordergate.telemetry import Step
 from ordergate.web import limits
 from ordergate.web.bodies import (
+    AcknowledgeBody,
     CancelAllBody,
     CancelBody,
     CloseBody,
@@ -106,6 +108,7 @@ class Asking:
             "/api/pause": self.pause,
             "/api/resume": self.resume,
             "/api/interception": self.set_interception,
+            "/api/alarms/acknowledge": self.acknowledge,
         }
 
     async def order(self, body: bytes) -> Response:
@@ -232,6 +235,10 @@ class Asking:
     async def set_interception(self, body: bytes) -> Response:
         asked = read(body, InterceptionBody)
         return self._reply(await self._ask(SetInterception(self._fresh("web"), asked.on)))
+
+    async def acknowledge(self, body: bytes) -> Response:
+        asked = read(body, AcknowledgeBody)
+        return self._reply(await self._ask(Acknowledge(self._fresh("web"), asked.numbers)))
 
     async def _followed(self, deadline: float) -> Group:
         """The state once it is known; events come before the answer that stands on them. Raises ``InputRefused``."""

@@ -12,14 +12,16 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, Group
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.web import views
+from ordergate.web.alarm_rows import alarm_rows
 from ordergate.web.legs import legs_of
-from ordergate.web.rows import AccountRow, DeskRow, FillRow, InstrumentRow, OrderRow, PositionRow, PriceRow
+from ordergate.web.rows import AccountRow, AlarmRow, DeskRow, FillRow, InstrumentRow, OrderRow, PositionRow, PriceRow
 from ordergate.web.stream import Stream
 
 K = TypeVar("K", bound=Hashable)
@@ -37,6 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     fills: list[FillRow]
     instruments: list[InstrumentRow]
     prices: dict[str, PriceRow]
+    alarms: list[AlarmRow]
 
 
 class Board:
@@ -46,6 +49,7 @@ class Board:
         self._stream = stream
         self._group = Group()
         self._quotes: dict[str, Quote] = {}
+        self._trouble = ""
         self._accounts: dict[int, AccountRow] = {}
         self._positions: dict[tuple[int, str], PositionRow] = {}
         self._orders: dict[tuple[int, str], OrderRow] = {}  # the oldest first
@@ -53,6 +57,7 @@ class Board:
         self._instruments: dict[str, InstrumentRow] = {}
         self._desk: dict[None, DeskRow] = {}  # the one there is
         self._prices: dict[str, PriceRow] = {}  # of age 0
+        self._alarms: dict[str, AlarmRow] = {}  # the open ones
         # Leg ids by account and entry: the state can be asked for a leg's entry, but not for an entry's finished legs.
         self._legs: dict[tuple[int, str], dict[str, None]] = {}
 
@@ -60,7 +65,7 @@ class Board:
         """Show a whole state. If it lacks rows that are shown, clients begin anew."""
         self._group = group
         self._legs = {entry: {leg.order_id: None for leg in legs} for entry, legs in legs_of(group).items()}
-        rows = views.rows(group, self._quotes, now_ns)
+        rows = views.rows(group, self._quotes, now_ns, self._trouble)
         if (
             self._accounts.keys() - rows.accounts
             or self._orders.keys() - rows.orders
@@ -71,6 +76,7 @@ class Board:
             self._desk, self._instruments = {None: rows.desk}, dict(rows.instruments)
             self._accounts, self._positions = dict(rows.accounts), dict(rows.positions)
             self._orders, self._fills, self._prices = dict(rows.orders), dict(rows.fills), dict(rows.prices)
+            self._alarms = dict(rows.alarms)
             self._stream.start_anew()
             return
         self._update("desk", self._desk, {None: rows.desk})
@@ -80,6 +86,7 @@ class Board:
         self._show_positions(group.accounts.values(), now_ns)
         self._update("account", self._accounts, rows.accounts)
         self._show_prices(rows.prices, now_ns)
+        self._show_alarms()
 
     def follow(self, group: Group, event: e.Event, now_ns: int) -> None:
         """Show the state after ``event``, which is the one after the state that is shown."""
@@ -93,6 +100,7 @@ class Board:
             self._show_fill(account, event.fill_id)
         self._show_positions([account], now_ns)
         self._show_accounts([account], now_ns)
+        self._show_alarms()
 
     def mark(self, quotes: Mapping[str, Quote], now_ns: int) -> None:
         """Show the latest quotes, and what they make of positions and accounts."""
@@ -101,6 +109,12 @@ class Board:
         accounts = self._group.accounts.values()
         self._show_positions(accounts, now_ns)
         self._show_accounts(accounts, now_ns)
+
+    def trouble(self, text: str) -> None:
+        """Show what is wrong with the gate itself; empty = nothing."""
+        self._trouble = text
+        if self._desk:
+            self._update("desk", self._desk, {None: replace(self._desk[None], trouble=text)})
 
     def accounts(self) -> list[AccountRow]:
         """By id, which is the order of their making, whichever the broker told first."""
@@ -117,6 +131,10 @@ class Board:
         """The newest first."""
         return list(reversed(self._fills.values()))
 
+    def alarms(self) -> list[AlarmRow]:
+        """The newest first."""
+        return sorted(self._alarms.values(), key=lambda row: row.number, reverse=True)
+
     def prices(self, now_ns: int) -> dict[str, PriceRow]:
         """By symbol, with their age at ``now_ns``."""
         return {symbol: views.aged(row, now_ns) for symbol, row in self._prices.items()}
@@ -131,6 +149,7 @@ class Board:
             fills=self.fills(),
             instruments=list(self._instruments.values()),
             prices=self.prices(now_ns),
+            alarms=self.alarms(),
         )
 
     def _show_order(self, account: Account, order_id: str | None) -> None:
@@ -168,6 +187,14 @@ class Board:
             if account.adopted:
                 row = views.account_row(self._group, account, market)
                 self._update("account", self._accounts, {account.account_id: row})
+
+    def _show_alarms(self) -> None:
+        if not (self._alarms or self._group.alarms):
+            return
+        rows = alarm_rows(self._group)
+        for gone in [name for name in self._alarms if name not in rows]:
+            self._stream.tell("alarm", replace(self._alarms.pop(gone), open=False))
+        self._update("alarm", self._alarms, rows)
 
     def _show_prices(self, rows: Mapping[str, PriceRow], now_ns: int) -> None:
         """As ``_update``; but what is kept has no age, and what is told has the age it is told at."""

@@ -88,6 +88,12 @@ class PauseBody(msgspec.Struct, frozen=True):
     """Nothing has to be said."""
 
 
+class AcknowledgeBody(msgspec.Struct, frozen=True):
+    """``numbers`` of alarms."""
+
+    numbers: tuple[int, ...]
+
+
 class InterceptionBody(msgspec.Struct, frozen=True):
     """``on``: whether orders that are decided from now on are put before the limits."""
 

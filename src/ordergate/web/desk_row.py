@@ -10,7 +10,7 @@ from ordergate.web.rows import DeskRow, LimitsRow, Mode, ModesRow, PausedRow
 SIMULATED_VENUE = "sim"
 
 
-def desk_row(group: Group) -> DeskRow:
+def desk_row(group: Group, trouble: str = "") -> DeskRow:
     limits, modes = group.limits, group.modes
     return DeskRow(
         mode=_mode(group),
@@ -19,6 +19,7 @@ def desk_row(group: Group) -> DeskRow:
         version=__version__,
         link_up=group.link_up,
         link_reason="" if group.link_up else group.link_reason,
+        trouble=trouble,
         limits=LimitsRow(
             max_order_size=limits.order_quantity_max,
             max_position_size=limits.position_quantity_max,

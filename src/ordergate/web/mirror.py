@@ -23,7 +23,6 @@ from ordergate.core.account import Group
 from ordergate.core.commands import Answer
 from ordergate.core.reports import Quote
 from ordergate.telemetry import logger
-from ordergate.web.alarms import alarm
 from ordergate.web.board import Board
 from ordergate.web.stream import Stream
 
@@ -117,7 +116,11 @@ class Mirror:
                 waiter = self._answers.get(told.request_id)
                 if waiter is not None and not waiter.done():
                     waiter.set_result(told)
-            elif await self._follower.follow(told) and not isinstance(told, Alive):
+                continue
+            followed = await self._follower.follow(told)
+            if isinstance(told, Alive):
+                self.board.trouble(told.trouble)
+            elif followed:
                 self._show(told)
                 self._moved.set()
                 self._moved = asyncio.Event()
@@ -130,9 +133,6 @@ class Mirror:
             self._mark()
             return
         self.board.follow(group, told.event, now_ns)
-        raised = alarm(group, told.event, now_ns)
-        if raised is not None:
-            self.stream.tell("alarm", raised)
 
     async def _read_quotes(self, messages: Subscription) -> None:
         async for message in messages:

@@ -23,7 +23,8 @@ from ordergate import __version__
 from ordergate.core.answers import UNKNOWN_ACCOUNT, UNKNOWN_ORDER
 from ordergate.core.rules import RULES
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS, Failure, encode
-from ordergate.web.routes import EVENT_ROWS, EVENTS, ROUTES, Route
+from ordergate.web.route import Route
+from ordergate.web.routes import EVENT_ROWS, EVENTS, ROUTES
 from ordergate.web.rows import BreachRow, NearestRow
 
 _PRIMITIVES: dict[Any, str] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,9 +16,9 @@ from msgspec import UNSET, UnsetType
 from ordergate.broker.bars import Bars
 from ordergate.bus.port import BusHealth
 from ordergate.errors import InputRefused
-from ordergate.web.alarms import Alarm
 from ordergate.web.board import Snapshot
 from ordergate.web.bodies import (
+    AcknowledgeBody,
     CancelAllBody,
     CancelBody,
     CloseBody,
@@ -34,8 +33,10 @@ from ordergate.web.bodies import (
 from ordergate.web.limits import LimitsAnswer, LimitsBody
 from ordergate.web.presets import PresetsAnswer
 from ordergate.web.replies import DENIED, Done
+from ordergate.web.route import Parameter, Route
 from ordergate.web.rows import (
     AccountRow,
+    AlarmRow,
     DeskRow,
     FillRow,
     IfWeDieRow,
@@ -55,7 +56,7 @@ PRESETS = "/api/presets"
 PRICE = "/api/prices/{symbol}"
 _PRICES = PRICE.removesuffix("{symbol}")
 
-# What the stream tells, by the name of the event. An alarm is told once; the others are rows, whole, to be kept.
+# What the stream tells, by the name of the event: rows, whole, to be kept.
 EVENT_ROWS: Mapping[str, type[msgspec.Struct]] = {
     "desk": DeskRow,
     "account": AccountRow,
@@ -64,7 +65,7 @@ EVENT_ROWS: Mapping[str, type[msgspec.Struct]] = {
     "fill": FillRow,
     "instrument": InstrumentRow,
     "price": PriceRow,
-    "alarm": Alarm,
+    "alarm": AlarmRow,
 }
 
 
@@ -79,37 +80,6 @@ class Health(msgspec.Struct, frozen=True, rename="camel"):
     number: int
     link_up: bool
     redis: BusHealth | UnsetType = UNSET
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    """``place`` is where it stands in the request; ``kind`` is how its text is read."""
-
-    name: str
-    place: Literal["path", "query"]
-    kind: type
-    meaning: str
-    required: bool = False
-
-
-class Route(msgspec.Struct, frozen=True):
-    """One row of ``ROUTES``.
-
-    ``answer`` is the type of the JSON that comes with each of ``statuses``, None where it is no JSON; ``failures`` are
-    the statuses that come with a ``Failure``. ``body`` is what a POST takes, ``example`` one of it, and ``answered``
-    its answer.
-    """
-
-    method: Literal["GET", "POST"]
-    path: str
-    summary: str
-    answer: Any
-    failures: tuple[int, ...]
-    note: str = ""
-    statuses: tuple[int, ...] = (200,)
-    body: type[msgspec.Struct] | None = None
-    parameters: tuple[Parameter, ...] = ()
-    example: Mapping[str, object] = {}
-    answered: Mapping[str, object] = {}
 
 
 _ANY = (403, 405)
@@ -300,6 +270,19 @@ ROUTES: tuple[Route, ...] = (
         example={"on": True},
         answered={"success": True},
     ),
+    Route(
+        "POST",
+        "/api/alarms/acknowledge",
+        "Say that alarms have been seen, by their numbers.",
+        Done,
+        _ASK,
+        note="One that was raised again since has another number, and stays. One that stands is listed until it is "
+        "over.",
+        body=AcknowledgeBody,
+        example={"numbers": [118]},
+        answered={"success": True},
+    ),
+    Route("GET", "/api/alarms", "What somebody should look at, the newest first.", list[AlarmRow], _READ),
     Route("GET", "/api/limits", "The limits: what holds, and what waits for the next day.", LimitsAnswer, _READ),
     Route("GET", "/api/accounts", "The accounts.", list[AccountRow], _READ),
     Route("GET", "/api/positions", "The positions that are held.", list[PositionRow], _READ),

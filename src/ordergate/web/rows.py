@@ -13,6 +13,8 @@ from decimal import Decimal
 
 import msgspec
 
+from ordergate.core.alarm import Level
+
 
 class BreachRow(msgspec.Struct, frozen=True):
     """``limit`` and ``actual`` are numbers where the rule measures in numbers, else its words."""
@@ -291,6 +293,8 @@ class PausedRow(msgspec.Struct, frozen=True):
 class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
     """The desk itself. ``link_reason`` says why the broker is not seen, empty while it is.
 
+    ``trouble`` says what is wrong with the gate itself, empty while nothing is.
+
     ``paused`` is null unless new risk is kept out of every account.
     """
 
@@ -300,9 +304,34 @@ class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
     version: str
     link_up: bool
     link_reason: str
+    trouble: str
     limits: LimitsRow
     modes: ModesRow
     paused: PausedRow | None
+
+
+class AlarmRow(msgspec.Struct, frozen=True, rename="camel"):
+    """What somebody should look at. ``alarm_id`` is the same when it is raised again, ``number`` is not.
+
+    ``number`` is what is acknowledged. ``stands``: what it tells of is so still. Told with ``open`` false it is gone.
+    ``account_id``, ``order_id`` and ``instrument`` (a symbol) are null where it is about no single one, the times where
+    an old journal does not tell them.
+    """
+
+    alarm_id: str
+    number: int
+    code: str
+    level: Level
+    message: str
+    account_id: int | None
+    order_id: str | None
+    instrument: str | None
+    count: int
+    first_at: str | None
+    at: str | None
+    stands: bool
+    acknowledged: bool
+    open: bool
 
 
 class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -317,7 +346,7 @@ class TradingStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """All rows. Orders and fills are the oldest first; prices are by symbol, and their age is 0."""
+    """All rows. Orders, fills and alarms are the oldest first; prices are by symbol, and their age is 0."""
 
     desk: DeskRow
     accounts: dict[int, AccountRow]
@@ -326,6 +355,7 @@ class Rows(msgspec.Struct, frozen=True):
     fills: dict[tuple[int, int], FillRow]
     instruments: dict[str, InstrumentRow]
     prices: dict[str, PriceRow]
+    alarms: dict[str, AlarmRow]
 
 
 class UnattendedRow(msgspec.Struct, frozen=True, rename="camel"):

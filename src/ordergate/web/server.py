@@ -82,6 +82,7 @@ class WebServer:
             "/api/snapshot": lambda _: self._mirror.board.snapshot(self._clock.now_ns()),
             "/api/instruments/active": views.instrument_rows,
             "/api/limits": limits.answer,
+            "/api/alarms": lambda _: self._mirror.board.alarms(),
             "/api/trading-status": views.trading_status,
         }
 

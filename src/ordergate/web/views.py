@@ -28,6 +28,7 @@ from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
 from ordergate.core.sessions import utc_text
 from ordergate.core.unattended import unattended
+from ordergate.web.alarm_rows import alarm_rows
 from ordergate.web.desk_row import desk_row
 from ordergate.web.legs import leg_number, leg_rows, legs_of, nearest_first, order_status, shown_leg, stop_moves
 from ordergate.web.rows import (
@@ -53,8 +54,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MS_NS = 1_000_000
 
 
-def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
-    """Everything there is to show."""
+def rows(group: Group, quotes: dict[str, Quote], now_ns: int, trouble: str = "") -> Rows:
+    """Everything there is to show; ``trouble`` is what is wrong with the gate itself."""
     market = Market(quotes, now_ns)
     adopted = [account for account in group.accounts.values() if account.adopted]
     listed = [
@@ -68,7 +69,7 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
         if is_of_today(account, fill)
     ]
     return Rows(
-        desk=desk_row(group),
+        desk=desk_row(group, trouble),
         accounts={account.account_id: account_row(group, account, market) for account in adopted},
         positions={
             (account.account_id, contract_id): position_row(group, account, contract_id, market)
@@ -84,6 +85,7 @@ def rows(group: Group, quotes: dict[str, Quote], now_ns: int) -> Rows:
         fills={(account.account_id, fill.fill_id): fill_row(group, account, fill) for account, fill in fills},
         instruments={row.symbol: row for row in instrument_rows(group)},
         prices=price_rows(group, quotes),
+        alarms=alarm_rows(group),
     )
 
 
