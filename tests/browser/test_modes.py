@@ -15,7 +15,13 @@ from tests.end_to_end.process import Desk, running
 
 RED = "rgb(179, 21, 31)"
 ROWS: tuple[dict[str, Any], ...] = tuple(
-    {"mode": mode, "venue": "topstepx", "paused": None, "modes": {"enforcing": on, "shadow": paper, "unasked": words}}
+    {
+        "mode": mode,
+        "venue": "topstepx",
+        "paused": None,
+        "trouble": "",
+        "modes": {"enforcing": on, "shadow": paper, "unasked": words},
+    }
     for mode, on, paper, words in (
         ("LIVE", True, False, ""),
         ("SHADOW", True, True, "interception off"),
@@ -118,7 +124,7 @@ def test_an_order_that_would_be_overridden_says_so_before_it_is_sent_and_looks_i
     expect(ticket).to_contain_text("▲ OVERRIDDEN")
     expect(section(page, "Decisions")).to_contain_text("▲ OVERRIDDEN")
     expect(section(page, "Decisions")).not_to_contain_text("APPROVED")
-    expect(section(page, "Alerts")).to_contain_text("order overridden")
+    expect(section(page, "Alarms")).to_contain_text("order overridden")
     page.screenshot(path=ARTEFACTS / "test_modes.overridden.png", full_page=True)
 
 

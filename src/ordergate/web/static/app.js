@@ -1,13 +1,14 @@
 /** The page: its parts and where they stand. */
 
 import { render } from "preact";
+import { Alarms } from "./alarms.js";
 import { Orders, Positions } from "./book.js";
 import { Chart } from "./chart.js";
 import * as desk from "./desk.js";
 import { price as priceText } from "./format.js";
 import { Gone, Header } from "./header.js";
 import { html } from "./html.js";
-import { Alerts, Decisions, Fills } from "./log.js";
+import { Decisions, Fills } from "./log.js";
 import { Meters } from "./meters.js";
 import { Banners, Switches } from "./modes.js";
 import { follow } from "./stream.js";
@@ -35,7 +36,7 @@ function App() {
       <main>
         <${Ticket} />
         <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
-        <div class="side"><${Meters} /><${Switches} /><${Alerts} /><${Fills} /><${Decisions} /></div>
+        <div class="side"><${Alarms} /><${Meters} /><${Switches} /><${Fills} /><${Decisions} /></div>
       </main>
     </div>
   `;

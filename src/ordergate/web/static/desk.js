@@ -12,13 +12,10 @@ import { batch, computed, effect, signal } from "@preact/signals";
 /** @typedef {import("./rows.js").Order} Order */
 /** @typedef {import("./rows.js").Price & {quotedMs: number}} KnownPrice `quotedMs`: when, by this page's own clock */
 
-const ALERTS_MAX = 20;
 // As the gate's own default: an older quote is no reference price.
 const PRICE_AGE_MS_MAX = 5_000;
 const LOOK_MS = 250;
 const CHOICE = "ordergate.choice";
-// What the ticket answers already, or the row of the order says.
-const NO_ALERT = new Set(["ORDER_DENIED"]);
 
 /** connecting: never live yet; live; gone: nothing is heard of the server. */
 export const status = signal(/** @type {"connecting" | "live" | "gone"} */ ("connecting"));
@@ -34,8 +31,8 @@ export const orders = signal(/** @type {ReadonlyMap<string, Order>} */ (new Map(
 export const fills = signal(/** @type {ReadonlyMap<string, import("./rows.js").Fill>} */ (new Map()));
 export const instruments = signal(/** @type {ReadonlyMap<string, import("./rows.js").Instrument>} */ (new Map()));
 export const prices = signal(/** @type {ReadonlyMap<string, KnownPrice>} */ (new Map()));
-/** The newest first. */
-export const alerts = signal(/** @type {readonly import("./rows.js").Alarm[]} */ ([]));
+/** What somebody should look at, by id. */
+export const alarms = signal(/** @type {ReadonlyMap<string, import("./rows.js").Alarm>} */ (new Map()));
 
 /** What the person has chosen to look at and to trade. */
 export const chosenAccount = signal(/** @type {number | null} */ (remembered().accountId ?? null));
@@ -86,6 +83,7 @@ export function begin(/** @type {Snapshot} */ told) {
     fills.value = new Map(told.fills.toReversed().map((row) => [key(row.accountId, row.fillId), row]));
     instruments.value = new Map(told.instruments.map((row) => [row.symbol, row]));
     prices.value = new Map(Object.values(told.prices).map((row) => [row.symbol, known(row)]));
+    alarms.value = new Map(told.alarms.map((row) => [row.alarmId, row]));
     if (!accounts.value.has(chosenAccount.value ?? -1)) chosenAccount.value = told.accounts[0]?.accountId ?? null;
     const allowed = told.instruments.filter((row) => row.allowed);
     if (!allowed.some((row) => row.symbol === chosenSymbol.value)) {
@@ -131,9 +129,13 @@ export function apply(told, name, row) {
     case "price":
       prices.value = new Map(prices.value).set(row.symbol, known(row));
       break;
-    case "alarm":
-      if (!NO_ALERT.has(row.code)) alerts.value = [row, ...alerts.value].slice(0, ALERTS_MAX);
+    case "alarm": {
+      const open = new Map(alarms.value);
+      if (row.open) open.set(row.alarmId, row);
+      else open.delete(row.alarmId);
+      alarms.value = open;
       break;
+    }
   }
   return true;
 }

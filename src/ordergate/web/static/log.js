@@ -1,4 +1,4 @@
-/** What happened: fills, decisions with what every breach says, and alerts that somebody should look at. */
+/** What happened: fills, and decisions with what every breach says. */
 
 import * as desk from "./desk.js";
 import { clock, price as priceText, signedUsd, tone } from "./format.js";
@@ -7,23 +7,6 @@ import { html } from "./html.js";
 /** @typedef {import("./rows.js").Order} Order */
 
 const LINES_MAX = 60;
-
-export function Alerts() {
-  if (desk.alerts.value.length === 0) return null;
-  return html`
-    <section class="panel alerts" aria-label="Alerts">
-      <h2>Alerts <button type="button" onClick=${() => (desk.alerts.value = [])}>Seen</button></h2>
-      <ul role="log">
-        ${desk.alerts.value.map(
-          (row) => html`<li>
-            <time>${clock(row.at)}</time> <b>▲ ${row.code.replaceAll("_", " ").toLowerCase()}</b>
-            ${row.instrument ? ` ${row.instrument}` : ""}: ${row.message}
-          </li>`,
-        )}
-      </ul>
-    </section>
-  `;
-}
 
 export function Fills() {
   const rows = [...desk.fills.value.values()].filter((row) => row.accountId === desk.chosenAccount.value);

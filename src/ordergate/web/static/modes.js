@@ -46,6 +46,7 @@ export function Badges(/** @type {{row: Desk}} */ { row }) {
 export function Banners(/** @type {{row: Desk}} */ { row }) {
   const { shadow, enforcing, unasked } = row.modes;
   return html`
+    ${row.trouble && html`<p class="banner danger" role="alert"><b>✕ THE GATE IS IN TROUBLE</b>: ${row.trouble}.</p>`}
     ${!enforcing &&
     html`<p class="banner danger" role="alert"><b>✕ LIMITS ARE NOT ENFORCED</b> (${row.mode}): ${unasked}.</p>`}
     ${shadow &&

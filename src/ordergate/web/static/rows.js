@@ -10,7 +10,7 @@
  * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
  *   maxRiskPercent: number, defaultRiskReward: number}} Limits
  * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
- *   limits: Limits, modes: Modes, paused: Paused | null}} Desk
+ *   trouble: string, limits: Limits, modes: Modes, paused: Paused | null}} Desk
  * @typedef {{shadow: boolean, interceptOrders: boolean, preserveOriginalWorkflow: boolean,
  *   enableRiskValidation: boolean, enableSLTPCalculation: boolean, enforcing: boolean, unasked: string}} Modes
  * @typedef {{by: string, since: string}} Paused
@@ -38,10 +38,11 @@
  *   defaultStopPoints: number, fee: number, isActive: boolean, allowed: boolean}} Instrument
  * @typedef {{symbol: string, contractId: string, bid: number | null, ask: number | null, last: number | null,
  *   timestamp: number, ageMs: number}} Price
- * @typedef {{code: string, message: string, accountId: number | null, orderId: string | null,
- *   instrument: string | null, at: string}} Alarm
+ * @typedef {{alarmId: string, number: number, code: string, level: "critical" | "warning" | "info", message: string,
+ *   accountId: number | null, orderId: string | null, instrument: string | null, count: number,
+ *   firstAt: string | null, at: string | null, stands: boolean, acknowledged: boolean, open: boolean}} Alarm
  * @typedef {{number: number, desk: Desk, accounts: Account[], positions: Position[], orders: Order[], fills: Fill[],
- *   instruments: Instrument[], prices: Record<string, Price>}} Snapshot
+ *   instruments: Instrument[], prices: Record<string, Price>, alarms: Alarm[]}} Snapshot
  * @typedef {{ticks?: number, points?: number, price?: number, dollars?: number}} Distance
  * @typedef {{name: string, instruments: string[] | null, bracket: {stop?: (Distance & {enabled?: boolean}) | null,
  *   targets?: (Distance & {quantity?: number})[] | null, breakeven?: {trigger: number, offset?: number} | null,
