@@ -132,7 +132,8 @@ class Desk:
         return found is not None and found[0] == state
 
     def alarms(self, code: str) -> list[str]:
-        return [row["message"] for row in self._events.named("alarm") if row["code"] == code]
+        raised = {row["number"]: row["message"] for row in self._events.named("alarm") if row["code"] == code}
+        return list(raised.values())
 
     async def alarmed(self, code: str) -> None:
         await until(lambda: self.alarms(code))
