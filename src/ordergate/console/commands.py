@@ -1,0 +1,203 @@
+"""What the commands do that ask a desk, from the settings to the exit code: the composition root of the console."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+
+from ordergate import telemetry
+from ordergate.broker.projectx.session import Credentials
+from ordergate.clock import SystemClock
+from ordergate.console import orders as table
+from ordergate.console import screen
+from ordergate.console.direct import Direct, Login
+from ordergate.console.places import Places, Written, ask, places, read_ready_file
+from ordergate.console.shown import shown
+from ordergate.console.status import EXIT_CODES, show
+from ordergate.console.status import status as judged
+from ordergate.console.stopping import DONE, NOT_DONE, UNREACHABLE, Gate, what_is_left
+from ordergate.errors import BrokerRefused, StartRefused, TransportError
+from ordergate.net.http import HttpNetwork
+from ordergate.net.port import Network
+from ordergate.settings import Settings
+
+# As for a usage error, which typer ends so.
+_REFUSED = 2
+# As a shell tells of a process that Ctrl-C has ended.
+_STOPPED = 130
+
+
+def status(settings: Settings, *, as_json: bool) -> int:
+    """Print how the desk is."""
+
+    async def work() -> int:
+        async with _network() as network:
+            at = _places(settings)
+            found, known = judged(
+                *await asyncio.gather(
+                    ask(network, "GET", f"{at.page}/health"),
+                    ask(network, "GET", f"{at.gate}/health"),
+                    ask(network, "GET", f"{at.connection_manager}/health"),
+                    ask(network, "GET", f"{at.page}/api/snapshot"),
+                )
+            )
+        if as_json:
+            screen.say_json(found)
+        else:
+            show(found, known)
+        return EXIT_CODES[found.status]
+
+    return _ended(work())
+
+
+def orders(settings: Settings, *, everything: bool, as_json: bool) -> int:
+    """Print the orders that work, or all of the day."""
+
+    async def work() -> int:
+        async with _network() as network:
+            known = shown(await ask(network, "GET", f"{_places(settings).page}/api/snapshot"))
+        if isinstance(known, str):
+            screen.progress(f"the orders are not known: {known}")
+            return UNREACHABLE
+        wanted = [
+            (order, raw)
+            for order, raw in zip(known.orders, known.raw["orders"], strict=True)
+            if everything or order.is_open
+        ]
+        if as_json:
+            screen.say_json([raw for _, raw in wanted])
+        elif wanted:
+            screen.table(table.COLUMNS, [table.cells(order) for order, _ in wanted])
+        else:
+            screen.say("no orders" if everything else "no order works; --all shows those that are over")
+        return DONE
+
+    return _ended(work())
+
+
+def flatten(settings: Settings, *, account_id: int | None, yes: bool) -> int:
+    """Ask the gate to cancel and close everything, once a person has agreed."""
+
+    async def work() -> int:
+        async with _network() as network:
+            gate = Gate(network, _places(settings), screen.say)
+            known = await gate.snapshot()
+            if isinstance(known, str):
+                screen.progress(f"the gate cannot be asked: {known}")
+                screen.progress("`ordergate flatten --direct` closes at the broker itself, past the gate")
+                return UNREACHABLE
+            screen.say(what_is_left(known, account_id) or "no position is held and no order works, as far as is known")
+            return await gate.flatten(account_id) if _agreed("Cancel and close all of this?", yes=yes) else NOT_DONE
+
+    return _ended(work())
+
+
+def flatten_direct(settings: Settings, *, account_id: int | None, yes: bool) -> int:
+    """Cancel and close everything at the broker itself, once a person has agreed. Raises ``StartRefused``."""
+    written = read_ready_file(settings.ready_file)
+    login = login_of(settings, written)
+
+    async def work() -> int:
+        async with _network() as network:
+            timeout_s = settings.broker_timeout_ms / 1_000
+            broker = Direct(network, SystemClock(), login, timeout_s, screen.say)
+            try:
+                await broker.log_in()
+                accounts = await broker.accounts() if account_id is None else (account_id,)
+                books = {account: await broker.book(account) for account in accounts}
+            except (TransportError, BrokerRefused) as error:
+                screen.progress(f"the broker at {login.gateway_url} cannot be asked: {error}")
+                return UNREACHABLE
+            screen.say(f"{login.credentials.user_name} at {login.gateway_url}")
+            for account, book in books.items():
+                screen.say(f"account {account}: {book.text}")
+            at = places(settings, written)
+            if (await ask(network, "GET", f"{at.gate}/health")).status:
+                screen.say(
+                    f"a gate answers at {at.gate}: it will see all of this as EXTERNAL; `ordergate flatten` asks it"
+                )
+            if not _agreed("Cancel and close all of this at the broker?", yes=yes):
+                return NOT_DONE
+            flat = await asyncio.gather(*(broker.flatten(account) for account in accounts))
+            return DONE if all(flat) else NOT_DONE
+
+    return _ended(work())
+
+
+def halt(settings: Settings) -> int:
+    """Ask the gate for no new risk, and for an end of what waits to open."""
+
+    async def work() -> int:
+        async with _network() as network:
+            return await Gate(network, _places(settings), screen.say).halt()
+
+    return _ended(work())
+
+
+def release(settings: Settings) -> int:
+    """Ask the gate to end the pause."""
+
+    async def work() -> int:
+        async with _network() as network:
+            return await Gate(network, _places(settings), screen.say).release()
+
+    return _ended(work())
+
+
+def _places(settings: Settings) -> Places:
+    return places(settings, read_ready_file(settings.ready_file))
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    """Whether it was agreed to, in the command or at the terminal."""
+    agreed = yes or screen.confirmed(question)
+    if agreed is None:
+        screen.progress("nothing is done: there is no terminal to ask at, and --yes is not given")
+    elif not agreed:
+        screen.progress("nothing is done")
+    return bool(agreed)
+
+
+def login_of(settings: Settings, written: Written) -> Login:
+    """The login of [broker], or that of the simulated broker which the ready file names. Raises ``StartRefused``."""
+    given = settings.broker
+    if settings.modes.shadow:
+        raise StartRefused(
+            "SHADOW_MODE is true: nothing is written to the broker, by nobody; set it to false to close there"
+        )
+    real = (
+        Login(given.api_url.removesuffix("/api"), Credentials(given.user_name, given.api_key))
+        if (given.api_url and given.user_name and given.api_key)
+        else None
+    )
+    simulated = (
+        Login(written.gateway, Credentials(written.user_name, written.api_key))
+        if (written.gateway and written.user_name and written.api_key)
+        else None
+    )
+    if real and simulated:
+        raise StartRefused("[broker] and the ready file name two logins: leave out one of them")
+    if not (login := real or simulated):
+        needed = "PROJECTX_API_URL, PROJECTX_USERNAME and PROJECTX_API_KEY"
+        raise StartRefused(f"whose account? Set {needed}, or name the --ready-file of a simulated TopstepX")
+    telemetry.conceal(login.credentials.api_key)
+    return login
+
+
+@contextlib.asynccontextmanager
+async def _network() -> AsyncIterator[Network]:
+    network = HttpNetwork()
+    try:
+        yield network
+    finally:
+        await network.close()
+
+
+def _ended(work: Coroutine[object, object, int]) -> int:
+    """The exit code of ``work``."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        screen.progress("stopped; what was asked for already goes on")
+        return _STOPPED

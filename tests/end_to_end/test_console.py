@@ -1,0 +1,174 @@
+"""The commands that ask a desk, as processes of their own, against desks of real processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.end_to_end.process import Desk, call, clean_environment, until
+from tests.end_to_end.split import ROLES, Split, split_desk
+
+MARKET, LIMIT, STOP = 2, 1, 4
+BUY, SELL = 0, 1
+
+
+def command(*words: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ordergate", *words],
+        env=clean_environment() | environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_status_of_a_healthy_desk_shows_each_part_and_what_the_accounts_hold(desk: Desk) -> None:
+    desk.buy(2, "held")
+    until(lambda: (desk.position() or {}).get("protected"))
+    done = command("status", "--ready-file", str(desk.ready_file))
+    assert done.returncode == 0, done.stdout
+    lines = [line.split() for line in done.stdout.splitlines() if line]
+    assert [line[:2] for line in lines[1:3]] == [["page", "healthy"], ["gate", "healthy"]]
+    assert lines[3][:3] == ["connection", "manager", "healthy"]
+    assert any(line[:4] == [str(desk.account), "LONG", "2", "MES"] and "protected" in line for line in lines)
+    assert lines[-1] == ["healthy"]
+    told = json.loads(command("status", "--json", "--ready-file", str(desk.ready_file)).stdout)
+    assert told["status"] == "healthy"
+    assert told["positions"][0]["quantity"] == 2
+    assert [part["state"] for part in told["parts"]] == ["healthy"] * 3
+
+
+def test_orders_are_told_with_their_status_and_reason(desk: Desk) -> None:
+    desk.buy(2, "filled")
+    desk.buy(11, "too-large")
+    until(lambda: (desk.order("filled") or {}).get("status") == "FILLED")
+    at = ("--ready-file", str(desk.ready_file))
+    assert command("orders", *at).stdout == "no order works; --all shows those that are over\n"
+    table = command("orders", "--all", *at).stdout
+    (denied,) = [line for line in table.splitlines() if line.startswith("too-large")]
+    assert "DENIED" in denied
+    assert "MAX_ORDER_SIZE: " in denied
+    rows = json.loads(command("orders", "--all", "--json", *at).stdout)
+    assert {row["orderId"]: row["status"] for row in rows} == {"filled": "FILLED", "too-large": "DENIED"}
+
+
+def test_halt_takes_no_new_risk_and_keeps_the_stop_and_release_ends_it(desk: Desk) -> None:
+    at = ("--ready-file", str(desk.ready_file))
+    desk.buy(1, "held")
+    until(lambda: (desk.position() or {}).get("protected"))
+    price = desk.get("/api/prices/MES")["bid"]
+    desk.buy(1, "waiting", orderType="LIMIT", limitPrice=price - 50)
+    until(lambda: (desk.order("waiting") or {}).get("status") == "WORKING")
+    halted = command("halt", *at)
+    assert halted.returncode == 0, halted.stdout
+    assert "halted at the page, since " in halted.stdout
+    assert desk.order("waiting")["status"] == "CANCELLED"
+    assert desk.position()["protected"]
+    assert desk.buy(1, "later")[1]["code"] == "PAUSED"
+    degraded = command("status", *at)
+    assert degraded.returncode == 1
+    assert "new risk is paused at the page since " in degraded.stdout
+    released = command("release", *at)
+    assert released.returncode == 0
+    assert "released: the pause at the page of " in released.stdout
+    assert desk.buy(1, "again")[1]["success"] is True
+
+
+def test_flatten_asks_the_gate_waits_and_says_flat(desk: Desk) -> None:
+    at = ("--ready-file", str(desk.ready_file))
+    desk.buy(2, "held")
+    until(lambda: (desk.position() or {}).get("protected"))
+    unasked = command("flatten", *at)
+    assert unasked.returncode == 1
+    assert "--yes is not given" in unasked.stderr
+    assert desk.venue_position() == 2
+    done = command("flatten", "--yes", *at)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith("flat: no position is held, no order works\n")
+    assert desk.venue_position() == 0
+    assert desk.resting() == []
+
+
+def test_of_a_desk_that_is_not_there_each_command_says_so() -> None:
+    ports = [f"--{part}-port=1" for part in ("web", "connection-manager", "aggregator")]
+    status = command("status", *ports)
+    assert status.returncode == 2
+    assert "what the accounts hold is not known: the page does not answer (nothing listens there)" in status.stdout
+    assert json.loads(command("status", "--json", *ports).stdout)["positions"] is None
+    for words in (("orders",), ("halt",), ("release",), ("flatten", "--yes")):
+        done = command(*words, *ports)
+        assert done.returncode == 2, words
+        assert "nothing listens there" in done.stdout + done.stderr
+
+
+class Venue:
+    """The exchange as another client with the login sees it."""
+
+    def __init__(self, desk: Split) -> None:
+        at = desk.at["venue"]
+        self.origin, self.account = at["gateway"], int(at["accountIds"][0])
+        login = {"userName": at["userName"], "apiKey": at["apiKey"]}
+        self._token = call(self.origin, "POST", "/api/Auth/loginKey", login)[1]["token"]
+
+    def ask(self, path: str, **body: Any) -> Any:
+        return call(self.origin, "POST", f"/api/{path}", {"accountId": self.account} | body, self._token)[1]
+
+    def place(self, **body: Any) -> int:
+        answer = self.ask("Order/place", contractId=self.contract, **body)
+        assert answer["success"], answer
+        return int(answer["orderId"])
+
+    @property
+    def contract(self) -> str:
+        return next(
+            row["id"] for row in self.ask("Contract/available", live=False)["contracts"] if ".MES." in row["id"]
+        )
+
+    def net(self) -> int:
+        rows = self.ask("Position/searchOpen")["positions"]
+        return sum(row["size"] if row["type"] == 1 else -row["size"] for row in rows)
+
+    def resting(self) -> list[Any]:
+        return list(self.ask("Order/searchOpen")["orders"])
+
+
+def test_flatten_direct_makes_flat_with_the_gate_redis_and_the_journal_dead(tmp_path: Path) -> None:
+    with split_desk(tmp_path) as desk:
+        account = desk.account()
+        bought = {"instrument": "MES", "side": "BUY", "quantity": 2, "accountId": account}
+        until(lambda: desk.post("/api/order", **bought)[1].get("success"))
+        until(lambda: [row for row in desk.rows("/api/positions") if row["protected"]])
+        venue = Venue(desk)
+        bid = desk.get("manual-trading", "/api/prices/MES")[1]["bid"]
+        venue.place(type=LIMIT, side=BUY, size=1, limitPrice=bid - 50)
+        assert (venue.net(), len(venue.resting())) == (2, 3)
+        for role in reversed(ROLES):
+            desk.kill(role)
+        desk.redis.kill()
+        shutil.rmtree(tmp_path / "state")
+        direct = ("flatten", "--direct", "--yes")
+        at = desk.at["venue"]
+        login = {
+            "PROJECTX_API_URL": at["gateway"],
+            "PROJECTX_USERNAME": at["userName"],
+            "PROJECTX_API_KEY": at["apiKey"],
+        }
+        refused = command(*direct, **login, SHADOW_MODE="true")
+        assert refused.returncode == 2
+        assert "nothing is written to the broker" in refused.stderr
+        assert (venue.net(), len(venue.resting())) == (2, 3)
+        done = command(*direct, **login)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (venue.net(), venue.resting()) == (0, [])
+        assert login["PROJECTX_API_KEY"] not in done.stdout + done.stderr
+        # What could open went first, the close next, the stop that covered the position last.
+        steps = [line.split(": ")[1] for line in done.stdout.splitlines() if ": c" in line]
+        assert [step.split(" ")[0] for step in steps] == ["cancelling", "cancelling", "closing", "cancelling"]
+        assert " STOP at " in steps[-1]
+        assert not (tmp_path / "state").exists()
