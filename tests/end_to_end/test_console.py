@@ -126,9 +126,9 @@ class Venue:
 
     @property
     def contract(self) -> str:
-        return next(
-            row["id"] for row in self.ask("Contract/available", live=False)["contracts"] if ".MES." in row["id"]
-        )
+        """The month of MES that is traded now."""
+        rows = self.ask("Contract/available", live=False)["contracts"]
+        return next(str(row["id"]) for row in rows if ".MES." in row["id"])
 
     def net(self) -> int:
         rows = self.ask("Position/searchOpen")["positions"]
