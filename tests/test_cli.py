@@ -19,7 +19,8 @@ from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.settings import Settings
 
 COMMANDS = (
-    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "self-test", "version",
+    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
+    "version",
 )  # fmt: skip
 FLAGS = (
     "--web-port",

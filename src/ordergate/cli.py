@@ -42,6 +42,8 @@ _app = typer.Typer(
     no_args_is_help=True,
 )
 _command = functools.partial(command, _app)
+# What the commands that ask have to tell is their output: it is not told in the log again.
+_QUIET = LogLevel.ERROR
 _AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
@@ -160,7 +162,7 @@ def exchange(flags: Flags) -> None:
 @_command
 def status(flags: Flags, *, as_json: _AsJson = False) -> None:
     """How a desk that runs is: its parts, modes, accounts, positions, orders and alarms, on one screen."""
-    settings = _settings(flags, log_level=LogLevel.ERROR)
+    settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
     sys.exit(commands.status(settings, as_json=as_json))
@@ -174,7 +176,7 @@ def orders(
     as_json: _AsJson = False,
 ) -> None:
     """The orders that work, each with where it stands and why."""
-    settings = _settings(flags, log_level=LogLevel.ERROR)
+    settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
     sys.exit(commands.orders(settings, everything=everything, as_json=as_json))
@@ -191,7 +193,7 @@ def flatten(
     ] = False,
 ) -> None:
     """Cancel every order and close every position, and wait until it is so."""
-    settings = _settings(flags, log_level=LogLevel.ERROR)
+    settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
     work = commands.flatten_direct if direct else commands.flatten
@@ -201,7 +203,7 @@ def flatten(
 @_command
 def halt(flags: Flags) -> None:
     """Take no new risk and cancel the orders that wait to open; positions keep their stops and targets."""
-    settings = _settings(flags, log_level=LogLevel.ERROR)
+    settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
     sys.exit(commands.halt(settings))
@@ -210,10 +212,26 @@ def halt(flags: Flags) -> None:
 @_command
 def release(flags: Flags) -> None:
     """End a halt or a pause. It lifts nothing else: a lockout or a limit stays as it is."""
-    settings = _settings(flags, log_level=LogLevel.ERROR)
+    settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
     sys.exit(commands.release(settings))
+
+
+@_command
+def doctor(
+    flags: Flags,
+    *,
+    options: Annotated[
+        Path | None, typer.Option("--options", metavar="PATH", help="Options of the Python API as JSON, to check too.")
+    ] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Check what a desk stands on, a line for each thing: how it is, and what to do. Ends with 1 if any is unsafe."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.doctor(settings, options=options, approval_key=_approval_key(), as_json=as_json))
 
 
 @_command

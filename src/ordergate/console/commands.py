@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 
 from ordergate import telemetry
 from ordergate.broker.projectx.session import Credentials
 from ordergate.clock import SystemClock
+from ordergate.console import doctor as examination
+from ordergate.console import gather, screen
 from ordergate.console import orders as table
-from ordergate.console import screen
+from ordergate.console.checks import findings
 from ordergate.console.direct import Direct, Login
 from ordergate.console.places import Places, Written, ask, places, read_ready_file
 from ordergate.console.shown import shown
 from ordergate.console.status import EXIT_CODES, show
 from ordergate.console.status import status as judged
 from ordergate.console.stopping import DONE, NOT_DONE, UNREACHABLE, Gate, what_is_left
+from ordergate.core.limits import Limits
 from ordergate.errors import BrokerRefused, StartRefused, TransportError
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network
@@ -96,7 +100,7 @@ def flatten(settings: Settings, *, account_id: int | None, yes: bool) -> int:
 def flatten_direct(settings: Settings, *, account_id: int | None, yes: bool) -> int:
     """Cancel and close everything at the broker itself, once a person has agreed. Raises ``StartRefused``."""
     written = read_ready_file(settings.ready_file)
-    login = login_of(settings, written)
+    login = login_to_write(settings, written)
 
     async def work() -> int:
         async with _network() as network:
@@ -145,6 +149,42 @@ def release(settings: Settings) -> int:
     return _ended(work())
 
 
+def doctor(settings: Settings, *, options: Path | None, approval_key: str | None, as_json: bool) -> int:
+    """Check everything that can be checked from here."""
+    from ordergate import app  # noqa: PLC0415 - half a second, which nothing else here has to wait for
+    from ordergate.journal.sqlite import SqliteJournal  # noqa: PLC0415 - as above
+
+    written = read_ready_file(settings.ready_file)
+    state_path = app.state_path(settings, app.STATE if written.gateway is None else "demo")
+    try:
+        limits: Limits | str = app.enforced(settings, simulated=written.gateway is not None)
+    except StartRefused as refused:
+        limits = str(refused)
+    around = examination.Around(
+        settings=settings,
+        limits=limits,
+        at=places(settings, written),
+        state_path=state_path,
+        approval_key=gather.approval_key(state_path, approval_key),
+        login=_login(settings, written),
+        options=options,
+        journal_path=state_path / "journal.db",
+        journal=SqliteJournal.open_to_read,
+    )
+
+    async def work() -> int:
+        async with _network() as network:
+            facts = await examination.facts(around, network, SystemClock())
+        lines = examination.told(findings(facts))
+        if as_json:
+            screen.say_json(lines)
+        else:
+            examination.show(lines)
+        return examination.exit_code(lines)
+
+    return _ended(work())
+
+
 def _places(settings: Settings) -> Places:
     return places(settings, read_ready_file(settings.ready_file))
 
@@ -159,30 +199,31 @@ def _agreed(question: str, *, yes: bool) -> bool:
     return bool(agreed)
 
 
-def login_of(settings: Settings, written: Written) -> Login:
-    """The login of [broker], or that of the simulated broker which the ready file names. Raises ``StartRefused``."""
-    given = settings.broker
+def login_to_write(settings: Settings, written: Written) -> Login:
+    """The login at which something is to be closed. Raises ``StartRefused``."""
     if settings.modes.shadow:
-        raise StartRefused(
-            "SHADOW_MODE is true: nothing is written to the broker, by nobody; set it to false to close there"
-        )
-    real = (
-        Login(given.api_url.removesuffix("/api"), Credentials(given.user_name, given.api_key))
-        if (given.api_url and given.user_name and given.api_key)
-        else None
-    )
-    simulated = (
-        Login(written.gateway, Credentials(written.user_name, written.api_key))
-        if (written.gateway and written.user_name and written.api_key)
-        else None
-    )
-    if real and simulated:
-        raise StartRefused("[broker] and the ready file name two logins: leave out one of them")
-    if not (login := real or simulated):
+        text = "SHADOW_MODE is true: nothing is written to the broker, by nobody; set it to false to close there"
+        raise StartRefused(text)
+    login = _login(settings, written)
+    if login is None:
         needed = "PROJECTX_API_URL, PROJECTX_USERNAME and PROJECTX_API_KEY"
         raise StartRefused(f"whose account? Set {needed}, or name the --ready-file of a simulated TopstepX")
-    telemetry.conceal(login.credentials.api_key)
     return login
+
+
+def _login(settings: Settings, written: Written) -> Login | None:
+    """The login of [broker], or that of the simulated broker of the ready file. Raises ``StartRefused`` if both."""
+    given, found = settings.broker, []
+    if given.api_url and given.user_name and given.api_key:
+        found.append(Login(given.api_url.removesuffix("/api"), Credentials(given.user_name, given.api_key)))
+    if written.gateway and written.user_name and written.api_key:
+        found.append(Login(written.gateway, Credentials(written.user_name, written.api_key)))
+    if len(found) > 1:
+        raise StartRefused("[broker] and the ready file name two logins: leave out one of them")
+    for login in found:
+        telemetry.conceal(login.credentials.api_key)
+        return login
+    return None
 
 
 @contextlib.asynccontextmanager

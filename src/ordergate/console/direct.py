@@ -21,12 +21,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 import msgspec
 
 from ordergate.broker.projectx.budget import BAR_LIMITS, RequestBudget, RequestLimits
 from ordergate.broker.projectx.client import Client
-from ordergate.broker.projectx.messages import Order, OrderSide, OrderStatus, OrderType, Position, PositionType
+from ordergate.broker.projectx.messages import (
+    Contract,
+    Order,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    Position,
+    PositionType,
+)
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.broker.projectx.translate import instant
@@ -130,6 +139,14 @@ class Direct:
     async def accounts(self) -> tuple[int, ...]:
         """Every account of the login, those too that may not trade: they may hold something. Raises as ``log_in``."""
         return tuple(row.id for row in await self._client.accounts(_EXIT, only_active=False))
+
+    async def balances(self) -> dict[int, Decimal]:
+        """Those of the accounts that may trade. Raises as ``log_in``."""
+        return {row.id: row.balance for row in await self._client.accounts(_EXIT, only_active=True)}
+
+    async def contracts(self) -> tuple[Contract, ...]:
+        """One active contract of each product. Raises as ``log_in``."""
+        return await self._client.contracts(_EXIT)
 
     async def book(self, account_id: int) -> Book:
         """What the broker shows now. Raises ``TransportError`` or ``BrokerRefused``."""

@@ -50,7 +50,7 @@ class Places(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What a part answered. ``status`` 0: nothing did, and ``failure`` says why. ``body`` is None for what is no JSON.
 
-    ``took_ms`` is from the question to the whole answer.
+    ``refused``: nothing listens there. ``took_ms`` is from the question to the whole answer, ``date`` its header.
     """
 
     url: str
@@ -58,6 +58,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: Any = None
     raw: bytes = b""
     failure: str = ""
+    refused: bool = False
     took_ms: float = 0.0
     date: str = ""
 
@@ -105,12 +106,14 @@ async def ask(network: Network, method: str, url: str, body: object = None, time
         )
     except TransportError as error:
         took_s = loop.time() - began_s
-        quiet = f"no answer within {timeout_s:g} s" if took_s >= timeout_s else "it breaks off"
-        failure = "nothing listens there" if isinstance(error, NotSent) and took_s < timeout_s else quiet
-        return Answer(url, failure=failure, took_ms=took_s * 1_000)
+        refused = isinstance(error, NotSent) and took_s < timeout_s
+        silent = f"no answer within {timeout_s:g} s" if took_s >= timeout_s else "it breaks off"
+        failure = "nothing listens there" if refused else silent
+        return Answer(url, failure=failure, refused=refused, took_ms=took_s * 1_000)
     took_ms = (loop.time() - began_s) * 1_000
     try:
         decoded = _decoder.decode(found.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         decoded = None
-    return Answer(url, found.status, decoded, found.body, "", took_ms, found.headers.get("date", ""))
+    date = found.headers.get("date", "")
+    return Answer(url, found.status, decoded, found.body, took_ms=took_ms, date=date)

@@ -6,8 +6,9 @@ else's (a broker's reason, a client's order id) stays on its line, whatever char
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from rich.console import Console
@@ -28,9 +29,9 @@ _STYLES = {
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def say(text: str = "") -> None:
-    """One line of the answer."""
-    _console().print(Text(one_line(text)), soft_wrap=True)
+def say(text: str = "", kind: str = "") -> None:
+    """One line of the answer, in the colour of its kind."""
+    _console().print(Text(one_line(text), style=_STYLES.get(kind, "")), soft_wrap=True)
 
 
 def say_json(value: object) -> None:
@@ -59,6 +60,28 @@ def confirmed(question: str) -> bool | None:
         return None
     print(f"{one_line(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+class Waiting:
+    """What is waited for, on one line that is gone when there is nothing; only for a person who watches."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    @contextlib.contextmanager
+    def on(self, name: str) -> Iterator[None]:
+        self._names.append(name)
+        self._draw()
+        try:
+            yield
+        finally:
+            self._names.remove(name)
+            self._draw()
+
+    def _draw(self) -> None:
+        if sys.stderr.isatty():
+            names = ", ".join(dict.fromkeys(self._names))
+            print(f"\r\x1b[K{f'waiting for {names}' if names else ''}", end="", file=sys.stderr, flush=True)
 
 
 def _console() -> Console:

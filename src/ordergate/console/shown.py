@@ -114,6 +114,14 @@ class Alarm(msgspec.Struct, frozen=True, rename="camel"):
     acknowledged: bool
 
 
+class Instrument(msgspec.Struct, frozen=True, rename="camel"):
+    symbol: str
+    contract_id: str
+    tick_size: Decimal
+    tick_value: Decimal
+    is_active: bool
+
+
 class Shown(msgspec.Struct, frozen=True):
     """``raw`` is the page's own words, with exact numbers."""
 
@@ -122,6 +130,7 @@ class Shown(msgspec.Struct, frozen=True):
     positions: tuple[Position, ...]
     orders: tuple[Order, ...]
     alarms: tuple[Alarm, ...]
+    instruments: tuple[Instrument, ...]
     raw: dict[str, Any] = {}
 
 
