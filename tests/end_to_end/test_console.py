@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.end_to_end.process import Desk, call, clean_environment, until
 from tests.end_to_end.split import ROLES, Split, split_desk
@@ -93,6 +96,48 @@ def test_flatten_asks_the_gate_waits_and_says_flat(desk: Desk) -> None:
     assert done.stdout.endswith("flat: no position is held, no order works\n")
     assert desk.venue_position() == 0
     assert desk.resting() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+@pytest.mark.parametrize(("typed", "code", "left"), [(b"n\n", 1, 2), (b"\n", 1, 2), (b"y\n", 0, 0)])
+def test_at_a_terminal_flatten_asks_first(desk: Desk, typed: bytes, code: int, left: int) -> None:
+    desk.buy(2, "held")
+    until(lambda: (desk.position() or {}).get("protected"))
+    ours, theirs = os.openpty()
+    words = [sys.executable, "-m", "ordergate", "flatten", "--ready-file", str(desk.ready_file)]
+    running = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.write(ours, typed)
+    out, err = running.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert "Cancel and close all of this? [y/N] " in err
+    assert (running.returncode, desk.venue_position()) == (code, left), out + err
+
+
+def test_flatten_direct_beside_a_gate_that_lives_says_so_and_nothing_comes_back(desk: Desk) -> None:
+    desk.buy(2, "held")
+    until(lambda: (desk.position() or {}).get("protected"))
+    done = command("flatten", "--direct", "--yes", "--account", str(desk.account), "--ready-file", str(desk.ready_file))
+    assert done.returncode == 0, done.stdout
+    assert f"a gate answers at {desk.at['aggregator']}: it will see all of this as EXTERNAL" in done.stdout
+    assert desk.at["apiKey"] not in done.stdout + done.stderr
+    until(desk.flat_and_empty)
+    # The gate has placed no stop again, and takes new orders.
+    assert [row["type"] for row in desk.venue_orders()].count(STOP) == 1
+    assert desk.buy(1, "again")[1]["success"] is True
+
+
+def test_flatten_direct_says_whose_account_it_needs_and_takes_no_two_logins(desk: Desk) -> None:
+    nobody = command("flatten", "--direct", "--yes")
+    assert nobody.returncode == 2
+    assert nobody.stderr.startswith("ordergate: whose account? Set PROJECTX_API_URL")
+    real = {"PROJECTX_API_URL": "http://127.0.0.1:1", "PROJECTX_USERNAME": "u", "PROJECTX_API_KEY": "k"}
+    both = command("flatten", "--direct", "--yes", "--ready-file", str(desk.ready_file), **real)
+    assert both.returncode == 2
+    assert "name two logins" in both.stderr
+    away = command("flatten", "--direct", "--yes", **real)
+    assert away.returncode == 2
+    assert "the broker at http://127.0.0.1:1 cannot be asked" in away.stderr
 
 
 def test_of_a_desk_that_is_not_there_each_command_says_so() -> None:

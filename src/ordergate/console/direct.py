@@ -191,15 +191,17 @@ class Direct:
         keeping = guards(book)
         await self._cancel(account_id, [order for order in book.orders if order not in keeping])
         if book.positions:
-            await asyncio.gather(*(self._close(account_id, position) for position in book.positions))
+            await asyncio.gather(*(self.close(account_id, position) for position in book.positions))
             held = await self._settled(account_id)
             keeping = tuple(order for order in keeping if order.contract_id not in held)
         await self._cancel(account_id, keeping)
 
-    async def _close(self, account_id: int, position: Position) -> None:
+    async def close(self, account_id: int, position: Position) -> tuple[Outcome, str]:
+        """Ask once that it be closed: how that ended, which is no sign of the position."""
         what = f"account {account_id}: closing {position.size} {name(position.contract_id)}"
         outcome, text = await self._client.close_contract(account_id, position.contract_id, _EXIT)
         self._say(f"{what}: {_told(outcome, text)}")
+        return outcome, text
 
     async def _settled(self, account_id: int) -> set[str]:
         """The contracts that are held still, when none is or the fills have had their time. Raises as ``book``."""
