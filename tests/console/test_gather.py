@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "win32":
+    import fcntl
+
 from ordergate.bus.redis import redis_bus
 from ordergate.clock import SystemClock
 from ordergate.console import gather
@@ -124,6 +127,11 @@ def test_the_state_directory_is_looked_at_and_neither_made_nor_taken(tmp_path: P
     assert gather.approval_key(path, "from-the-environment") == b"from-the-environment"
     gate.release()
     assert gather.state(path).held == {}
+    if sys.platform != "win32":
+        # Two who look at once do not take each other for a gate.
+        with (path / "lock.aggregator").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            assert gather.state(path).held == {}
     # What was looked at can be taken.
     StateDir.open(os.urandom, path, [Holder.AGGREGATOR]).release()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +183,35 @@ class Venue:
 
     def resting(self) -> list[Any]:
         return list(self.ask("Order/searchOpen")["orders"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be paused there")
+def test_flatten_waits_for_what_takes_longer_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    with split_desk(tmp_path) as desk:
+        bought = {"instrument": "MES", "side": "BUY", "quantity": 2, "accountId": desk.account()}
+        until(lambda: desk.post("/api/order", **bought)[1].get("success"))
+        until(lambda: [row for row in desk.rows("/api/positions") if row["protected"]])
+        manager = int(desk.at["connection-manager"]["pid"])
+        os.kill(manager, signal.SIGSTOP)
+        try:
+            words = [
+                sys.executable,
+                "-m",
+                "ordergate",
+                "flatten",
+                "--yes",
+                f"--web-port={desk.ports['manual-trading']}",
+            ]
+            running = subprocess.Popen(words, env=clean_environment(), stdout=subprocess.PIPE, text=True)
+            time.sleep(4.0)  # the page waits two for the exit
+        finally:
+            os.kill(manager, signal.SIGCONT)
+        out, _ = running.communicate(timeout=55)
+        lines = out.splitlines()
+        assert lines[1] == "taken; waiting until it is flat"
+        assert lines[2].startswith("held: LONG 2 MES")
+        assert (running.returncode, lines[-1]) == (0, "flat: no position is held, no order works"), out
+        assert Venue(desk).net() == 0
 
 
 def test_flatten_direct_makes_flat_with_the_gate_redis_and_the_journal_dead(tmp_path: Path) -> None:
