@@ -201,12 +201,16 @@ def flatten(
 
 
 @_command
-def halt(flags: Flags) -> None:
+def halt(
+    flags: Flags,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown while it lasts.")] = "",
+) -> None:
     """Take no new risk and cancel the orders that wait to open; positions keep their stops and targets."""
     settings = _settings(flags, log_level=_QUIET)
     from ordergate.console import commands
 
-    sys.exit(commands.halt(settings))
+    sys.exit(commands.halt(settings, reason=reason))
 
 
 @_command

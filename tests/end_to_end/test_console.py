@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -70,18 +71,18 @@ def test_halt_takes_no_new_risk_and_keeps_the_stop_and_release_ends_it(desk: Des
     price = desk.get("/api/prices/MES")["bid"]
     desk.buy(1, "waiting", orderType="LIMIT", limitPrice=price - 50)
     until(lambda: (desk.order("waiting") or {}).get("status") == "WORKING")
-    halted = command("halt", *at)
+    halted = command("halt", "--reason", "news at ten", *at)
     assert halted.returncode == 0, halted.stdout
-    assert "halted at the page, since " in halted.stdout
+    assert re.search(r"halted at the page since \S+: news at ten\n", halted.stdout), halted.stdout
     assert desk.order("waiting")["status"] == "CANCELLED"
     assert desk.position()["protected"]
     assert desk.buy(1, "later")[1]["code"] == "PAUSED"
     degraded = command("status", *at)
     assert degraded.returncode == 1
-    assert "new risk is paused at the page since " in degraded.stdout
+    assert re.search(r"new risk is paused at the page since \S+: news at ten; ", degraded.stdout)
     released = command("release", *at)
     assert released.returncode == 0
-    assert "released: the pause at the page of " in released.stdout
+    assert "released: the pause at the page since " in released.stdout
     assert desk.buy(1, "again")[1]["success"] is True
 
 

@@ -129,12 +129,12 @@ def flatten_direct(settings: Settings, *, account_id: int | None, yes: bool) -> 
     return _ended(work())
 
 
-def halt(settings: Settings) -> int:
+def halt(settings: Settings, *, reason: str) -> int:
     """Ask the gate for no new risk, and for an end of what waits to open."""
 
     async def work() -> int:
         async with _network() as network:
-            return await Gate(network, _places(settings), screen.say).halt()
+            return await Gate(network, _places(settings), screen.say).halt(reason)
 
     return _ended(work())
 

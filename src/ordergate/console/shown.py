@@ -21,6 +21,12 @@ class Modes(msgspec.Struct, frozen=True, rename="camel"):
 class Paused(msgspec.Struct, frozen=True):
     by: str
     since: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """By whom, since when and why."""
+        return f"{self.by} since {self.since}{f': {self.reason}' if self.reason else ''}"
 
 
 class Desk(msgspec.Struct, frozen=True, rename="camel"):

@@ -126,7 +126,7 @@ def _trouble(shown: Shown) -> Iterator[str]:
     if not desk.link_up:
         yield f"the broker is not seen: {desk.link_reason}"
     if desk.paused is not None:
-        yield f"new risk is paused {desk.paused.by} since {desk.paused.since}; `ordergate release` ends it"
+        yield f"new risk is paused {desk.paused.text}; `ordergate release` ends it"
     if not desk.modes.enforcing:
         yield desk.modes.unasked
     for account in shown.accounts:

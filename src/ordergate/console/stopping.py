@@ -67,9 +67,9 @@ class Gate:
         self._say(_DIRECT)
         return NOT_DONE
 
-    async def halt(self) -> int:
+    async def halt(self, reason: str) -> int:
         """Pause, then cancel what would open: what comes between the two is denied."""
-        paused = await self._post("/api/pause", {})
+        paused = await self._post("/api/pause", {"reason": reason})
         if not self._taken(paused, "new risk is not paused"):
             return _code(paused)
         cancelled = await self._post("/api/cancel-all", {"accountId": "all"})
@@ -86,7 +86,7 @@ class Gate:
                 self._say(f"new risk is paused, but {left}")
                 return NOT_DONE
             await asyncio.sleep(LOOK_S)
-        self._say(f"halted {known.desk.paused.by}, since {known.desk.paused.since}: no account takes new risk")
+        self._say(f"no account takes new risk: halted {known.desk.paused.text}")
         self._say(f"no entry works; {len(known.positions)} position(s) and their stops and targets stay as they are")
         self._say("`ordergate flatten` closes them, `ordergate release` takes new risk again")
         return DONE
@@ -102,10 +102,10 @@ class Gate:
             self._say(f"asked for, but not seen: {after}")
             return NOT_DONE
         if after.desk.paused is not None:
-            self._say(f"still paused {after.desk.paused.by}, since {after.desk.paused.since}")
+            self._say(f"still paused {after.desk.paused.text}")
             return NOT_DONE
         was = before.desk.paused if isinstance(before, Shown) else None
-        ended = "nothing was paused" if was is None else f"the pause {was.by} of {was.since} is over"
+        ended = "nothing was paused" if was is None else f"the pause {was.text} is over"
         self._say(f"released: {ended}; new risk is taken as far as the limits let it")
         for account in after.accounts:
             if account.trading_state != "active":

@@ -172,7 +172,7 @@ def _breaches(facts: Facts, limits: Limits, symbol: str) -> tuple[Breach, ...]:
 def _reasons(shown: Shown) -> list[str]:
     found = [] if shown.desk.link_up else [f"the broker is not seen: {shown.desk.link_reason}"]
     if shown.desk.paused is not None:
-        found.append(f"new risk is paused {shown.desk.paused.by} since {shown.desk.paused.since}")
+        found.append(f"new risk is paused {shown.desk.paused.text}")
     return found + [
         f"account {row.account_id} is {row.trading_state}: {row.reason}"
         for row in shown.accounts
