@@ -84,25 +84,36 @@ def listeners(facts: Facts) -> Finding:
         )
     if isinstance(redis.clients, str) or not any(client.library for client in redis.clients):
         why = redis.clients if isinstance(redis.clients, str) else "Redis tells its clients' libraries from 7.2 on"
-        return unknown(
-            f"{redis.listeners} listen on {_CHANNEL}, and who cannot be told ({why})",
-            "CLIENT LIST as its administrator: only ordergate may listen there, or orders are executed unapproved",
+        text = f"{redis.listeners} listen on {_CHANNEL}, and who cannot be told ({why})"
+        return _deaf(facts) or unknown(
+            text, "CLIENT LIST as its administrator: only ordergate may listen there, or orders are executed unapproved"
         )
     ours = [client for client in redis.clients if client.library.startswith(LIBRARY)]
-    strangers = redis.listeners - sum(1 for client in ours if client.channels)
     others = [client for client in redis.clients if client not in ours]
     patterns = [client for client in others if client.patterns]
-    if strangers <= 0 and not patterns:
-        alone = "" if others else "; no existing client is connected here, so none can publish here"
-        return ok(f"{redis.listeners} listen on {_CHANNEL}, all of them ordergate{alone}")
-    named = ", ".join(_named(client) for client in others if client.channels or client.patterns)
-    text = f"{strangers + len(patterns)} beside ordergate may hear {_CHANNEL}: {named}"
+    strangers = redis.listeners - sum(1 for client in ours if client.channels) + len(patterns)
+    if strangers > 0:
+        return _overheard(facts, strangers, [client for client in others if client.channels or client.patterns])
+    alone = "" if others else "; no existing client is connected here, so none can publish here"
+    return _deaf(facts) or ok(f"{redis.listeners} listen on {_CHANNEL}, all of them ordergate{alone}")
+
+
+def _overheard(facts: Facts, count: int, suspects: list[RedisClient]) -> Finding:
+    named = ", ".join(f"{client.name or 'no name'} at {client.address}" for client in suspects)
+    text = f"{count} beside ordergate may hear {_CHANNEL}: {named}; what executes orders from there does so unapproved"
     if facts.live:
-        return unsafe(
-            f"{text}; what executes orders from there does so unapproved",
-            "stop it; a page that only wants its answers listens on the other channels",
-        )
-    return warn(text, "stop it before going live: what executes orders from there does so unapproved")
+        return unsafe(text, "stop it; a page that only wants its answers listens on the other channels")
+    return warn(text, "stop it before going live")
+
+
+def _deaf(facts: Facts) -> Finding | None:
+    """No gate is there. The other roles have a connection that hears every channel, and take no orders."""
+    if facts.gate_modes is not None:
+        return None
+    return warn(
+        f"no gate answers at {facts.at.gate}: what is published on {_CHANNEL} is taken by nobody of this desk",
+        "start it: ordergate integration, or ordergate run --role aggregator",
+    )
 
 
 def timeouts(facts: Facts) -> Finding:
@@ -141,7 +152,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _named(client: RedisClient) -> str:
-    return f"{client.name or 'no name'} at {client.address}"

@@ -35,9 +35,10 @@ def redis_clock(facts: Facts) -> Finding:
     if not isinstance(redis, RedisFacts):
         return unknown("Redis does not answer") if facts.redis_is_used else ok("not used")
     if abs(redis.ahead_ms) <= _APART_MS_MAX + redis.round_trip_ms / 2:
-        return ok(f"{redis.ahead_ms:+.0f} ms from ours, give or take {redis.round_trip_ms / 2:.0f}")
+        return ok(f"{round(redis.ahead_ms)} ms ahead of ours, give or take {redis.round_trip_ms / 2:.0f}")
     return warn(
-        f"{redis.ahead_ms:+.0f} ms from ours: orders of clients on its machine look too old or too new", _SET_CLOCK
+        f"{round(redis.ahead_ms)} ms ahead of ours: orders of clients on its machine look too old or too new",
+        _SET_CLOCK,
     )
 
 
