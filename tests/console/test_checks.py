@@ -184,6 +184,7 @@ CASES: list[tuple[Any, dict[str, Any], Level, str]] = [
     (bus.listeners, {"redis": replace(REDIS, clients="NOPERM")}, UNKNOWN, "NOPERM"),
     (bus.timeouts, {"redis": replace(REDIS, round_trip_ms=2_600.0)}, WARN, "raise redis_timeout_ms"),
     (bus.timeouts, {"manager": Answer("", 200, {}, took_ms=1_900.0)}, WARN, "raise connection_manager_timeout_ms"),
+    (bus.timeouts, {"manager": Answer("", failure="no answer within 2 s", took_ms=2_000.0)}, WARN, "2000 of"),
     (bus.timeouts, {"clock": ClockFacts(0, 0, 9_000.0)}, WARN, "raise broker_timeout_ms"),
     (bus.timeouts, {"redis": "", "manager": NOBODY, "clock": None}, UNKNOWN, "nothing answered"),
     (broker.login, {"broker": "Auth/loginKey refused with code 3", "manager": NOBODY}, WARN, "refused with code 3"),

@@ -68,10 +68,12 @@ def status(page: Answer, gate: Answer, manager: Answer, snapshot: Answer) -> tup
         _part("connection manager", manager, _manager_detail),
     )
     lame = [f"{part.name}: {part.detail}" for part in parts if part.state is not State.HEALTHY]
+    gone = [f"{part.name}: {part.detail}" for part in parts if part.state is State.UNREACHABLE]
     known = read(snapshot)
     if isinstance(known, str):
         return Status(State.UNREACHABLE, (*lame, f"what the accounts hold is not known: {known}"), parts), None
-    trouble = (*lame, *_trouble(known))
+    # A part that is degraded says what the snapshot says.
+    trouble = (*gone, *_trouble(known)) or tuple(lame)
     working = [row for row, order in zip(known.raw["orders"], known.orders, strict=True) if order.is_open]
     found = Status(
         State.DEGRADED if trouble else State.HEALTHY,
@@ -137,7 +139,7 @@ def _trouble(shown: Shown) -> Iterator[str]:
             why = row.protection.cause if row.protection is not None else "not known yet"
             yield f"{row.side} {row.quantity} {row.symbol} in account {row.account_id} is not protected: {why}"
     for alarm in shown.alarms:
-        if alarm.stands and not alarm.acknowledged and alarm.level is not Level.INFO:
+        if alarm.stands and not alarm.acknowledged and alarm.level != Level.INFO:
             yield f"alarm {alarm.code} ({alarm.level}): {alarm.message}"
 
 

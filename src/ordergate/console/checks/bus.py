@@ -120,7 +120,7 @@ def timeouts(facts: Facts) -> Finding:
     """Measured answers against the time that the settings give them."""
     settings, slow, seen = facts.settings, [], []
     redis_ms = facts.redis.round_trip_ms if isinstance(facts.redis, RedisFacts) else None
-    manager_ms = facts.manager.took_ms if facts.manager.status else None
+    manager_ms = None if facts.manager.refused else facts.manager.took_ms
     broker_ms = facts.clock.round_trip_ms if isinstance(facts.clock, ClockFacts) else None
     measured = (
         ("Redis", redis_ms, settings.redis_timeout_ms, "redis_timeout_ms"),
