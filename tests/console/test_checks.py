@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -155,8 +156,8 @@ CASES: list[tuple[Any, dict[str, Any], Level, str]] = [
     (desk.connection_manager, {"proof": None}, UNKNOWN, "no approval key here"),
     (desk.connection_manager, {"proof": replace(PROOF, shadow=True)}, UNSAFE, "ours, but shadow"),
     (desk.connection_manager, {"manager": Answer("", 503, {"status": "degraded"})}, WARN, "it says degraded"),
-    (desk.connection_manager, {"manager": NOBODY}, WARN, "none at http://127.0.0.1:7500"),
-    (desk.connection_manager, {"manager": NOBODY, "gate": NOBODY}, OK, "none at http://127.0.0.1:7500"),
+    (desk.connection_manager, {"manager": NOBODY}, WARN, "at http://127.0.0.1:7500: nothing listens"),
+    (desk.connection_manager, {"manager": NOBODY, "gate": NOBODY}, OK, "at http://127.0.0.1:7500: nothing listens"),
     (bus.reachable, {"redis": "Connection refused"}, UNSAFE, "REDIS_HOST"),
     (bus.reachable, {"redis": "not used", "redis_is_used": False}, OK, "not used"),
     (bus.access, {"redis": OPEN}, OK, "this machine only"),
@@ -239,6 +240,13 @@ def test_what_is_not_well_is_told_with_what_to_do(check: Any, change: dict[str, 
 
 def test_every_check_has_been_seen_failing() -> None:
     assert {check for check, _, level, _ in CASES if level in (WARN, UNSAFE)} == set(CHECKS.values())
+
+
+def test_the_page_on_the_command_line_tells_of_every_check_in_their_order() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    table = page.partition("| Check | Looks for |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert named == list(CHECKS)
 
 
 def test_the_documented_cases_of_trouble_are_each_found() -> None:

@@ -113,7 +113,8 @@ def test_where_it_is_not_known_what_the_accounts_hold_nothing_is_shown_as_empty(
 
 
 def test_a_stranger_at_a_port_is_no_part() -> None:
-    for body in (None, [], {"title": "Grafana"}):
+    bodies: tuple[Any, ...] = (None, [], {"title": "Grafana"})
+    for body in bodies:
         (page, *_) = found(snapshot(), page=Answer("", 200, body)).parts
         assert (page.state, page.detail) == (State.UNREACHABLE, "what answers there is no part of ordergate")
 

@@ -111,8 +111,8 @@ def connection_manager(facts: Facts) -> Finding:
     url, proof = facts.at.connection_manager, facts.proof
     if facts.manager.failure:
         if facts.gate_modes is None:
-            return ok(f"none at {url}: {facts.manager.failure}")
-        return warn(f"none at {url}: {facts.manager.failure}", "start it, or correct CONNECTION_MANAGER_URL")
+            return ok(f"at {url}: {facts.manager.failure}")
+        return warn(f"at {url}: {facts.manager.failure}", "start it, or correct CONNECTION_MANAGER_URL")
     if proof is None:
         return unknown(
             f"something answers at {url}, and there is no approval key here to ask it for a proof",
