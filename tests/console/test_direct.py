@@ -17,6 +17,7 @@ from ordergate.broker.projectx.session import Credentials
 from ordergate.clock import SystemClock
 from ordergate.console.direct import Book, Direct, Login, guards, net_of
 from ordergate.core.reports import Outcome
+from ordergate.errors import BrokerRefused
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
@@ -63,7 +64,7 @@ class Stage:
     """One account at the exchange, with a trader of its own and a person who flattens."""
 
     def __init__(self, exchange: Exchange, door: Door, client: HttpNetwork) -> None:
-        self.door, self._client, self._url = door, client, exchange.url
+        self.door, self.client, self.url = door, client, exchange.url
         self.account = exchange.account_ids[0]
         self.credentials = Credentials(exchange.user_name, exchange.api_key)
         self.lines: list[str] = []
@@ -74,7 +75,7 @@ class Stage:
     async def ask(self, path: str, **body: Any) -> Any:
         headers = JSON | {"authorization": f"Bearer {self._token}"}
         data = msgspec.json.encode({"accountId": self.account} | body)
-        answer = await self._client.request("POST", f"{self._url}/api/{path}", headers=headers, body=data, timeout_s=5)
+        answer = await self.client.request("POST", f"{self.url}/api/{path}", headers=headers, body=data, timeout_s=5)
         return msgspec.json.decode(answer.body)
 
     async def log_in(self) -> None:
@@ -238,6 +239,26 @@ async def test_what_is_refused_or_turned_away_once_is_asked_for_again() -> None:
         assert await at.direct.flatten(at.account)
         assert await at.book() == (0, [])
         assert any("cannot be read" in line for line in at.lines)
+
+
+async def test_a_line_that_fails_at_first_is_tried_again_and_a_login_that_is_refused_is_not() -> None:
+    async with stage() as at:
+        left = 2
+
+        async def away(_body: dict[str, Any], through: Through) -> Response:
+            nonlocal left
+            left -= 1
+            return Response(502) if left >= 0 else await through()
+
+        at.door.faults["Auth/loginKey"] = away
+        assert list(await at.direct.books(None)) == [at.account, at.account + 1]
+        assert [line.partition(":")[0] for line in at.lines] == ["asking again"] * 2
+        wrong = Credentials(at.credentials.user_name, "a-wrong-key")
+        stranger = Direct(at.client, SystemClock(), Login(at.url, wrong), 5.0, at.lines.append)
+        at.door.asked.clear()
+        with pytest.raises(BrokerRefused):
+            await stranger.books(None)
+        assert [path for path, _ in at.door.asked] == ["Auth/loginKey"]
 
 
 async def test_legs_that_wait_for_their_entry_are_cancelled_with_it() -> None:

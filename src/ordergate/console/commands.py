@@ -107,9 +107,7 @@ def flatten_direct(settings: Settings, *, account_id: int | None, yes: bool) -> 
             timeout_s = settings.broker_timeout_ms / 1_000
             broker = Direct(network, SystemClock(), login, timeout_s, screen.say)
             try:
-                await broker.log_in()
-                accounts = await broker.accounts() if account_id is None else (account_id,)
-                books = {account: await broker.book(account) for account in accounts}
+                books = await broker.books(account_id)
             except (TransportError, BrokerRefused) as error:
                 screen.progress(f"the broker at {login.gateway_url} cannot be asked: {error}")
                 return UNREACHABLE
@@ -123,7 +121,7 @@ def flatten_direct(settings: Settings, *, account_id: int | None, yes: bool) -> 
                 )
             if not _agreed("Cancel and close all of this at the broker?", yes=yes):
                 return NOT_DONE
-            flat = await asyncio.gather(*(broker.flatten(account) for account in accounts))
+            flat = await asyncio.gather(*(broker.flatten(account) for account in books))
             return DONE if all(flat) else NOT_DONE
 
     return _ended(work())

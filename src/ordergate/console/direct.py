@@ -46,6 +46,8 @@ from ordergate.errors import BrokerRefused, TransportError
 from ordergate.net.port import Network
 
 WITHIN_S = 60.0
+# How long a line may fail before anything has been asked for.
+REACH_S = 10.0
 # A market order at an open market is filled by then; what is not is closed anew in the next round.
 SETTLE_S = 3.0
 LOOK_S = 0.3
@@ -135,6 +137,21 @@ class Direct:
     async def log_in(self) -> None:
         """Raises ``TransportError``, or ``BrokerRefused`` where the login is refused."""
         await self._session.token()
+
+    async def books(self, account_id: int | None, within_s: float = REACH_S) -> dict[int, Book]:
+        """What the account holds, None = each of the login; asked again while the line fails. Raises as ``log_in``."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + within_s
+        while True:
+            try:
+                await self.log_in()
+                accounts = await self.accounts() if account_id is None else (account_id,)
+                return {account: await self.book(account) for account in accounts}
+            except TransportError as error:
+                if loop.time() >= end_s:
+                    raise
+                self._say(f"asking again: {error}")
+            await asyncio.sleep(AGAIN_S)
 
     async def accounts(self) -> tuple[int, ...]:
         """Every account of the login, those too that may not trade: they may hold something. Raises as ``log_in``."""

@@ -7,7 +7,7 @@ known.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -46,8 +46,8 @@ class Part(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True, rename="camel"):
     """``status`` is unreachable where it is not known what the accounts hold, whoever answers beside it.
 
-    ``trouble`` is why it is not healthy, one sentence each. The rows are the page's
-    own, of orders those that work; null where it does not tell them.
+    ``trouble`` is why it is not healthy, one sentence each. The rows are the page's own, of orders those that work;
+    null where it does not tell them.
     """
 
     status: State
@@ -85,7 +85,7 @@ def status(page: Answer, gate: Answer, manager: Answer, snapshot: Answer) -> tup
     return found, known
 
 
-def _part(name: str, answer: Answer, detail: Any) -> Part:
+def _part(name: str, answer: Answer, detail: Callable[[dict[str, Any]], str]) -> Part:
     url = answer.url.removesuffix("/health")
     if answer.failure:
         return Part(name, url, State.UNREACHABLE, f"does not answer ({answer.failure})")
