@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from ordergate.core.commands import CancelAll, CancelOrder, Flatten, SubmitOrder
+from msgspec.structs import replace
+
+from ordergate.core.commands import CancelAll, CancelOrder, Flatten, ModifyOrder, SubmitOrder
 from ordergate.core.inputs import Mark
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import LinkReport
-from ordergate.engine.inbox import FACTS_MAX, Inbox
+from ordergate.engine.inbox import CLOSING_MAX, FACTS_MAX, Inbox
 
 
 def order(order_id: str, account_id: int = 1) -> SubmitOrder:
@@ -24,6 +26,36 @@ async def test_facts_go_before_closing_commands_before_orders_before_marks_and_f
     await inbox.put_fact(LinkReport(up=True), 0)
     taken = [type(pending.input).__name__ for pending in await inbox.take(10, None)]
     assert taken == ["LinkReport", "CancelOrder", "SubmitOrder", "SubmitOrder", "Mark"]
+
+
+async def test_manual_orders_go_before_those_of_other_instances_whenever_they_came() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(replace(order("a bot's"), passed=True), 0)
+    inbox.put_command(ModifyOrder("m", "a", 1, quantity=2), 0)
+    inbox.put_command(order("a person's"), 0)
+    taken = [pending.input.request_id for pending in await inbox.take(10, None) if hasattr(pending.input, "request_id")]
+    assert taken == ["m", "a person's", "a bot's"]
+
+
+async def test_no_burst_of_another_instance_keeps_a_person_out() -> None:
+    inbox = Inbox(2)
+    others = [inbox.put_command(replace(order(f"o{number}"), passed=True), 0) for number in range(3)]
+    assert others == [True, True, False]
+    assert inbox.put_command(order("a person's"), 0)
+
+
+async def test_an_order_that_only_closes_falls_back_on_the_reserve_and_keeps_its_place_among_the_orders() -> None:
+    inbox = Inbox(1)
+    assert inbox.put_command(order("a"), 0)
+    assert not inbox.put_command(order("b"), 0)
+    assert inbox.put_command(order("closing"), 0, closes=True)
+    for number in range(CLOSING_MAX - 1):
+        assert inbox.put_command(CancelOrder(f"c{number}", "x"), 0)
+    assert not inbox.put_command(order("one too many"), 0, closes=True)
+    taken = await inbox.take(2 * CLOSING_MAX, None)
+    assert [p.input.order_id for p in taken if isinstance(p.input, SubmitOrder)] == ["a", "closing"]
+    assert set(inbox.waiting.values()) == {0}
+    assert inbox.put_command(order("d"), 0)
 
 
 async def test_orders_fill_only_their_share_and_closing_commands_still_get_in() -> None:

@@ -7,6 +7,7 @@ writer in its books: nothing more is decided here, commands are answered HALTED,
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,7 +23,7 @@ from ordergate.core.market import fresh_quotes
 from ordergate.core.reports import LinkReport, Report
 from ordergate.engine.announcer import Announcer
 from ordergate.engine.effects import Outlet
-from ordergate.engine.inbox import Inbox
+from ordergate.engine.inbox import Class, Inbox
 from ordergate.engine.protection_figures import Protection, ProtectionFigures
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
@@ -158,7 +159,7 @@ class Gate:
         order_id, now_ns = getattr(command, "order_id", None), self._clock.now_ns()
         if self.halted:
             await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=_HALTED))
-        elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), self._wait_s(command)):
+        elif not self._queued(command, now_ns):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
             await self.refuse(
                 Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
@@ -170,17 +171,24 @@ class Gate:
         ahead_ms_max = self.group.limits.clock_ahead_ms_max
         return self._senders.delayed_ns(command.instance_id, command.sent_ns, now_ns, ahead_ms_max)
 
+    @property
+    def waiting(self) -> Mapping[Class, int]:
+        """How many inputs wait for a decision, by whose place they take."""
+        return self._inbox.waiting
+
     def waits(self, order_id: str) -> bool:
         """Whether an order of that id is here and not decided yet."""
         return self._inbox.order_account(order_id) is not None
 
-    def _wait_s(self, command: Command) -> float:
-        """PROCESSING_DELAY_MS, for what may add risk: an order that is sure only to close waits for nothing."""
-        if not self._delay_s or not isinstance(command, SubmitOrder):
-            return 0
-        account = self.group.accounts.get(command.account_id)
-        closes = account is not None and closable(account, command.contract_id, command.side) >= command.quantity
-        return 0 if closes else self._delay_s
+    def _queued(self, command: Command, now_ns: int) -> bool:
+        """Whether there was room. PROCESSING_DELAY_MS is for what may add risk: what only closes waits for nothing."""
+        closes = isinstance(command, SubmitOrder) and self._only_closes(command)
+        wait_s = self._delay_s if isinstance(command, SubmitOrder) and not closes else 0
+        return self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), wait_s, closes=closes)
+
+    def _only_closes(self, order: SubmitOrder) -> bool:
+        account = self.group.accounts.get(order.account_id)
+        return account is not None and closable(account, order.contract_id, order.side) >= order.quantity
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""

@@ -38,7 +38,7 @@ from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.engine.effects import Outlet
-from ordergate.engine.inbox import Inbox, Pending
+from ordergate.engine.inbox import Class, Inbox, Pending
 from ordergate.errors import JournalUnavailable
 from ordergate.journal.codec import encode
 from ordergate.journal.port import Entry, Journal
@@ -96,7 +96,7 @@ class Writer:
 
     async def begin(self, started: Started) -> None:
         """The first decision of a life, before any other input. Raises ``SequenceConflict``."""
-        await self.turn([Pending(0, 0, started, self._clock.now_ns())])
+        await self.turn([Pending(Class.FACT, 0, started, self._clock.now_ns())])
 
     async def run(self) -> None:
         """Turn inputs into history, until cancelled. Raises ``SequenceConflict``: another writer owns the books."""
@@ -105,7 +105,7 @@ class Writer:
             batch = await self._inbox.take(BATCH_MAX, self._wait_s(due_ns))
             now_ns = self._clock.now_ns()
             if not batch or (due_ns is not None and due_ns <= now_ns):
-                batch = [Pending(0, 0, Wake(), now_ns), *batch]
+                batch = [Pending(Class.FACT, 0, Wake(), now_ns), *batch]
             await self.turn(batch)
 
     async def turn(self, batch: list[Pending]) -> None:
