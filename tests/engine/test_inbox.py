@@ -52,6 +52,7 @@ async def test_an_order_that_only_closes_falls_back_on_the_reserve_and_keeps_its
     for number in range(CLOSING_MAX - 1):
         assert inbox.put_command(CancelOrder(f"c{number}", "x"), 0)
     assert not inbox.put_command(order("one too many"), 0, closes=True)
+    assert not inbox.put_command(CancelOrder("c", "x"), 0), "the reserve is bounded too"
     taken = await inbox.take(2 * CLOSING_MAX, None)
     assert [p.input.order_id for p in taken if isinstance(p.input, SubmitOrder)] == ["a", "closing"]
     assert set(inbox.waiting.values()) == {0}
