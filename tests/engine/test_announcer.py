@@ -7,8 +7,12 @@ import asyncio
 from structlog.testing import capture_logs
 
 from ordergate.bus.topics import Alive
+from ordergate.core import events as e
+from ordergate.core.account import Group
 from ordergate.core.alarm import Level
+from ordergate.core.fold import evolve
 from ordergate.core.reports import ApprovalRefused, LinkReport
+from ordergate.engine.announcer import Announcer
 from ordergate.journal.memory import MemoryJournal
 from tests.engine.gate_on_memory import ACCOUNT, Bench, FullDisk, bench
 
@@ -58,3 +62,14 @@ async def test_a_gate_that_cannot_write_says_so_with_every_heartbeat_and_once_in
                     await asyncio.sleep(0.05)
         assert "the journal cannot be written" in troubles(desk)[-1]
         assert [line["code"] for line in logs if line["event"] == "alarm"] == ["JOURNAL_UNAVAILABLE"]
+
+
+def test_two_alarms_of_one_decision_are_each_announced_once() -> None:
+    group = Group()
+    for account_id in (1, 2):
+        group = evolve(group, e.ApprovalRefused(account_id, "id", "tag", "forged", 7))
+    announcer = Announcer(lambda: 7, None)
+    with capture_logs() as logs:
+        for number in (1, 2):
+            announcer.heard(group, number)
+    assert [line["account_id"] for line in logs] == [1, 2]
