@@ -243,6 +243,7 @@ def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:
         step=ports.step,
         enforcing=lambda: gate.enforcing,
         stop=ports.stop,
+        took=gate.metrics.took,
     )
 
 

@@ -55,7 +55,7 @@ class Interception:
     """``take`` queues a command at the gate, ``refuse`` answers what never became one.
 
     ``presets`` are those that orders may name; ``enforcing`` is the gate's own word on whether it does; ``stop`` begins
-    an orderly stop, for SHUTDOWN.
+    an orderly stop, for SHUTDOWN; ``took`` is told how long each message was here.
     """
 
     def __init__(
@@ -70,8 +70,10 @@ class Interception:
         step: Step,
         enforcing: Callable[[], bool],
         stop: Callable[[], None],
+        took: Callable[[str, int], None],
     ) -> None:
         self._clock = clock
+        self._took = took
         self._take = take
         self._refuse = refuse
         self._state = state
@@ -147,8 +149,10 @@ class Interception:
 
     async def _asked(self, kind: Kind, body: msgspec.Raw) -> None:
         """Queue what is asked for, or answer that it is refused. One after another, on whichever channel it came."""
+        began_ns = self._clock.now_ns()
         async with self._turn:
             await self._queue(kind, body)
+        self._took("interception", self._clock.now_ns() - began_ns)
 
     async def _queue(self, kind: Kind, body: msgspec.Raw) -> None:
         try:

@@ -202,6 +202,7 @@ async def intercepted(clock: Clock | None = None, modes: Modes | None = None) ->
             step=lambda _step, _name: None,
             enforcing=lambda: desk.gate.enforcing,
             stop=stop,
+            took=desk.gate.metrics.took,
         )
         parts = [interception.run(), *(client.listen(channel) for channel in Channel)]
         tasks = [group.create_task(part) for part in parts]

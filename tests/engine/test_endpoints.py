@@ -73,7 +73,7 @@ async def test_the_time_from_a_fill_to_its_stop_is_told() -> None:
 
 async def test_nothing_else_is_there() -> None:
     async with bench(MemoryJournal()) as desk:
-        for method, path in (("POST", "/metrics.json"), ("GET", "/metrics")):
+        for method, path in (("POST", "/metrics.json"), ("GET", "/metrics/x")):
             assert endpoints.answer(Request(method, path), desk.gate).status == 404
 
 

@@ -15,6 +15,7 @@ from ordergate.broker.approvals import Approved, approve
 from ordergate.bus.port import Bus, Topic
 from ordergate.bus.topics import Alive, Happened, News, encode
 from ordergate.core.account import Group
+from ordergate.core.commands import Answer
 from ordergate.core.decide import Decided
 from ordergate.core.effects import Effect, Modify, Place, effects
 from ordergate.core.events import Event
@@ -29,14 +30,23 @@ _LANE_MAX = 10_000
 class Outlet:
     """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in.
 
-    ``heard`` gets each event and its number, with the state after it or after a later one of the same decision.
+    ``heard`` gets each event and its number, with the state after it or after a later one of the same decision;
+    ``answered`` gets each answer.
     """
 
-    def __init__(self, bus: Bus, approval_key: bytes, step: Step, heard: Callable[[Group, Event, int], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        approval_key: bytes,
+        step: Step,
+        heard: Callable[[Group, Event, int], None],
+        answered: Callable[[Answer], None],
+    ) -> None:
         self._bus = bus
         self._key = approval_key
         self._step = step
         self._heard = heard
+        self._answered = answered
         self._number = 0  # of the last event that was put in its lane; 0 = none yet
         self._lanes: dict[Topic, asyncio.Queue[bytes]] = {
             topic: asyncio.Queue(_LANE_MAX) for topic in (Topic.COMMANDS, Topic.EXITS, Topic.EVENTS)
@@ -55,6 +65,8 @@ class Outlet:
 
     async def tell(self, news: News) -> None:
         """Send an answer, or the whole state, in order with the events."""
+        if isinstance(news, Answer):
+            self._answered(news)
         await self._lanes[Topic.EVENTS].put(encode(news))
 
     async def beat(self, trouble: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -19,11 +20,14 @@ from ordergate.core.commands import Answer, Command, SubmitOrder
 from ordergate.core.events import Event
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Started
-from ordergate.core.market import fresh_quotes
+from ordergate.core.market import Market, fresh_quotes
 from ordergate.core.reports import LinkReport, Report
 from ordergate.engine.announcer import Announcer
+from ordergate.engine.counts import Counts, counted
+from ordergate.engine.documented import documented
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Class, Inbox
+from ordergate.engine.metrics import Metrics, Seen
 from ordergate.engine.protection_figures import Protection, ProtectionFigures
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
@@ -70,8 +74,11 @@ class Gate:
         self._senders = Senders()
         self._protection = ProtectionFigures()
         self._webhook = webhook
-        self.announcer = Announcer(clock.now_ns, webhook)
-        self._outlet = Outlet(bus, approval_key, step, self._heard)
+        self._began_ns = clock.now_ns()
+        self.counts = Counts()
+        self.metrics = Metrics(self._seen)
+        self._announcer = Announcer(clock.now_ns, webhook, self.metrics.raised)
+        self._outlet = Outlet(bus, approval_key, step, self._heard, self.metrics.answered)
         self._board = QuoteBoard(bus, self._inbox, clock, self._held)
         self._orders = bus.consume(Topic.ORDERS, "gate")
         self._reports = bus.consume(Topic.REPORTS, "gate")
@@ -94,6 +101,11 @@ class Gate:
         """
         is_deciding = self._writer is not None and not self._writer.exit_only and not self.halted
         return is_deciding and self.group.modes.enforcing
+
+    @property
+    def exit_only(self) -> bool:
+        """Whether the journal has failed, so that only exits go on."""
+        return self._writer is not None and self._writer.exit_only
 
     @property
     def compared(self) -> bool:
@@ -147,6 +159,7 @@ class Gate:
             clock=self._clock,
             emergency=self._emergency,
             step=self._step,
+            took=self.metrics.took,
         )
         await writer.begin(self._started)
         self._writer = writer
@@ -208,26 +221,59 @@ class Gate:
             if self._webhook is not None:
                 tasks.create_task(self._webhook.run(), name="webhook")
 
+    @property
+    def documented(self) -> dict[str, Any]:
+        """The documented figures of the aggregator."""
+        seen = self._seen()
+        return documented(
+            seen.group,
+            seen.market,
+            seen.waiting,
+            self.counts,
+            status="HALTED" if self.halted else "EXIT_ONLY" if self.exit_only else "RUNNING",
+            uptime_s=(self._clock.now_ns() - self._began_ns) / 1_000_000_000,
+        )
+
+    def _seen(self) -> Seen:
+        return Seen(
+            group=self.group,
+            market=Market(dict(self._board.latest), self._clock.now_ns()),
+            waiting=self._inbox.waiting,
+            enforcing=self.enforcing,
+            exit_only=self.exit_only,
+            halted=self.halted,
+            bus_health=self._bus.health,
+            webhook=None if self._webhook is None else self._webhook.figures,
+        )
+
     def _heard(self, group: Group, event: Event, number: int) -> None:
-        self._protection.heard(event)
-        self.announcer.heard(group, number)
+        self.metrics.heard(event)
+        account = group.accounts.get(event.account_id)
+        order = None if account is None else account.order(getattr(event, "order_id", None))
+        self.counts = counted(self.counts, event, order)
+        gap_ns = self._protection.heard(event)
+        if gap_ns is not None:
+            self.metrics.protected(gap_ns)
+        self._announcer.heard(group, number)
 
     async def _beat(self) -> None:
         """So that whoever follows knows of a gate that has died, or that nothing has come because nothing happened."""
-        told = ""
+        told, loop = "", asyncio.get_running_loop()
         while True:
             code, trouble = self._trouble()
             if code and code != told:
-                self.announcer.troubled(code, trouble)
+                self._announcer.troubled(code, trouble)
             told = code
             await self._outlet.beat(trouble)
+            due_s = loop.time() + ALIVE_S
             await asyncio.sleep(ALIVE_S)
+            self.metrics.lagged(max(0.0, loop.time() - due_s))
 
     def _trouble(self) -> tuple[str, str]:
         """What is wrong with the gate itself: a code and a sentence, both empty where nothing is."""
         if self.halted:
             return "GATE_HALTED", _HALTED
-        if self._writer is not None and self._writer.exit_only:
+        if self.exit_only:
             return "JOURNAL_UNAVAILABLE", UNWRITTEN
         return "", ""
 
@@ -251,7 +297,7 @@ class Gate:
             self._crashed = True
             _log.critical("the writer stopped", halted=self.halted, exc_info=error)
             if not self.halted:
-                self.announcer.troubled(
+                self._announcer.troubled(
                     "GATE_CRASHED", "a decision failed; read anew from the journal; once more halts"
                 )
             if self.halted:
