@@ -14,9 +14,9 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from ordergate.bus.port import Topic
-from ordergate.core.commands import SubmitOrder
+from ordergate.core.commands import Acknowledge, SubmitOrder
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import ApprovalRefused, OrderReport, OrderState, Outcome, PlaceOutcome
+from ordergate.core.reports import ApprovalRefused, FillReport, OrderReport, OrderState, Outcome, PlaceOutcome
 from ordergate.engine import endpoints
 from ordergate.engine.metrics import BUDGETS_S, CONTENT_TYPE
 from ordergate.journal.memory import MemoryJournal
@@ -108,10 +108,22 @@ async def test_orders_answers_breaches_fills_and_alarms_are_counted_by_what_beca
         assert value(samples, "broker_rejections_total") == 1
         assert counts(samples, "alarms_raised", "code") == {"ORDER_REJECTED": 1, "APPROVAL_REFUSED": 1}
         assert value(samples, "alarms_open", level="critical") == 1
+        numbers = tuple(alarm.number for alarm in desk.gate.group.alarms)
+        await desk.gate.take(Acknowledge("seen", numbers))
+        assert (await desk.answer("seen")).ok
+        assert value(read(desk), "alarms_open", level="critical") == 0
 
 
 async def test_each_order_is_timed_in_each_step_and_a_fill_until_its_stop_rests() -> None:
     async with busy_desk() as desk:
+        elsewhere = FillReport(
+            ACCOUNT, 99, 99, MES.contract_id, Side.BUY, 1, 20_001, MES.fee_usd, None, voided=False, at_ns=1
+        )
+        version = desk.gate.group.version
+        await desk.report(elsewhere)  # whose stop was promised to nobody
+        async with asyncio.timeout(5):
+            while desk.gate.group.version == version:
+                await asyncio.sleep(0)
         samples = read(desk)
         timed = {step: value(samples, "step_seconds_count", step=step) for step in BUDGETS_S}
         assert timed["queue"] == timed["validation"] == 4
