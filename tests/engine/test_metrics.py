@@ -16,7 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from ordergate.bus.port import Topic
 from ordergate.core.commands import Acknowledge, SubmitOrder
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import ApprovalRefused, FillReport, OrderReport, OrderState, Outcome, PlaceOutcome
+from ordergate.core.reports import (
+    ApprovalRefused,
+    FillReport,
+    LinkReport,
+    OrderReport,
+    OrderState,
+    Outcome,
+    PlaceOutcome,
+)
 from ordergate.engine import endpoints
 from ordergate.engine.metrics import BUDGETS_S, CONTENT_TYPE
 from ordergate.journal.memory import MemoryJournal
@@ -108,9 +116,14 @@ async def test_orders_answers_breaches_fills_and_alarms_are_counted_by_what_beca
         assert value(samples, "broker_rejections_total") == 1
         assert counts(samples, "alarms_raised", "code") == {"ORDER_REJECTED": 1, "APPROVAL_REFUSED": 1}
         assert value(samples, "alarms_open", level="critical") == 1
+        await desk.report(LinkReport(up=False, reason="gone"))
+        async with asyncio.timeout(5):
+            while desk.gate.group.link_up:
+                await asyncio.sleep(0)
         numbers = tuple(alarm.number for alarm in desk.gate.group.alarms)
         await desk.gate.take(Acknowledge("seen", numbers))
         assert (await desk.answer("seen")).ok
+        assert [alarm.code for alarm in desk.gate.group.alarms] == ["LINK_DOWN"], "it stands"
         assert value(read(desk), "alarms_open", level="critical") == 0
 
 
