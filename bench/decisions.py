@@ -78,9 +78,9 @@ _ORDERS_A_MOVE = 100
 _SECOND_NS = 10**9
 
 
-def instrument(symbol: str) -> Instrument:
+def instrument(symbol: str, on: datetime.date = BEGIN.date()) -> Instrument:
     product = PRODUCT_BY_SYMBOL[symbol]
-    year, month = active_month(product, BEGIN.date())
+    year, month = active_month(product, on)
     return Instrument(
         contract_id(product, year, month),
         symbol,
