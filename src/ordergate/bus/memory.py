@@ -2,7 +2,7 @@
 
 Invariants, beyond the port's:
 1. All subscriptions of a topic or channel see its messages in one order, that of the calls.
-2. A send that is cancelled while it waits has reached no one.
+2. A message whose send is cancelled while it waits has reached no one.
 3. A subscription holds at most ``capacity`` unread messages, or one for each quoted key.
 
 Whoever stops reading must close its subscription, or its senders wait for it for ever.
@@ -31,8 +31,9 @@ class MemoryBus:
     def health(self) -> None:
         return None
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._lanes[topic].send(message)
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        for message in messages:
+            await self._lanes[topic].send(message)
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         present = self._consumers.get((topic, consumer))

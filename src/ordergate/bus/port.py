@@ -112,8 +112,11 @@ class Bus(Protocol):
     @property
     def health(self) -> BusHealth | None: ...
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        """Put ``message`` on a lossless topic; waits while a consumer is full."""
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        """Put ``messages`` on a lossless topic, in their order; waits while a consumer is full.
+
+        One that is cancelled while it waits has sent none, or the first of several.
+        """
         ...
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:

@@ -44,8 +44,8 @@ class RedisBus:
     def health(self) -> BusHealth:
         return self._link.health
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._streams.send(topic, message)
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        await self._streams.send(topic, messages)
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return self._streams.consume(topic, consumer)

@@ -52,8 +52,8 @@ class Sealed:
         """How many messages had no seal of this desk, by place."""
         return dict(self._unsealed)
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._bus.send(topic, self.sealed(topic.value, message))
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        await self._bus.send(topic, *(self.sealed(topic.value, message) for message in messages))
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return _Opened(self, topic.value, self._bus.consume(topic, consumer))

@@ -15,6 +15,9 @@ BATCH_BYTES = 1_048_576
 # Without a word from Redis, how soon all ask again whether there is something new, and whether it still knows them.
 LOOK_S = 1.0
 LEASE_MS = 15_000
+# How long what is done waits for company on its way to Redis: half the calls are spared, and who dies meanwhile leaves
+# that much more to be done twice.
+ACKNOWLEDGE_S = 0.005
 # Whoever follows it sees a gap by the numbers and asks for the whole state: the gate must not wait for any of them.
 FOLLOWED = Topic.EVENTS
 

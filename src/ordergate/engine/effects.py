@@ -24,6 +24,8 @@ _encoder = msgspec.json.Encoder()
 
 # A lane that is this far behind makes the writer wait: the connection manager has stopped reading.
 _LANE_MAX = 10_000
+# What waits in a lane leaves together: over Redis each call costs as much as twenty messages in it.
+_TOGETHER_MAX = 100
 
 
 class Outlet:
@@ -68,7 +70,10 @@ class Outlet:
 
     async def _drain(self, topic: Topic, lane: asyncio.Queue[bytes]) -> None:
         while True:
-            await self._bus.send(topic, await lane.get())
+            waiting = [await lane.get()]
+            while len(waiting) < _TOGETHER_MAX and not lane.empty():
+                waiting.append(lane.get_nowait())
+            await self._bus.send(topic, *waiting)
 
     async def _send(self, group: Group, event: Event, effect: Effect) -> None:
         message: Effect | Approved = effect
