@@ -105,6 +105,9 @@ class Link:
 
     async def pipeline(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
         """Commands in one go. Each is carried out, whatever becomes of the others. Raises as ``do``."""
+        if len(commands) == 1:
+            await self.do(*commands[0])
+            return
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)

@@ -41,8 +41,9 @@ class MemoryBus:
         mailbox = self._consumers[topic, consumer] = self._lanes[topic].subscribe()
         return mailbox
 
-    async def publish(self, channel: Channel, message: bytes) -> None:
-        await self._lanes[channel].send(message)
+    async def publish(self, channel: Channel, *messages: bytes) -> None:
+        for message in messages:
+            await self._lanes[channel].send(message)
 
     def subscribe(self, channel: Channel) -> Subscription:
         return self._lanes[channel].subscribe()

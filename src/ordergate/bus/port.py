@@ -123,8 +123,8 @@ class Bus(Protocol):
         """Everything sent on ``topic`` from now on, for the consumer of that name, which has it open once at a time."""
         ...
 
-    async def publish(self, channel: Channel, message: bytes) -> None:
-        """Tell whoever listens on a documented channel, the publisher's own subscriptions included."""
+    async def publish(self, channel: Channel, *messages: bytes) -> None:
+        """Tell whoever listens on a documented channel, the publisher's own subscriptions included, in this order."""
         ...
 
     def subscribe(self, channel: Channel) -> Subscription:

@@ -37,9 +37,9 @@ class PubSub:
         self._streams = streams
         self._capacity = wire.capacity
         # Pub/sub knows no databases (Redis documentation, "Pub/Sub", 2026-11-22): the names of ours have it.
-        self._wake = wire.wake
+        self._wakes = (wire.wake, wire.own_wake)
         self._told = f"ordergate:{link.address.db}:quotes"
-        self.channels = [self._wake, self._told, *(channel.value for channel in Channel)]
+        self.channels = [*self._wakes, self._told, *(channel.value for channel in Channel)]
         self._mailboxes: dict[Channel, list[Mailbox]] = {channel: [] for channel in Channel}
         self._received = 0
         self._quotes: dict[str, bytes] = {}
@@ -55,13 +55,14 @@ class PubSub:
         start(self._tell(), "tell quotes")
         await self._connected.wait()
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        if len(message) > MESSAGE_BYTES_MAX:
-            raise MessageTooLarge(f"{len(message)} bytes for {channel}; {MESSAGE_BYTES_MAX} are the most")
+    async def publish(self, channel: str, *messages: bytes) -> None:
+        size = max(map(len, messages), default=0)
+        if size > MESSAGE_BYTES_MAX:
+            raise MessageTooLarge(f"{size} bytes for {channel}; {MESSAGE_BYTES_MAX} are the most")
         await self._streams.settled()
         await self._connected.wait()
         try:
-            await self._link.do("PUBLISH", channel, message)
+            await self._link.pipeline([("PUBLISH", channel, message) for message in messages])
         except BusUnavailable as error:
             # Not again: it may have been published, and a listener would see two.
             self._link.lose(channel, f"not published, or nobody knows: {error}")
@@ -134,7 +135,7 @@ class PubSub:
                 self._link.lose(channel.value, why)
 
     def _take(self, name: str, message: bytes) -> None:
-        if name == self._wake:
+        if name in self._wakes:
             self._streams.wake([Topic(message.decode())])
         elif name == self._told:
             sender, key, quote = message.split(b"\n", 2)
@@ -178,5 +179,5 @@ class PubSub:
 
 
 def wake_channel(link: Link) -> str:
-    """Where the topics that have something new, or room again, are named."""
+    """Where the topics that have room again are named; behind it and a process's name, those that it can read on."""
     return f"ordergate:{link.address.db}:wake"

@@ -50,8 +50,8 @@ class RedisBus:
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return self._streams.consume(topic, consumer)
 
-    async def publish(self, channel: Channel, message: bytes) -> None:
-        await self._pubsub.publish(channel.value, message)
+    async def publish(self, channel: Channel, *messages: bytes) -> None:
+        await self._pubsub.publish(channel.value, *messages)
 
     async def reply(self, channel_name: str, message: bytes) -> None:
         await self._pubsub.publish(channel_name, message)
