@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ordergate.broker.challenge import Proof
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
+from ordergate.bus.nearby import Nearby
 from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core import selftest
@@ -146,9 +148,10 @@ async def aggregator(
     found = await watch.found()
     serve(found)
     async with contextlib.AsyncExitStack() as running:
-        running.callback(ports.bus.close)
-        gate = _gate(settings, ports, books, limits, (found.venue, found.login))
-        interception = _interception(settings, ports, gate)
+        near = replace(ports, bus=Nearby(ports.bus))
+        running.callback(near.bus.close)
+        gate = _gate(settings, near, books, limits, (found.venue, found.login))
+        interception = _interception(settings, near, gate)
         await _open(gate)
         health = PageHealth(ports.network, settings.manual_trading_server_url)
         url = await _serve(running, settings, ports, gate, health)

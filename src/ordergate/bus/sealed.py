@@ -36,6 +36,7 @@ class Sealed:
     def __init__(self, bus: Bus, key: bytes, alarm: Callable[[str], bytes]) -> None:
         self._bus = bus
         self._key = key
+        self._seals: dict[str, hmac.HMAC] = {}
         self._alarm = alarm
         self._told: asyncio.Task[None] | None = None
         self._told_s = -_ALARM_S
@@ -79,7 +80,12 @@ class Sealed:
 
     def sealed(self, place: str, message: bytes) -> bytes:
         """``message`` under the seal of its place."""
-        return hmac.digest(self._key, place.encode() + b"\n" + message, hashlib.sha256) + message
+        begun = self._seals.get(place)
+        if begun is None:
+            begun = self._seals[place] = hmac.new(self._key, place.encode() + b"\n", hashlib.sha256)
+        seal = begun.copy()
+        seal.update(message)
+        return seal.digest() + message
 
 
 class _Opened:
