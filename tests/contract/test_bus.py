@@ -240,8 +240,8 @@ async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bu
     channels = [bus.subscribe(channel) for channel in Channel]
     if isinstance(bus, MemoryBus):
         mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")
-        await bus.reply("close-position-response:1", b"done")
-        await bus.reply("nobody-listens", b"lost")
+        await bus.say([("close-position-response:1", b"done")])
+        await bus.say([("nobody-listens", b"lost")])
         bus.close()
         heard = [await rest(mine), await rest(other)]
     else:
@@ -249,8 +249,8 @@ async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bu
         with redis.Redis(port=bus.address.port, protocol=2) as client, client.pubsub() as listener:
             listener.subscribe("close-position-response:1", "close-position-response:2")
             assert [listener.get_message(timeout=5)["type"] for _ in range(2)] == ["subscribe"] * 2
-            await bus.reply("close-position-response:1", b"done")
-            await bus.reply("nobody-listens", b"lost")
+            await bus.say([("close-position-response:1", b"done")])
+            await bus.say([("nobody-listens", b"lost")])
             told = [listener.get_message(timeout=wait_s) for wait_s in (5, 0.1)]
             names = ("close-position-response:1", "close-position-response:2")
             heard = [[m["data"] for m in told if m and m["channel"] == name.encode()] for name in names]

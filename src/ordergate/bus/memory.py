@@ -11,6 +11,7 @@ Whoever stops reading must close its subscription, or its senders wait for it fo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from ordergate.bus.mailbox import Mailbox, still_open
 from ordergate.bus.port import Channel, Subscription, Topic
@@ -41,17 +42,17 @@ class MemoryBus:
         mailbox = self._consumers[topic, consumer] = self._lanes[topic].subscribe()
         return mailbox
 
-    async def publish(self, channel: Channel, *messages: bytes) -> None:
-        for message in messages:
-            await self._lanes[channel].send(message)
+    async def publish(self, channel: Channel, message: bytes) -> None:
+        await self._lanes[channel].send(message)
 
     def subscribe(self, channel: Channel) -> Subscription:
         return self._lanes[channel].subscribe()
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        lane = self._listened.get(channel_name)
-        if lane is not None:
-            await lane.send(message)
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        for where, message in said:
+            lane = self._lanes[where] if isinstance(where, Channel) else self._listened.get(where)
+            if lane is not None:
+                await lane.send(message)
 
     def listen(self, channel_name: str) -> Subscription:
         """For a client in this process: everything replied on ``channel_name`` from now on."""

@@ -15,7 +15,7 @@ class Nearby:
 
     def __init__(self, outside: Bus) -> None:
         self._inside, self._outside = MemoryBus(), outside
-        self.publish, self.reply, self.subscribe = outside.publish, outside.reply, outside.subscribe
+        self.publish, self.say, self.subscribe = outside.publish, outside.say, outside.subscribe
         self.tell, self.watch = outside.tell, outside.watch
 
     @property

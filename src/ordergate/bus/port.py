@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -123,16 +123,20 @@ class Bus(Protocol):
         """Everything sent on ``topic`` from now on, for the consumer of that name, which has it open once at a time."""
         ...
 
-    async def publish(self, channel: Channel, *messages: bytes) -> None:
-        """Tell whoever listens on a documented channel, the publisher's own subscriptions included, in this order."""
+    async def publish(self, channel: Channel, message: bytes) -> None:
+        """Tell whoever listens on a documented channel, the publisher's own subscriptions included."""
         ...
 
     def subscribe(self, channel: Channel) -> Subscription:
         """Everything published on ``channel`` from now on."""
         ...
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        """Tell whoever listens on a channel that the asker named, and that ``checked_reply_channel`` has passed."""
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        """Publish each in this order: on a documented channel, or as a reply.
+
+        Whoever listens on a channel hears what is replied there: one that an asker named, and that
+        ``checked_reply_channel`` has passed.
+        """
         ...
 
     def tell(self, key: str, message: bytes) -> None:

@@ -14,7 +14,7 @@ Invariants, beyond the port's:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ordergate.bus.link import Link
 from ordergate.bus.mailbox import Mailbox, still_open
@@ -55,17 +55,19 @@ class PubSub:
         start(self._tell(), "tell quotes")
         await self._connected.wait()
 
-    async def publish(self, channel: str, *messages: bytes) -> None:
-        size = max(map(len, messages), default=0)
-        if size > MESSAGE_BYTES_MAX:
-            raise MessageTooLarge(f"{size} bytes for {channel}; {MESSAGE_BYTES_MAX} are the most")
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        going = [(where.value if isinstance(where, Channel) else where, message) for where, message in said]
+        for name, message in going:
+            if len(message) > MESSAGE_BYTES_MAX:
+                raise MessageTooLarge(f"{len(message)} bytes for {name}; {MESSAGE_BYTES_MAX} are the most")
         await self._streams.settled()
         await self._connected.wait()
         try:
-            await self._link.pipeline([("PUBLISH", channel, message) for message in messages])
+            await self._link.pipeline([("PUBLISH", *each) for each in going])
         except BusUnavailable as error:
             # Not again: it may have been published, and a listener would see two.
-            self._link.lose(channel, f"not published, or nobody knows: {error}")
+            for name in dict.fromkeys(name for name, _ in going):
+                self._link.lose(name, f"not published, or nobody knows: {error}")
 
     def subscribe(self, channel: Channel) -> Mailbox:
         mailbox = Mailbox(asyncio.Event(), {})

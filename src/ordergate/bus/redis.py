@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.link import Link
@@ -50,11 +50,11 @@ class RedisBus:
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return self._streams.consume(topic, consumer)
 
-    async def publish(self, channel: Channel, *messages: bytes) -> None:
-        await self._pubsub.publish(channel.value, *messages)
+    async def publish(self, channel: Channel, message: bytes) -> None:
+        await self._pubsub.say([(channel, message)])
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        await self._pubsub.publish(channel_name, message)
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        await self._pubsub.say(said)
 
     def subscribe(self, channel: Channel) -> Subscription:
         return self._pubsub.subscribe(channel)

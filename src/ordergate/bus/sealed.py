@@ -41,7 +41,7 @@ class Sealed:
         self._told: asyncio.Task[None] | None = None
         self._told_s = -_ALARM_S
         self._unsealed: Counter[str] = Counter()
-        self.publish, self.reply, self.subscribe, self.close = bus.publish, bus.reply, bus.subscribe, bus.close
+        self.publish, self.say, self.subscribe, self.close = bus.publish, bus.say, bus.subscribe, bus.close
 
     @property
     def health(self) -> BusHealth | None:

@@ -11,8 +11,6 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import itertools
-import operator
 
 import msgspec
 
@@ -25,7 +23,7 @@ from ordergate.telemetry import logger
 
 # As many as a subscription of the bus in memory holds unread.
 WAITING_MAX = 10_000
-# What waits for one channel leaves together: over Redis each call costs as much as twenty messages in it.
+# What waits leaves together: over Redis each call costs as much as twenty messages in it.
 _TOGETHER_MAX = 100
 
 _log = logger("outbox")
@@ -62,14 +60,8 @@ class Outbox:
             waiting = [await self._waiting.get()]
             while len(waiting) < _TOGETHER_MAX and not self._waiting.empty():
                 waiting.append(self._waiting.get_nowait())
-            for where, said in itertools.groupby(waiting, operator.itemgetter(0)):
-                messages = [message for _, message in said]
-                if isinstance(where, Channel):
-                    await self._bus.publish(where, *messages)
-                else:
-                    for message in messages:
-                        await self._bus.reply(where, message)
-                self.sent += len(messages)
+            await self._bus.say(waiting)
+            self.sent += len(waiting)
 
     def _put(self, where: Channel | str, message: bytes) -> None:
         try:
