@@ -122,8 +122,8 @@ class PubSub:
     async def _read_quotes(self) -> None:
         """After the subscription is in force, and before its first message is read: none is missed, the newest wins."""
         told = await self._link.do("HGETALL", _QUOTES)
-        assert isinstance(told, dict), "redis-py's form of a hash"
-        for name, message in told.items():
+        assert isinstance(told, list), "a hash is its names and values in turn"
+        for name, message in zip(told[::2], told[1::2], strict=True):
             key = name.decode()
             if key not in self._own and self._quotes.get(key) != message:
                 self._show(key, message)
