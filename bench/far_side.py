@@ -1,7 +1,7 @@
 """What the aggregator role has around it, played by the process that measures: Redis, the page and the broker.
 
-The aggregator is ``ordergate run --role aggregator``, a process of its own with its journal on disk, and knows nothing of
-being measured. Orders reach it on the topic ``orders``, sealed, as the page's server sends them; what it approves is
+The aggregator is ``ordergate run --role aggregator``, a process of its own with its journal on disk; it knows nothing
+of being measured. Orders reach it on the topic ``orders``, sealed, as the page's server sends them; what it approves is
 read from ``commands``, and the broker's answers go out on ``reports``, as the connection manager does. An order has
 arrived when its approval has been read, its seal opened and its text decoded.
 """
@@ -61,7 +61,7 @@ _CONSUMER = "connection-manager"
 _QUOTE_S = 1.0
 _READY_S = 30.0
 _LOOK_S = 0.01
-# Limits that no order of the bench reaches: a denial would be a shorter path. Hours always, so that it runs on a Sunday.
+# Limits that no order of the bench reaches: a denial would be a shorter path. It is to run on a Sunday, too.
 _WIDE = {
     "ALLOWED_INSTRUMENTS": SYMBOL,
     "MAX_POSITION_SIZE": str(QUANTITY_MAX),

@@ -128,9 +128,11 @@ class Aggregator(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def aggregator(
-    settings: Settings, ports: Ports, books: Books, limits: Limits, serve: Callable[[Proof], None]
+    settings: Settings, ports: Ports, inside: Bus, books: Books, limits: Limits, serve: Callable[[Proof], None]
 ) -> AsyncIterator[Aggregator]:
-    """Gate and interception. ``serve`` is told whom the connection manager serves before they begin.
+    """Gate and interception, with a bus ``inside`` this process between them for the events.
+
+    ``serve`` is told whom the connection manager serves before they begin.
 
     Raises ``StartRefused`` if a limit would not refuse, or no connection manager proves to be ours.
     """
@@ -148,7 +150,7 @@ async def aggregator(
     found = await watch.found()
     serve(found)
     async with contextlib.AsyncExitStack() as running:
-        near = replace(ports, bus=Nearby(ports.bus))
+        near = replace(ports, bus=Nearby(inside, ports.bus))
         running.callback(near.bus.close)
         gate = _gate(settings, near, books, limits, (found.venue, found.login))
         interception = _interception(settings, near, gate)

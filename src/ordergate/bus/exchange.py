@@ -42,7 +42,7 @@ class Exchange:
 
     async def run(self) -> None:
         """Until cancelled."""
-        connection = self._pool.make_connection()
+        connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             while True:
                 await self._work.wait()

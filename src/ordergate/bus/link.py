@@ -140,7 +140,7 @@ class Link:
     def _asked(self, command: Command) -> Awaitable[object]:
         """The answer to come; what is long has a connection of its own, so that nothing short waits behind it."""
         if sum(len(word) for word in command if isinstance(word, bytes)) > _SHARED_BYTES_MAX:
-            return self._client.execute_command(*command)  # type: ignore[no-untyped-call, no-any-return]
+            return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         return self._exchange.ask(command)
 
     async def pause(self, failures: int) -> None:

@@ -6,15 +6,14 @@ sent it. Whoever follows in another process hears them over the bus outside, as 
 
 from __future__ import annotations
 
-from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Bus, BusHealth, Subscription, Topic
 
 
 class Nearby:
-    """``outside``, but that ``events`` are consumed here as they are sent here."""
+    """``outside``, but that ``events`` are consumed as they are sent here, over ``inside``."""
 
-    def __init__(self, outside: Bus) -> None:
-        self._inside, self._outside = MemoryBus(), outside
+    def __init__(self, inside: Bus, outside: Bus) -> None:
+        self._inside, self._outside = inside, outside
         self.publish, self.say, self.subscribe = outside.publish, outside.say, outside.subscribe
         self.tell, self.watch = outside.tell, outside.watch
 
