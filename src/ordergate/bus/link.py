@@ -15,10 +15,11 @@ import contextlib
 import hashlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Self, TypeVar
 
 import redis.asyncio
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
@@ -155,35 +156,39 @@ class Link:
         Asked for the next, it raises ``BusUnavailable`` when the connection is lost or Redis does not answer for
         ``answer_s``, and it never connects again by itself: who listens must know of the gap.
         """
-        pubsub = self._client.pubsub()
+        connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             with self._translated():
-                await pubsub.subscribe(*channels)
-            for _ in channels:
-                await self._heard(pubsub)
-            yield lambda: self._next(pubsub)
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command("SUBSCRIBE", *channels)
+                for _ in channels:
+                    await self._heard(connection)
+            yield lambda: self._next(connection)
         finally:
             with contextlib.suppress(BusUnavailable), self._translated():
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await connection.disconnect(nowait=True)
 
-    async def _next(self, pubsub: redis.asyncio.client.PubSub) -> tuple[str, bytes]:
+    async def _next(self, connection: AbstractConnection) -> tuple[str, bytes]:
         while True:
-            with self._translated():
-                message = await pubsub.get_message(timeout=self._answer_s)
-                if message is None:
-                    await pubsub.ping()
-            if message is None:
-                message = await self._heard(pubsub)
-            if message["type"] == "message":
-                return message["channel"].decode(), message["data"]
+            heard = await self._read(connection)
+            if heard is None:
+                with self._translated():
+                    await connection.send_command("PING")
+                heard = await self._heard(connection)
+            if heard[0] == b"message":
+                return heard[1].decode(), heard[2]
 
-    async def _heard(self, pubsub: redis.asyncio.client.PubSub) -> Mapping[str, bytes]:
+    async def _heard(self, connection: AbstractConnection) -> list[bytes]:
         """What comes within ``answer_s``; nothing is a failure."""
-        with self._translated():
-            message: Mapping[str, bytes] | None = await pubsub.get_message(timeout=self._answer_s)
-        if message is None:
+        heard = await self._read(connection)
+        if heard is None:
             raise self._failed("no answer")
-        return message
+        return heard
+
+    async def _read(self, connection: AbstractConnection) -> list[bytes] | None:
+        with self._translated():
+            heard: list[bytes] | None = await connection.read_response(timeout=self._answer_s)
+        return heard
 
     async def _answered(self, answer: Awaitable[_Answer]) -> _Answer:
         with self._translated():
