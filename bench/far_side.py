@@ -31,9 +31,9 @@ from ordergate.bus.address import RedisAddress
 from ordergate.bus.port import Bus, Topic
 from ordergate.bus.redis import redis_bus
 from ordergate.bus.sealed import Sealed
-from ordergate.bus.topics import encode
+from ordergate.bus.topics import encode, news
 from ordergate.clock import SystemClock
-from ordergate.core.commands import Command, Leg, SubmitOrder
+from ordergate.core.commands import Answer, Command, Leg, SubmitOrder
 from ordergate.core.effects import Cancel, Place, RaiseEpoch, ReadSnapshot
 from ordergate.core.instrument import QUANTITY_MAX
 from ordergate.core.order import OrderType, Side
@@ -72,7 +72,7 @@ _WIDE = {
     "ORDERGATE_MAX_PRICE_DISTANCE_PERCENT": "1000",
     "ORDERGATE_TRADING_HOURS": "always",
 }
-# Orders that may wait: the documented 100 would refuse a burst, which is right, and is not what is measured.
+# Orders that may wait: the documented 100 would refuse a burst, which is right, and not what a rate measures.
 _QUEUE_MAX = "50000"
 
 _orders: msgspec.json.Decoder[approvals.Order] = msgspec.json.Decoder(approvals.Order)
@@ -83,12 +83,14 @@ class FarSide:
     """The page and the connection manager of one aggregator.
 
     ``arrived`` has when each approved order was read, by tag, on ``perf_counter_ns``. While ``cancelling`` an order is
-    reported cancelled as soon as it is accepted, so that few work at a time.
+    reported cancelled as soon as it is accepted, so that few work at a time. ``epochs_ns`` has when each flatten was
+    read, and ``answers`` what became of each command, while ``listen`` runs.
     """
 
     def __init__(self, bus: Bus) -> None:
         self.arrived: dict[str, int] = {}
         self.epochs_ns: list[int] = []
+        self.answers: list[Answer] = []
         self.cancelling = True
         self._bus = bus
         self._commands = bus.consume(Topic.COMMANDS, _CONSUMER)
@@ -116,6 +118,13 @@ class FarSide:
             instance_id="BENCH",
             fingerprint=f"{number:032}",
         )
+
+    async def listen(self) -> None:
+        """Keep the gate's answers, as the page does."""
+        async for message in self._bus.consume(Topic.EVENTS, "web"):
+            told = news(message)
+            if isinstance(told, Answer):
+                self.answers.append(told)
 
     async def quote(self) -> None:
         """Keep the market fresh."""

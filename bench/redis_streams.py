@@ -7,16 +7,22 @@ import math
 import random
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.bus import Run, highest
+from bench.decisions import ACCOUNT
 from bench.disk import sync
-from bench.far_side import Running, aggregator, redis_program, redis_server
+from bench.far_side import Running, aggregator, redis_program, redis_server, sealed_bus
 from bench.figures import NS_PER_MS, NS_PER_S, Told, percentiles, progress, tell, timed_await
 from bench.processes import rss_kib
 from ordergate.bus.link import Link
+from ordergate.bus.port import Topic
+from ordergate.bus.topics import encode
 from ordergate.clock import SystemClock
 from ordergate.core import events as e
+from ordergate.core.commands import Flatten
 from ordergate.journal.codec import decode
 from ordergate.journal.sqlite import SqliteJournal
 
@@ -29,7 +35,10 @@ _RAW_COUNT = 2_000
 _AT_REST_S = 2.0
 _BASE_GOAL_MIB, _ORDER_GOAL_BYTES = 60, 1_024
 _WARM, _WORKING = 1_000, 9_000
-_FILL_RATE = 1_000
+_FILL_RATE = 500
+_BURST, _BURST_S_MAX = 10_000, 20.0
+_FLATTEN_GOAL = {"p50": 50.0}
+_LOOK_S = 0.001
 _QUIET_RATE, _QUIET_S, _QUIET_GOAL_PERCENT = 10, 20.0, 5.0
 _STATE = "aggregator over Redis; brackets off; each order is accepted and cancelled at once; wide limits; no page"
 
@@ -48,7 +57,34 @@ async def measure(folder: Path) -> None:
     values = {"value": round(run.rate), "seconds": run.seconds} | percentiles(run.latencies_ns, NS_PER_MS)
     goal = {"at_least": _RATE_GOAL}
     tell("highest sustained rate over Redis Streams", "orders/s, ms", values, goal=goal, raw=raw, state=_STATE)
+    await _burst(folder / "burst")
     await _taken(folder / "quiet")
+
+
+async def _burst(folder: Path) -> None:
+    """Many orders at once on a gate with the documented queue, and somebody else's flatten in the middle."""
+    progress(f"a burst of {_BURST} orders, and a flatten in it")
+    async with aggregator(folder, queue_max="100") as at, sealed_bus(at.redis) as elsewhere:
+        listening = asyncio.create_task(at.far.listen())
+        await asyncio.sleep(_AT_REST_S)
+        for number in range(_BURST):
+            at.far.send(at.far.order(number))
+        await _until(lambda: len(at.far.answers) >= _BURST // 2)
+        asked_ns = time.perf_counter_ns()
+        await elsewhere.send(Topic.ORDERS, encode(Flatten("BENCH/flatten", ACCOUNT.account_id)))
+        await _until(lambda: len(at.far.answers) > _BURST)
+        listening.cancel()
+        codes = Counter(answer.code or "ok" for answer in at.far.answers)
+        told_ms = round((at.far.epochs_ns[0] - asked_ns) / NS_PER_MS, 1) if at.far.epochs_ns else None
+        values = {"count": _BURST, "answered": len(at.far.answers) - 1, "answers": codes, "p50": told_ms}
+        tell("a flatten amid a burst over Redis Streams", "ms", values, goal=_FLATTEN_GOAL)
+
+
+async def _until(what: Callable[[], bool]) -> None:
+    """Until it is so, or it takes too long."""
+    until_s = time.monotonic() + _BURST_S_MAX
+    while not what() and time.monotonic() < until_s:
+        await asyncio.sleep(_LOOK_S)
 
 
 async def once(folder: Path, rate: float, seconds: float) -> Run:
