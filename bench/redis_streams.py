@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import random
 import sys
 import time
@@ -167,10 +168,7 @@ def _cpu_s(pid: int) -> float | None:
         return None
     # proc(5): utime and stime are the 14th and 15th field; the second, in parentheses, may have spaces.
     fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
-
-
-_TICKS_A_SECOND = 100
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _raw(folder: Path) -> Told:

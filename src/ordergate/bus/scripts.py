@@ -54,7 +54,7 @@ local function trim(found)
 end
 
 -- The token of the group's reader; false where there is none.
-local function owner(group)
+local function reader(group)
   return redis.call('GET', stream .. ':owner:' .. group.name)
 end
 
@@ -66,7 +66,7 @@ end
 
 # KEYS stream, the sender's count. ARGV what the sender believes that count to be, number of the first message,
 # capacity, receiver whose group is never given up or '', 'followed' where whoever is a full stream behind is given up,
-# wake channel, topic, sender, number of this call, message...
+# wake channel (of one process: this, ':' and its tokens' begin), topic, sender, number of this call, message...
 # Answers {'sent' or 'count', how many were taken or the true count, first id that somebody has yet to read or '', last
 # id in the stream or ''}. A call that comes after a later one, over a connection that its sender gave up, does nothing.
 SEND = (
@@ -89,7 +89,7 @@ end
 -- What was sent to the dead is not for those who come after them.
 local function awaited(found)
   for _, group in ipairs(found) do
-    if group.name == receiver or owner(group) then return true end
+    if group.name == receiver or reader(group) then return true end
   end
   return false
 end
@@ -104,7 +104,7 @@ local function wake(found, newest)
   for _, group in ipairs(found) do
     local ms, n = split(group['last-delivered-id'])
     if not newest_ms or ms > newest_ms or (ms == newest_ms and n >= newest_n) then
-      local token = owner(group)
+      local token = reader(group)
       if token then redis.call('PUBLISH', ARGV[6] .. ':' .. string.match(token, '(.*)-'), ARGV[7]) end
     end
   end
@@ -113,7 +113,7 @@ end
 -- Its reader has died without leaving, or is one of those who can ask for the state anew and must not be waited for.
 local function given_up(group, oldest_ms, oldest_n)
   if group.name == receiver then return false end
-  if not followed then return not owner(group) end
+  if not followed then return not reader(group) end
   local ms, n = low(group)
   return ms < oldest_ms or (ms == oldest_ms and n <= oldest_n)
 end

@@ -4,8 +4,8 @@ Whoever has something to say never waits: he also reads one of these channels, a
 
 Invariants:
 1. What is said leaves in the order in which it was said.
-2. At most ``WAITING_MAX`` messages wait; one more is dropped and counted. These channels may lose messages anyway, and
-   nothing is decided by what is said on them.
+2. At most ``WAITING_MAX`` messages wait while some leave; one more is dropped and counted. These channels may lose
+   messages anyway, and nothing is decided by what is said on them.
 """
 
 from __future__ import annotations
