@@ -78,9 +78,8 @@ class Exchange:
         except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             _fail(going, error)
-        except BaseException:
-            _fail(going, NotConnected("the connection is closed"))
-            raise
+        finally:
+            _fail(going, NotConnected("the connection is closed"))  # those that have no answer when we are cancelled
 
 
 def _fail(asked: Sequence[tuple[Command, asyncio.Future[object]]], error: RedisError | OSError) -> None:
