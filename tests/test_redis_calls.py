@@ -12,8 +12,6 @@ import pytest
 
 from ordergate.bus import consumer, sender
 from ordergate.bus.link import Link
-from ordergate.bus.memory import MemoryBus
-from ordergate.bus.nearby import Nearby
 from ordergate.bus.port import Subscription, Topic
 from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.bus.wire import ACKNOWLEDGE_S, BATCH_MAX
@@ -110,19 +108,6 @@ async def test_what_is_sent_wakes_the_process_that_reads_it_and_no_other(redis_s
             owner = str(redis_server.ask("GET", "ordergate:commands:owner:connection-manager").decode())  # type: ignore[attr-defined]
             woken = [message["channel"] for message in _messages(heard)]
     assert woken == [f"ordergate:0:wake:{owner.rpartition('-')[0]}".encode()]
-
-
-async def test_who_follows_where_events_are_sent_hears_them_without_redis(redis_server: RedisServer) -> None:
-    async with process(redis_server) as outside, process(redis_server, 2) as page:
-        gate = Nearby(MemoryBus(), outside)
-        near, far = gate.consume(Topic.EVENTS, "integration"), page.consume(Topic.EVENTS, "web")
-        commands = page.consume(Topic.COMMANDS, "connection-manager")
-        await gate.send(Topic.COMMANDS, b"an order")
-        await page.send(Topic.ORDERS, b"in force")
-        await gate.send(Topic.EVENTS, b"1", b"2")
-        assert await take(near, 2) == await take(far, 2) == [b"1", b"2"]
-        assert await take(commands, 1) == [b"an order"]
-        assert redis_server.ask("KEYS", "ordergate:events:owner:integration") == []
 
 
 async def test_what_is_asked_at_once_goes_over_one_connection(redis_server: RedisServer) -> None:

@@ -13,12 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from ordergate.broker.challenge import Proof
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.broker.connection_manager import ConnectionManager
-from ordergate.bus.nearby import Nearby
 from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core import selftest
@@ -128,11 +126,9 @@ class Aggregator(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def aggregator(
-    settings: Settings, ports: Ports, inside: Bus, books: Books, limits: Limits, serve: Callable[[Proof], None]
+    settings: Settings, ports: Ports, books: Books, limits: Limits, serve: Callable[[Proof], None]
 ) -> AsyncIterator[Aggregator]:
-    """Gate and interception, with a bus ``inside`` this process between them for the events.
-
-    ``serve`` is told whom the connection manager serves before they begin.
+    """Gate and interception. ``serve`` is told whom the connection manager serves before they begin.
 
     Raises ``StartRefused`` if a limit would not refuse, or no connection manager proves to be ours.
     """
@@ -150,10 +146,9 @@ async def aggregator(
     found = await watch.found()
     serve(found)
     async with contextlib.AsyncExitStack() as running:
-        near = replace(ports, bus=Nearby(inside, ports.bus))
-        running.callback(near.bus.close)
-        gate = _gate(settings, near, books, limits, (found.venue, found.login))
-        interception = _interception(settings, near, gate)
+        running.callback(ports.bus.close)
+        gate = _gate(settings, ports, books, limits, (found.venue, found.login))
+        interception = _interception(settings, ports, gate)
         await _open(gate)
         health = PageHealth(ports.network, settings.manual_trading_server_url)
         url = await _serve(running, settings, ports, gate, health)
@@ -226,6 +221,7 @@ def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:
     return Interception(
         bus=ports.bus,
         clock=ports.clock,
+        told=gate.follow(),
         take=gate.take,
         refuse=gate.refuse,
         state=lambda: gate.group,

@@ -31,7 +31,6 @@ from ordergate.app import (
     write_ready,
 )
 from ordergate.broker.challenge import Proof
-from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Topic
 from ordergate.bus.sealed import Sealed
 from ordergate.core.reports import ApprovalRefused
@@ -117,7 +116,7 @@ async def aggregator(
         def bound(found: Proof) -> None:
             serve(settings, state, made_for(found.venue, found.login, found.gateway_url))
 
-        yield await opened.enter_async_context(desk.aggregator(settings, ports, MemoryBus(), books, limits, bound))
+        yield await opened.enter_async_context(desk.aggregator(settings, ports, books, limits, bound))
 
 
 async def _ports(

@@ -13,7 +13,6 @@ import redis
 
 from ordergate.bus.bridged import Bridged
 from ordergate.bus.memory import MemoryBus
-from ordergate.bus.nearby import Nearby
 from ordergate.bus.port import Bus, Channel, Subscription, Topic
 from ordergate.bus.redis import RedisBus, redis_bus
 from ordergate.bus.sealed import Sealed
@@ -23,7 +22,7 @@ from tests.redis_server import running_redis
 CAPACITY = 4
 
 
-@pytest.fixture(params=["memory", "sealed", "bridged", "nearby", "redis", "valkey"])
+@pytest.fixture(params=["memory", "sealed", "bridged", "redis", "valkey"])
 async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bus]:
     if request.param in ("redis", "valkey"):
         with running_redis(tmp_path, name=request.param) as server:
@@ -35,7 +34,6 @@ async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         "memory": lambda: MemoryBus(capacity=CAPACITY),
         "sealed": lambda: Sealed(MemoryBus(capacity=CAPACITY), b"k" * 32, str.encode),
         "bridged": lambda: Bridged(MemoryBus(capacity=CAPACITY), MemoryBus(capacity=CAPACITY)),
-        "nearby": lambda: Nearby(MemoryBus(capacity=CAPACITY), MemoryBus(capacity=CAPACITY)),
     }
     bus = made[request.param]()
     yield bus
@@ -264,7 +262,7 @@ async def test_what_is_said_together_is_heard_in_its_order_on_each_channel(bus: 
 
 
 async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bus: Bus) -> None:
-    if isinstance(bus, Sealed | Bridged | Nearby):
+    if isinstance(bus, Sealed | Bridged):
         pytest.skip("replies are the inner bus's own")
     channels = [bus.subscribe(channel) for channel in Channel]
     if isinstance(bus, MemoryBus):

@@ -29,7 +29,10 @@ _TOGETHER_MAX = 100
 
 
 class Outlet:
-    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in. ``heard`` gets each event."""
+    """Lanes out of the writer; ``run`` carries what ``carry`` and ``tell`` have put in. ``heard`` gets each event.
+
+    Who follows in this process gets the very objects that the state is made of: nothing is read back, or kept twice.
+    """
 
     def __init__(self, bus: Bus, approval_key: bytes, step: Step, heard: Callable[[Event], None]) -> None:
         self._bus = bus
@@ -40,6 +43,13 @@ class Outlet:
         self._lanes: dict[Topic, asyncio.Queue[bytes]] = {
             topic: asyncio.Queue(_LANE_MAX) for topic in (Topic.COMMANDS, Topic.EXITS, Topic.EVENTS)
         }
+        self._near: list[asyncio.Queue[News]] = []
+
+    def follow(self) -> asyncio.Queue[News]:
+        """All that is told on ``events`` from now on, for a follower in this process, for whom the writer waits."""
+        near: asyncio.Queue[News] = asyncio.Queue(_LANE_MAX)
+        self._near.append(near)
+        return near
 
     async def carry(self, decided: Decided, first_number: int) -> None:
         """Send on all that one decision calls for. Only ever called with durable events."""
@@ -48,19 +58,24 @@ class Outlet:
                 await self._send(decided.group, event, effect)
             self._heard(event)
             self._number = first_number + offset
-            await self._lanes[Topic.EVENTS].put(encode(Happened(self._number, event)))
+            await self.tell(Happened(self._number, event))
         if decided.answer is not None:
             await self.tell(decided.answer)
 
     async def tell(self, news: News) -> None:
-        """Send an answer, or the whole state, in order with the events."""
+        """Send an event, an answer, or the whole state, in their order."""
+        for near in self._near:
+            await near.put(news)
         await self._lanes[Topic.EVENTS].put(encode(news))
 
     async def beat(self) -> None:
         """Say that the gate lives."""
-        lane = self._lanes[Topic.EVENTS]
-        if lane.empty():  # else what waits says it
-            await lane.put(encode(Alive(self._number)))
+        alive, lane = Alive(self._number), self._lanes[Topic.EVENTS]
+        for near in self._near:
+            if near.empty():  # else what waits says it
+                await near.put(alive)
+        if lane.empty():
+            await lane.put(encode(alive))
 
     async def run(self) -> None:
         """Carry until cancelled."""

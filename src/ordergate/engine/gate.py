@@ -11,7 +11,7 @@ import asyncio
 import msgspec
 
 from ordergate.bus.port import Bus, BusHealth, Topic
-from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
+from ordergate.bus.topics import ALIVE_S, News, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
@@ -175,6 +175,10 @@ class Gate:
         account = self.group.accounts.get(command.account_id)
         closes = account is not None and closable(account, command.contract_id, command.side) >= command.quantity
         return 0 if closes else self._delay_s
+
+    def follow(self) -> asyncio.Queue[News]:
+        """All that the gate tells from now on, for a follower in this process, who must take it."""
+        return self._outlet.follow()
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""
