@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bus, decisions, disk, orders, processes
+from bench import bus, decisions, disk, orders, processes, redis_streams
 from bench.figures import progress, tell_machine
 from ordergate import telemetry
 from ordergate.clock import SystemClock
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[None] | None]] = {
     "decide": decisions.measure,
     "disk": disk.measure,
     "bus": bus.measure,
+    "streams": redis_streams.measure,
     "orders": orders.measure,
     "processes": processes.measure,
 }

@@ -7,6 +7,7 @@ import json
 import math
 import statistics
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -83,13 +84,16 @@ async def measure(folder: Path) -> None:
         run = await once(folder / f"bus-{rate}", rate, _STEADY_S[rate])
         values = percentiles(run.latencies_ns, NS_PER_MS) | {"lost": run.lost}
         tell(f"bus in to broker port, {rate}/s", "ms", values, goal=goal, raw=raw, state=_STATE)
-    run = await _highest(folder)
+    run = await highest(folder, once)
     values = {"value": round(run.rate), "seconds": run.seconds} | percentiles(run.latencies_ns, NS_PER_MS)
     tell("highest sustained rate", "orders/s, ms", values, goal={"at_least": _RATE_GOAL}, raw=raw, state=_STATE)
 
 
-async def _highest(folder: Path) -> Run:
-    """Double until a probe fails, halve the gap, then confirm for 10 s; a rate that fails there is lowered."""
+async def highest(folder: Path, once: Callable[[Path, float, float], Awaitable[Run]]) -> Run:
+    """Double until a probe fails, halve the gap, then confirm for 10 s; a rate that fails there is lowered.
+
+    ``once`` is one load: folder, orders a second, seconds.
+    """
     good, bad = 0.0, 0.0
     rate: float = _PROBE_FIRST
     while not bad or bad / max(good, 1) > _PROBE_STEP_MIN:

@@ -168,6 +168,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         interception = Interception(
             bus=bus,
             clock=clock,
+            told=gate.follow(),
             take=gate.take,
             refuse=gate.refuse,
             state=lambda: gate.group,

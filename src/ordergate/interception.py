@@ -25,8 +25,8 @@ import msgspec
 from ordergate.bus import messages
 from ordergate.bus.brackets import Preset
 from ordergate.bus.follower import Follower
-from ordergate.bus.port import Bus, Channel, Subscription, Topic
-from ordergate.bus.topics import Happened, news
+from ordergate.bus.port import Bus, Channel, Subscription
+from ordergate.bus.topics import Happened, News
 from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
 from ordergate.clock import Clock
 from ordergate.core import answers, commands
@@ -52,7 +52,7 @@ _modify = msgspec.json.Decoder(messages.ModifyOrderPayload)
 
 
 class Interception:
-    """``take`` queues a command at the gate, ``refuse`` answers what never became one.
+    """``take`` queues a command at the gate, ``refuse`` answers what never became one. ``told`` is all that it tells.
 
     ``presets`` are those that orders may name; ``enforcing`` is the gate's own word on whether it does; ``stop`` begins
     an orderly stop, for SHUTDOWN; ``took`` is told how long each message was here.
@@ -63,6 +63,7 @@ class Interception:
         *,
         bus: Bus,
         clock: Clock,
+        told: asyncio.Queue[News],
         take: Callable[[commands.Command], Awaitable[None]],
         refuse: Callable[[commands.Answer], Awaitable[None]],
         state: Callable[[], Group],
@@ -82,7 +83,7 @@ class Interception:
         self._follower = Follower(bus)
         self._following = asyncio.Event()
         self._heard = {channel: bus.subscribe(channel) for channel in _HEARD}
-        self._news = bus.consume(Topic.EVENTS, "integration")
+        self._told = told
         self._outbox = Outbox(bus, clock)
         self._waiting = Waiting(take)
         self._answers = OrderAnswers(clock, self._outbox, self._group, step)
@@ -241,8 +242,8 @@ class Interception:
 
     async def _tell(self) -> None:
         await self._follower.ask()
-        async for message in self._news:
-            told = news(message)
+        while True:
+            told = await self._told.get()
             if isinstance(told, commands.Answer):
                 self._waiting.answered(told)
                 self._answers.answered(told)

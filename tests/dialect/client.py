@@ -195,6 +195,7 @@ async def intercepted(clock: Clock | None = None, modes: Modes | None = None) ->
         interception = Interception(
             bus=desk.bus,
             clock=desk.clock,
+            told=desk.gate.follow(),
             take=take,
             refuse=desk.gate.refuse,
             state=lambda: desk.gate.group,

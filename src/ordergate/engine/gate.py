@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ordergate.bus.port import Bus, BusHealth, Topic
-from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
+from ordergate.bus.topics import ALIVE_S, News, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
@@ -202,6 +202,10 @@ class Gate:
     def _only_closes(self, order: SubmitOrder) -> bool:
         account = self.group.accounts.get(order.account_id)
         return account is not None and closable(account, order.contract_id, order.side) >= order.quantity
+
+    def follow(self) -> asyncio.Queue[News]:
+        """All that the gate tells from now on, for a follower in this process, who must take it."""
+        return self._outlet.follow()
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""
