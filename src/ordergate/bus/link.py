@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from ordergate.bus.address import RedisAddress
-from ordergate.bus.exchange import Command, Exchange
+from ordergate.bus.conversation import Command, Conversation
 from ordergate.bus.port import BusHealth
 from ordergate.clock import Clock
 from ordergate.core.sessions import utc_text
@@ -65,7 +65,7 @@ class Link:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
-        self._exchange = Exchange(self._client.connection_pool)
+        self._conversation = Conversation(self._client.connection_pool)
         self._running: asyncio.Task[None] | None = None
         self.address = address
         self._answer_s = answer_s
@@ -78,7 +78,7 @@ class Link:
         self.resent = 0
 
     async def __aenter__(self) -> Self:
-        self._running = asyncio.create_task(self._exchange.run(), name="exchange with Redis")
+        self._running = asyncio.create_task(self._conversation.run(), name="exchange with Redis")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,7 +120,7 @@ class Link:
 
     async def pipeline(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
         """Commands in one go. Each is carried out, whatever becomes of the others. Raises as ``do``."""
-        await self._answered(asyncio.gather(*(self._exchange.ask(command) for command in commands)))
+        await self._answered(asyncio.gather(*(self._conversation.ask(command) for command in commands)))
 
     def script(self, text: str) -> Callable[[Sequence[str], Sequence[str | bytes | int]], Awaitable[list[object]]]:
         """A script as a call with its KEYS and ARGV, which raises as ``do``."""
@@ -142,7 +142,7 @@ class Link:
         """The answer to come; what is long has a connection of its own, so that nothing short waits behind it."""
         if sum(len(word) for word in command if isinstance(word, bytes)) > _SHARED_BYTES_MAX:
             return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        return self._exchange.ask(command)
+        return self._conversation.ask(command)
 
     async def pause(self, failures: int) -> None:
         """Wait after so many failures in a row, longer after each, and not in step with others."""

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 Command = Sequence[str | bytes | int]
 
 
-class Exchange:
+class Conversation:
     """``run`` carries what is asked. ``pool`` makes the connection, and is asked for no other."""
 
     def __init__(self, pool: ConnectionPool) -> None:
