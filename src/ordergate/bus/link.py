@@ -1,4 +1,4 @@
-"""The connections to Redis. With ``exchange`` the only module that imports redis-py (8.1); here its errors become ours.
+"""The connections to Redis. With ``conversation`` the only module that imports redis-py (8.1); here its errors are ours.
 
 It must never do a thing twice by itself: redis-py's own retries are off, for after a broken connection only the caller
 knows whether a command may be repeated.
@@ -78,7 +78,7 @@ class Link:
         self.resent = 0
 
     async def __aenter__(self) -> Self:
-        self._running = asyncio.create_task(self._conversation.run(), name="exchange with Redis")
+        self._running = asyncio.create_task(self._conversation.run(), name="conversation with Redis")
         return self
 
     async def __aexit__(self, *_: object) -> None:
