@@ -1,4 +1,4 @@
-"""The connections to Redis. With ``conversation`` the only module that imports redis-py (8.1); here its errors are ours.
+"""The connections to Redis. With ``conversation`` all that imports redis-py (8.1); here its errors become ours.
 
 It must never do a thing twice by itself: redis-py's own retries are off, for after a broken connection only the caller
 knows whether a command may be repeated.
