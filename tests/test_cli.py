@@ -18,7 +18,10 @@ from ordergate.app import enforced
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.settings import Settings
 
-COMMANDS = ("demo", "run", "integration", "exchange", "self-test", "version")
+COMMANDS = (
+    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
+    "version",
+)  # fmt: skip
 FLAGS = (
     "--web-port",
     "--connection-manager-port",

@@ -96,6 +96,20 @@ class SqliteJournal:
             raise
         return cls(path, connection, thread)
 
+    @classmethod
+    async def open_to_read(cls, path: Path) -> SqliteJournal:
+        """The journal at ``path`` as it stands, beside whoever writes it; an append to this one fails.
+
+        Raises ``StartRefused`` as ``open``, and if there is none.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal reader")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _reader, path)
+        except StartRefused:
+            thread.shutdown()
+            raise
+        return cls(path, connection, thread)
+
     async def append(self, entries: Sequence[Entry], expected: Mapping[str, int]) -> None:
         if self._refusal is not None:
             raise JournalUnavailable(self._refusal)
@@ -160,18 +174,36 @@ class SqliteJournal:
 
 def _connected(path: Path) -> apsw.Connection:
     """A connection to the journal at ``path``. Raises ``StartRefused``."""
+    with _opening(path), contextlib.ExitStack() as undo:
+        connection = apsw.Connection(str(path))
+        undo.callback(connection.close)
+        connection.set_busy_timeout(LOCK_WAIT_MS)
+        # FULL: a commit returns after the disk has synced. fullfsync: on macOS a plain fsync leaves the data in the
+        # drive's cache; elsewhere it changes nothing (sqlite.org/c3ref/c_sync_dataonly.html, read 2026-11-22).
+        connection.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
+        _claim(connection, path)
+        _check(connection, path)
+        undo.pop_all()
+        return connection
+
+
+def _reader(path: Path) -> apsw.Connection:
+    """A connection that can change nothing. Raises ``StartRefused``."""
+    with _opening(path), contextlib.ExitStack() as undo:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        undo.callback(connection.close)
+        connection.set_busy_timeout(LOCK_WAIT_MS)
+        _check_identity(connection, path)
+        _check_structure(connection, path)
+        undo.pop_all()
+        return connection
+
+
+@contextlib.contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """The translator of SQLite's errors at the start."""
     try:
-        with contextlib.ExitStack() as undo:
-            connection = apsw.Connection(str(path))
-            undo.callback(connection.close)
-            connection.set_busy_timeout(LOCK_WAIT_MS)
-            # FULL: a commit returns after the disk has synced. fullfsync: on macOS a plain fsync leaves the data in the
-            # drive's cache; elsewhere it changes nothing (sqlite.org/c3ref/c_sync_dataonly.html, read 2026-11-22).
-            connection.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
-            _claim(connection, path)
-            _check(connection, path)
-            undo.pop_all()
-            return connection
+        yield
     except apsw.NotADBError as error:
         raise StartRefused(f"{path} is not an ordergate journal") from error
     except (apsw.BusyError, apsw.LockedError) as error:
@@ -183,23 +215,34 @@ def _connected(path: Path) -> apsw.Connection:
 def _claim(connection: apsw.Connection, path: Path) -> None:
     """Make the table in an empty file; change nothing in a file that is not ours, and raise ``StartRefused``."""
     connection.execute("BEGIN IMMEDIATE")
-    application_id = connection.pragma("application_id")
-    version = connection.pragma("user_version")
-    if application_id == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").get == 0:
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    if is_empty and connection.pragma("application_id") == 0:
         connection.execute(_TABLE)
         connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("user_version", TABLE_VERSION)
-    elif application_id != APPLICATION_ID:
-        raise StartRefused(f"{path} is not an ordergate journal")
-    elif version != TABLE_VERSION:
-        raise StartRefused(f"{path} has table version {version}, this ordergate reads {TABLE_VERSION}")
+    else:
+        _check_identity(connection, path)
     connection.execute("COMMIT")
+
+
+def _check_identity(connection: apsw.Connection, path: Path) -> None:
+    """Raises ``StartRefused`` for what is no journal, or one of another version."""
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise StartRefused(f"{path} is not an ordergate journal")
+    version = connection.pragma("user_version")
+    if version != TABLE_VERSION:
+        raise StartRefused(f"{path} has table version {version}, this ordergate reads {TABLE_VERSION}")
 
 
 def _check(connection: apsw.Connection, path: Path) -> None:
     """Raises ``StartRefused`` if the file cannot hold a write-ahead log or its structure is damaged."""
     if connection.pragma("journal_mode", "wal") != "wal":
         raise StartRefused(f"{path} is on a file system where SQLite cannot keep a write-ahead log")
+    _check_structure(connection, path)
+
+
+def _check_structure(connection: apsw.Connection, path: Path) -> None:
+    """Raises ``StartRefused`` if it is damaged."""
     # A flipped bit in the table's own description can make all rows disappear.
     if connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE name = 'journal'").get != _TABLE.encode():
         raise StartRefused(f"{path} is damaged: its table is not as it was made")
