@@ -12,15 +12,17 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bus, decisions, disk, orders, processes
+from bench import bus, decisions, disk, orders, processes, redis_streams
 from bench.figures import progress, tell_machine
 from ordergate import telemetry
+from ordergate.cli import SWITCH_S
 from ordergate.clock import SystemClock
 
 MEASURES: dict[str, Callable[[Path], Awaitable[None] | None]] = {
     "decide": decisions.measure,
     "disk": disk.measure,
     "bus": bus.measure,
+    "streams": redis_streams.measure,
     "orders": orders.measure,
     "processes": processes.measure,
 }
@@ -33,6 +35,7 @@ def main() -> None:
     asked = parser.parse_args()
     # What is refused in an overload is counted, not shown.
     telemetry.configure("critical", json_lines=True, stream=sys.stderr, clock=SystemClock())
+    sys.setswitchinterval(SWITCH_S)  # as the program itself
     tell_machine()
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=asked.folder) as name,

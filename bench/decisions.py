@@ -78,9 +78,9 @@ _ORDERS_A_MOVE = 100
 _SECOND_NS = 10**9
 
 
-def instrument(symbol: str) -> Instrument:
+def instrument(symbol: str, on: datetime.date) -> Instrument:
     product = PRODUCT_BY_SYMBOL[symbol]
-    year, month = active_month(product, BEGIN.date())
+    year, month = active_month(product, on)
     return Instrument(
         contract_id(product, year, month),
         symbol,
@@ -97,7 +97,7 @@ class Bare:
     def __init__(self, limits: Limits = WIDE, symbols: tuple[str, ...] = ("MES",)) -> None:
         self.at_ns = int(BEGIN.timestamp()) * _SECOND_NS
         self.group = Group()
-        self.instruments = [instrument(symbol) for symbol in symbols]
+        self.instruments = [instrument(symbol, BEGIN.date()) for symbol in symbols]
         self._quotes: dict[str, Quote] = {}
         self._number = 10_000_000
         self.move()

@@ -1,6 +1,7 @@
 """What all tests share: how hypothesis searches, and one line that says why tests were skipped.
 
-``ci`` (the default) tries the same examples every time, so that a failure is the change's and not the day's.
+``ci`` (the default) tries the same examples every time, so that a failure is the change's and not the day's. CI tries
+more of them in ``longer``.
 ``HYPOTHESIS_PROFILE=thorough`` looks further, and differently each time; the blob it prints repeats what it found.
 """
 
@@ -16,7 +17,8 @@ from hypothesis import settings
 
 from tests.redis_server import RedisServer, running_redis
 
-settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None, max_examples=50)
+settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None, max_examples=25)
+settings.register_profile("longer", derandomize=True, print_blob=True, deadline=None, max_examples=150)
 settings.register_profile("thorough", print_blob=True, deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

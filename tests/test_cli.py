@@ -307,6 +307,15 @@ def test_a_second_signal_does_not_wait_for_the_closing() -> None:
         assert (code, out, err) == (-signal.SIGINT, "", "")
 
 
+def test_a_started_process_gives_its_threads_the_interpreter_back_within_half_a_millisecond() -> None:
+    script = (
+        "import sys\nfrom ordergate.cli import run_until_stopped\n"
+        "async def work(): print(sys.getswitchinterval())\nrun_until_stopped(work())"
+    )
+    with process("-c", script) as running:
+        assert first_line(running) == "0.0005"
+
+
 def test_work_that_fails_is_a_failure_of_the_process() -> None:
     script = (
         "from ordergate.cli import run_until_stopped\nasync def work(): raise OSError('x')\nrun_until_stopped(work())"

@@ -45,7 +45,8 @@ MOVING = {
     "DAILY_LOSS_LIMIT", "actual", "ageMs", "asOf", "ask", "averageFillPrice", "averagePrice", "avgPrice", "balance",
     "bid", "brokerOrderId", "close", "count", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId",
     "high", "last", "low", "netPnL", "number", "open", "p50Ms", "p99Ms", "price", "timestamp", "totalBalance",
-    "unrealizedPnL", "volume", "worstMs",
+    "unrealizedPnL", "volume", "worstMs", "fillsProcessed", "ordersProcessed", "ordersReceived", "riskViolations",
+    "uptime",
 }  # fmt: skip
 
 

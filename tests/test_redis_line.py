@@ -165,12 +165,12 @@ async def test_a_reply_reaches_who_listens_and_one_to_a_redis_that_is_away_raise
         with redis_server.client() as client, client.pubsub() as asker:
             asker.subscribe("response:1")
             assert asker.get_message(timeout=5) is not None
-            await bus.reply("response:1", b"1")
+            await bus.say([("response:1", b"1")])
             message = await asyncio.to_thread(asker.get_message, timeout=5)
             assert message is not None
             assert message["data"] == b"1"
         redis_server.kill()
-        reply = asyncio.create_task(bus.reply("response:1", b"2"))
+        reply = asyncio.create_task(bus.say([("response:1", b"2")]))
         bus.tell("MES", b"1")
         await asyncio.sleep(0.1)
         redis_server.start()

@@ -236,6 +236,7 @@ def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:
     return Interception(
         bus=ports.bus,
         clock=ports.clock,
+        told=gate.follow(),
         take=gate.take,
         refuse=gate.refuse,
         state=lambda: gate.group,
@@ -243,6 +244,7 @@ def _interception(settings: Settings, ports: Ports, gate: Gate) -> Interception:
         step=ports.step,
         enforcing=lambda: gate.enforcing,
         stop=ports.stop,
+        took=gate.metrics.took,
     )
 
 

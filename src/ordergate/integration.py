@@ -18,8 +18,6 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
-import msgspec
-
 from ordergate import roles, telemetry
 from ordergate.bus.port import Subscription, Topic
 from ordergate.bus.topics import Happened, news
@@ -31,8 +29,8 @@ from ordergate.core.order import LIVE, Role, Status
 from ordergate.core.sessions import utc_text
 from ordergate.desk import Aggregator
 from ordergate.engine import endpoints
+from ordergate.engine.counts import Counts
 from ordergate.errors import InputRefused, OrdergateError, StartRefused
-from ordergate.integration_metrics import Counts, counted
 from ordergate.integration_options import settings_of
 from ordergate.settings import LogLevel
 
@@ -130,16 +128,26 @@ class ManualTradingIntegration:
     def get_metrics(self) -> dict[str, Any]:
         """The documented counts, since the start, and the settings that were asked for."""
         modes = self._settings.modes if self._running is None else self._running.gate.group.modes
-        counts = msgspec.to_builtins(self._counts)
+        if self._running is not None:
+            self._counts = self._running.gate.counts
+        counts = self._counts
         uptime_s = asyncio.get_running_loop().time() - self._began_s if self._began_s else 0.0
         orders = [] if self._running is None else _entries(self._running.gate.group)
-        fills = counts.pop("storedFillEvents")
         return {
-            "integration": {"status": self.state, "uptime": round(uptime_s * 1_000)} | counts,
+            "integration": {
+                "status": self.state,
+                "uptime": round(uptime_s * 1_000),
+                "ordersIntercepted": counts.orders_intercepted,
+                "ordersProcessed": counts.orders_processed,
+                "ordersPassed": counts.orders_passed,
+                "ordersRejected": counts.orders_rejected,
+                "riskViolations": counts.risk_violations,
+                "sltpCalculated": counts.sltp_calculated,
+            },
             "interception": {
                 "activeInterceptions": sum(order.status in LIVE for order in orders),
                 "storedOriginalOrders": len(orders),
-                "storedFillEvents": fills,
+                "storedFillEvents": counts.stored_fill_events,
             },
             "config": {
                 "shadowMode": modes.shadow,
@@ -188,6 +196,8 @@ class ManualTradingIntegration:
             else:
                 ready.set_exception(error)
         finally:
+            if self._running is not None:
+                self._counts = self._running.gate.counts
             self._running = None
             ready.cancel()
             self._emit("shutdown", {"status": self.state})
@@ -223,10 +233,6 @@ class ManualTradingIntegration:
                 self._happened(told)
 
     def _happened(self, told: Happened) -> None:
-        group = self._aggregator().gate.group
-        account = group.accounts.get(told.event.account_id)
-        order = account.order(told.event.order_id) if account and isinstance(told.event, e.FillApplied) else None
-        self._counts = counted(self._counts, told.event, order)
         if isinstance(told.event, e.OrderApproved) and told.event.order.role is Role.ENTRY:
             entry = told.event.order
             self._emit(

@@ -25,8 +25,9 @@ import msgspec
 from ordergate.bus import messages
 from ordergate.bus.brackets import Preset
 from ordergate.bus.follower import Follower
-from ordergate.bus.port import Bus, Channel, Subscription, Topic
-from ordergate.bus.topics import Happened, news
+from ordergate.bus.mailbox import AT_ONCE_MAX
+from ordergate.bus.port import Bus, Channel, Subscription
+from ordergate.bus.topics import Happened, News
 from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
 from ordergate.clock import Clock
 from ordergate.core import answers, commands
@@ -52,10 +53,10 @@ _modify = msgspec.json.Decoder(messages.ModifyOrderPayload)
 
 
 class Interception:
-    """``take`` queues a command at the gate, ``refuse`` answers what never became one.
+    """``take`` queues a command at the gate, ``refuse`` answers what never became one. ``told`` is all that it tells.
 
     ``presets`` are those that orders may name; ``enforcing`` is the gate's own word on whether it does; ``stop`` begins
-    an orderly stop, for SHUTDOWN.
+    an orderly stop, for SHUTDOWN; ``took`` is told how long each message was here.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Interception:
         *,
         bus: Bus,
         clock: Clock,
+        told: asyncio.Queue[News],
         take: Callable[[commands.Command], Awaitable[None]],
         refuse: Callable[[commands.Answer], Awaitable[None]],
         state: Callable[[], Group],
@@ -70,8 +72,10 @@ class Interception:
         step: Step,
         enforcing: Callable[[], bool],
         stop: Callable[[], None],
+        took: Callable[[str, int], None],
     ) -> None:
         self._clock = clock
+        self._took = took
         self._take = take
         self._refuse = refuse
         self._state = state
@@ -80,7 +84,7 @@ class Interception:
         self._follower = Follower(bus)
         self._following = asyncio.Event()
         self._heard = {channel: bus.subscribe(channel) for channel in _HEARD}
-        self._news = bus.consume(Topic.EVENTS, "integration")
+        self._told = told
         self._outbox = Outbox(bus, clock)
         self._waiting = Waiting(take)
         self._answers = OrderAnswers(clock, self._outbox, self._group, step)
@@ -147,8 +151,10 @@ class Interception:
 
     async def _asked(self, kind: Kind, body: msgspec.Raw) -> None:
         """Queue what is asked for, or answer that it is refused. One after another, on whichever channel it came."""
+        began_ns = self._clock.now_ns()
         async with self._turn:
             await self._queue(kind, body)
+        self._took("interception", self._clock.now_ns() - began_ns)
 
     async def _queue(self, kind: Kind, body: msgspec.Raw) -> None:
         try:
@@ -237,8 +243,12 @@ class Interception:
 
     async def _tell(self) -> None:
         await self._follower.ask()
-        async for message in self._news:
-            told = news(message)
+        at_once = 0
+        while True:
+            at_once += 1
+            if at_once % AT_ONCE_MAX == 0:
+                await asyncio.sleep(0)
+            told = await self._told.get()
             if isinstance(told, commands.Answer):
                 self._waiting.answered(told)
                 self._answers.answered(told)

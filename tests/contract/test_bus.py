@@ -70,6 +70,13 @@ async def test_every_consumer_of_a_topic_gets_every_message_once_and_in_order(bu
     assert await rest(one) == await rest(other) == []
 
 
+async def test_what_is_sent_together_arrives_in_its_order_and_leaves_with_what_was_sent_before(bus: Bus) -> None:
+    orders = bus.consume(Topic.ORDERS, "gate")
+    sending = [asyncio.create_task(bus.send(Topic.ORDERS, *messages)) for messages in ((b"1",), (b"2", b"3"), (b"4",))]
+    assert await take(orders, 4) == [b"1", b"2", b"3", b"4"]
+    await asyncio.gather(*sending)
+
+
 async def test_a_consumer_is_there_as_soon_as_consume_returns(bus: Bus) -> None:
     await bus.send(Topic.ORDERS, b"before")
     orders = bus.consume(Topic.ORDERS, "gate")
@@ -157,6 +164,18 @@ async def test_a_send_that_is_cancelled_while_it_waits_has_reached_no_one(bus: B
     assert await rest(full) == await rest(idle) == [b"next"]
 
 
+async def test_of_several_whose_send_is_cancelled_those_without_room_have_reached_no_one(bus: Bus) -> None:
+    full = bus.consume(Topic.COMMANDS, "slow")
+    several = [b"%d" % number for number in range(CAPACITY + 2)]
+    given_up = await waits(bus.send(Topic.COMMANDS, *several))
+    given_up.cancel()
+    await asyncio.wait({given_up})
+    assert await take(full, CAPACITY) == several[:CAPACITY]
+    await bus.send(Topic.COMMANDS, b"next")
+    bus.close()
+    assert await rest(full) == [b"next"]
+
+
 async def test_a_closed_subscription_ends_after_what_it_holds(bus: Bus) -> None:
     orders, quotes = bus.consume(Topic.ORDERS, "gate"), bus.watch()
     await bus.send(Topic.ORDERS, b"1")
@@ -234,14 +253,22 @@ async def test_an_unread_quote_is_replaced_and_keeps_its_turn(bus: Bus) -> None:
     assert await rest(slow) == await rest(quick) == []
 
 
+async def test_what_is_said_together_is_heard_in_its_order_on_each_channel(bus: Bus) -> None:
+    orders, status = bus.subscribe(Channel.ORDER_MANAGEMENT), bus.subscribe(Channel.AGGREGATOR_STATUS)
+    said = [(Channel.ORDER_MANAGEMENT, b"1"), (Channel.AGGREGATOR_STATUS, b"2"), (Channel.ORDER_MANAGEMENT, b"3")]
+    await bus.say(said)
+    assert await take(orders, 2) == [b"1", b"3"]
+    assert await take(status, 1) == [b"2"]
+
+
 async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bus: Bus) -> None:
     if isinstance(bus, Sealed | Bridged):
         pytest.skip("replies are the inner bus's own")
     channels = [bus.subscribe(channel) for channel in Channel]
     if isinstance(bus, MemoryBus):
         mine, other = bus.listen("close-position-response:1"), bus.listen("close-position-response:2")
-        await bus.reply("close-position-response:1", b"done")
-        await bus.reply("nobody-listens", b"lost")
+        await bus.say([("close-position-response:1", b"done")])
+        await bus.say([("nobody-listens", b"lost")])
         bus.close()
         heard = [await rest(mine), await rest(other)]
     else:
@@ -249,8 +276,8 @@ async def test_a_reply_reaches_whoever_listens_on_its_channel_and_nobody_else(bu
         with redis.Redis(port=bus.address.port, protocol=2) as client, client.pubsub() as listener:
             listener.subscribe("close-position-response:1", "close-position-response:2")
             assert [listener.get_message(timeout=5)["type"] for _ in range(2)] == ["subscribe"] * 2
-            await bus.reply("close-position-response:1", b"done")
-            await bus.reply("nobody-listens", b"lost")
+            await bus.say([("close-position-response:1", b"done")])
+            await bus.say([("nobody-listens", b"lost")])
             told = [listener.get_message(timeout=wait_s) for wait_s in (5, 0.1)]
             names = ("close-position-response:1", "close-position-response:2")
             heard = [[m["data"] for m in told if m and m["channel"] == name.encode()] for name in names]

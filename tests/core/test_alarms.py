@@ -282,3 +282,16 @@ def test_an_order_in_doubt_stands_until_it_is_found(desk: Desk) -> None:
     assert stands(desk.group, only(desk.group, "ORDER_IN_DOUBT"))
     desk.looked_up("a", desk.row("a", OrderState.OPEN))
     assert not stands(desk.group, only(desk.group, "ORDER_IN_DOUBT"))
+
+
+def test_what_was_seen_and_is_over_is_dropped_with_the_next_that_is_raised(desk: Desk) -> None:
+    desk.feed(LinkReport(up=False, reason="gone"))
+    seen(desk)
+    desk.feed(LinkReport(up=True))
+    desk.feed(ApprovalRefused(0, "", "", "cannot be read"))
+    assert [alarm.code for alarm in desk.group.alarms] == ["APPROVAL_REFUSED"]
+
+
+def test_limits_that_wait_no_more_are_no_alarm(desk: Desk) -> None:
+    deferred = e.LimitsDeferred(0, desk.group.limits, "2026-11-24", AT_NS)
+    assert evolve(desk.group, deferred).alarms == ()

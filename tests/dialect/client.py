@@ -195,6 +195,7 @@ async def intercepted(clock: Clock | None = None, modes: Modes | None = None) ->
         interception = Interception(
             bus=desk.bus,
             clock=desk.clock,
+            told=desk.gate.follow(),
             take=take,
             refuse=desk.gate.refuse,
             state=lambda: desk.gate.group,
@@ -202,6 +203,7 @@ async def intercepted(clock: Clock | None = None, modes: Modes | None = None) ->
             step=lambda _step, _name: None,
             enforcing=lambda: desk.gate.enforcing,
             stop=stop,
+            took=desk.gate.metrics.took,
         )
         parts = [interception.run(), *(client.listen(channel) for channel in Channel)]
         tasks = [group.create_task(part) for part in parts]

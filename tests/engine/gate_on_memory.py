@@ -16,13 +16,23 @@ from ordergate.bus.port import Topic
 from ordergate.bus.topics import News, news
 from ordergate.clock import Clock, SystemClock
 from ordergate.core.commands import Answer, SubmitOrder
-from ordergate.core.effects import Effect
+from ordergate.core.effects import Effect, Place
 from ordergate.core.inputs import Started
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import AccountReport, BrokerSnapshot, InstrumentsReport, LinkReport, Quote, Report
+from ordergate.core.reports import (
+    AccountReport,
+    BrokerSnapshot,
+    FillReport,
+    InstrumentsReport,
+    LinkReport,
+    Outcome,
+    PlaceOutcome,
+    Quote,
+    Report,
+)
 from ordergate.engine.gate import Gate
 from ordergate.errors import JournalUnavailable
 from ordergate.journal.memory import MemoryJournal
@@ -94,6 +104,35 @@ class Bench:
         )
         await self.gate.take(command)
         return await self.answer(command.request_id)
+
+    async def filled(self, quantity: int, order_id: str) -> None:
+        """Buy, and have the broker accept and fill it."""
+        assert (await self.buy(quantity, order_id)).ok
+        place = await self.placed(Topic.COMMANDS)
+        number = 7_000 + len(self.sent[Topic.COMMANDS])
+        await self.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, number))
+        fill = FillReport(
+            ACCOUNT,
+            number,
+            number,
+            MES.contract_id,
+            Side.BUY,
+            quantity,
+            20_001,
+            MES.fee_usd,
+            None,
+            voided=False,
+            at_ns=self.clock.now_ns(),
+        )
+        await self.report(fill)
+        await self.placed(Topic.EXITS)
+
+    async def placed(self, topic: Topic) -> Place:
+        """The newest order that was sent there, once there is one."""
+        async with asyncio.timeout(5):
+            while not [effect for effect in self.sent[topic] if isinstance(effect, Place)]:
+                await asyncio.sleep(0)
+        return next(effect for effect in reversed(self.sent[topic]) if isinstance(effect, Place))
 
     async def answer(self, request_id: str) -> Answer:
         async with asyncio.timeout(5):

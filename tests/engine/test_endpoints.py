@@ -16,7 +16,6 @@ from ordergate.engine import endpoints
 from ordergate.journal.memory import MemoryJournal
 from ordergate.net.port import Request
 from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, bench
-from tests.engine.test_gate import filled, sent
 
 
 def protection(desk: Bench) -> Any:
@@ -31,7 +30,7 @@ def health(desk: Bench) -> Any:
 
 async def show_stop(desk: Bench) -> None:
     """The broker shows the stop open."""
-    stop = await sent(desk, Topic.EXITS)
+    stop = await desk.placed(Topic.EXITS)
     terms = stop.terms
     row = OrderReport(
         account_id=ACCOUNT,
@@ -62,7 +61,7 @@ async def test_the_time_from_a_fill_to_its_stop_is_told() -> None:
             "gaps": 0,
         }
         assert protection(desk) == none
-        await filled(desk, 2, "one")
+        await desk.filled(2, "one")
         await show_stop(desk)
         async with asyncio.timeout(5):
             while not protection(desk)["count"]:
@@ -74,7 +73,7 @@ async def test_the_time_from_a_fill_to_its_stop_is_told() -> None:
 
 async def test_nothing_else_is_there() -> None:
     async with bench(MemoryJournal()) as desk:
-        for method, path in (("POST", "/metrics.json"), ("GET", "/metrics")):
+        for method, path in (("POST", "/metrics.json"), ("GET", "/metrics/x")):
             assert endpoints.answer(Request(method, path), desk.gate).status == 404
 
 

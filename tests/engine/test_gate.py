@@ -11,7 +11,6 @@ from ordergate.bus.port import Topic
 from ordergate.bus.topics import Happened
 from ordergate.core import events as e
 from ordergate.core.commands import CancelAll, CancelOrder, ChangeLimits, ClosePosition, Flatten, LockOut, SubmitOrder
-from ordergate.core.effects import Place
 from ordergate.core.limits import Limits
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import FillReport, Outcome, PlaceOutcome
@@ -25,36 +24,6 @@ from ordergate.journal.port import Entry
 from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, Notes, SetClock, bench
 
 OTHER = ACCOUNT + 1
-
-
-async def filled(desk: Bench, quantity: int, order_id: str) -> None:
-    """Buy, and have the broker accept and fill it."""
-    assert (await desk.buy(quantity, order_id)).ok
-    place = await sent(desk, Topic.COMMANDS)
-    number = 7_000 + len(desk.sent[Topic.COMMANDS])
-    await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, number))
-    fill = FillReport(
-        ACCOUNT,
-        number,
-        number,
-        MES.contract_id,
-        Side.BUY,
-        quantity,
-        20_001,
-        MES.fee_usd,
-        None,
-        voided=False,
-        at_ns=desk.clock.now_ns(),
-    )
-    await desk.report(fill)
-    await sent(desk, Topic.EXITS)
-
-
-async def sent(desk: Bench, topic: Topic) -> Place:
-    async with asyncio.timeout(5):
-        while not [effect for effect in desk.sent[topic] if isinstance(effect, Place)]:
-            await asyncio.sleep(0)
-    return next(effect for effect in reversed(desk.sent[topic]) if isinstance(effect, Place))
 
 
 async def test_events_are_numbered_without_a_gap_and_the_answer_comes_after_its_events() -> None:
@@ -88,7 +57,7 @@ async def test_nothing_leaves_before_its_events_are_durable() -> None:
         assert "ask-one" not in desk.answers
         journal.gate.set()
         assert (await asking).ok
-        await sent(desk, Topic.COMMANDS)
+        await desk.placed(Topic.COMMANDS)
 
 
 async def test_a_restart_recovers_the_same_state_and_puts_what_was_unanswered_in_doubt() -> None:
@@ -122,7 +91,7 @@ async def test_with_the_journal_gone_new_risk_is_refused_and_getting_out_goes_on
     journal, notes = FullDisk(), Notes()
     async with bench(journal, notes) as desk:
         await desk.adopt()
-        await filled(desk, 2, "held")
+        await desk.filled(2, "held")
         recorded = await digest(journal)
         journal.full = True
         answer = await desk.buy(1, "more")
@@ -150,7 +119,7 @@ async def test_the_stop_of_a_fill_that_the_journal_cannot_take_is_placed_all_the
     async with bench(journal, notes) as desk:
         await desk.adopt()
         assert (await desk.buy(2, "held")).ok
-        place = await sent(desk, Topic.COMMANDS)
+        place = await desk.placed(Topic.COMMANDS)
         journal.full = True
         await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 7))
         fill = FillReport(
@@ -167,7 +136,7 @@ async def test_the_stop_of_a_fill_that_the_journal_cannot_take_is_placed_all_the
             at_ns=desk.clock.now_ns(),
         )
         await desk.report(fill)
-        stop = await sent(desk, Topic.EXITS)
+        stop = await desk.placed(Topic.EXITS)
         assert (stop.terms.side, stop.terms.quantity, stop.terms.stop_ticks) == (Side.SELL, 2, 20_001 - 40)
         assert "fill-applied" in {entry.kind for entry in notes.entries}
 
@@ -194,7 +163,7 @@ async def test_what_may_add_risk_waits_out_the_delay_and_what_is_sure_to_close_d
     async with bench(MemoryJournal(), delay_s=0.3) as desk:
         await desk.adopt()
         began = asyncio.get_running_loop().time()
-        await filled(desk, 2, "entry")
+        await desk.filled(2, "entry")
         waited_s = asyncio.get_running_loop().time() - began
         while not desk.gate.group.accounts[ACCOUNT].positions:
             await asyncio.sleep(0)

@@ -64,7 +64,9 @@ def check(group: Group, account: Account) -> None:
         assert known.doubtful == once(its, doubtful=True)
     found = figures(group, account, Market({}, 0))
     assert found.open_orders == sum(order.live and not order.is_leg for order in orders)
-    assert book.entries() == [order for order in orders if order.open_quantity]
+    held = [order for order in orders if order.open_quantity]
+    exits_last = sorted(held, key=lambda order: order.is_exit)
+    assert book.entries() == exits_last
     assert account.orders.pick(account.orders.cancelling) == [
         order for order in orders if order.status is Status.WORKING and order.cancel_wanted and not order.cancel_sent
     ]

@@ -15,7 +15,7 @@ class Bridged:
     def __init__(self, inside: Bus, outside: Bus) -> None:
         self._inside, self._outside = inside, outside
         self.send, self.consume, self.tell, self.watch = inside.send, inside.consume, inside.tell, inside.watch
-        self.publish, self.reply, self.subscribe = outside.publish, outside.reply, outside.subscribe
+        self.publish, self.say, self.subscribe = outside.publish, outside.say, outside.subscribe
 
     @property
     def health(self) -> BusHealth | None:

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple, cast
 
 from ordergate.bus.port import Topic
-from ordergate.bus.wire import BATCH_MAX, LEASE_MS, LOOK_S, Wire, stream, woken
+from ordergate.bus.wire import ACKNOWLEDGE_S, BATCH_MAX, LEASE_MS, LOOK_S, Wire, stream, woken
 from ordergate.errors import BusUnavailable, ConsumerReplaced
 
 # Its id, and its fields with their names; None where it was deleted.
 _Entry = tuple[bytes, list[bytes] | None]
+# Unread at most when more is read: fewer calls than for every one that is taken.
+_FEW = BATCH_MAX // 2
 
 
 class _Held(NamedTuple):
@@ -37,6 +39,7 @@ class Consumer:
         self._unread: OrderedDict[bytes, _Held] = OrderedDict()
         self._handling: tuple[bytes, _Held] | None = None
         self._done: list[bytes] = []
+        self._soon: asyncio.TimerHandle | None = None
         # The highest number that came of each sender: what is sent again is not delivered again.
         self._seen: dict[bytes, int] = {}
         # Where to read on: what is pending first, then '>', what is new.
@@ -44,6 +47,8 @@ class Consumer:
         self._now_s = asyncio.get_running_loop().time
         self._leased_s = self._now_s()
         self._arrived = asyncio.Event()
+        # Redis may have more than was asked for last; what comes later wakes us.
+        self._more = True
         self._ended = False
         self._replaced = False
         self.woken = asyncio.Event()
@@ -57,7 +62,7 @@ class Consumer:
         if self._handling is not None:
             self._done.append(self._handling[0])
             self._handling = None
-            self.woken.set()
+            self._acknowledge_soon()
         while not self._unread:
             if self._replaced and not self.closed:
                 raise ConsumerReplaced(f"another process consumes {self._topic.value} as {self._name}; this one stops")
@@ -67,6 +72,12 @@ class Consumer:
             await self._arrived.wait()
         self._handling = self._unread.popitem(last=False)
         return self._handling[1].message
+
+    def _acknowledge_soon(self) -> None:
+        if self._more and len(self._unread) <= _FEW:
+            self.woken.set()
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(ACKNOWLEDGE_S, self.woken.set)
 
     def close(self) -> None:
         if self.closed:
@@ -121,7 +132,7 @@ class Consumer:
             self.woken.clear()
             room = 0 if self.closed else BATCH_MAX - len(self._unread)
             try:
-                arrived = await self._read(room)
+                self._more = await self._read(room)
             except BusUnavailable:
                 # Redis may have handed out what never came, or have gone back to an older state: all that is pending
                 # is read again.
@@ -130,12 +141,15 @@ class Consumer:
                 await self._link.pause(failures)
                 continue
             failures = 0
-            if not arrived and not self._done:
-                await woken(self.woken, LOOK_S)
+            if not room or not self._more or len(self._unread) > _FEW:
+                await woken(self.woken, ACKNOWLEDGE_S if self._done else LOOK_S)
 
     async def _read(self, count: int) -> bool:
-        """Acknowledge what is done and take what has come; whether something has. Raises ``BusUnavailable``."""
+        """Acknowledge what is done and take what has come; whether there may be more. Raises ``BusUnavailable``."""
         wire, done = self._wire, self._done.copy()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         told = (wire.capacity, wire.wake, self._topic.value)
         answer = await wire.read(self._keys, [self._token, self._name, LEASE_MS, *told, count, self._from, *done])
         del self._done[: len(done)]
@@ -153,11 +167,12 @@ class Consumer:
         if self._from != b">":
             if count:
                 self._from = entries[-1][0] if entries else b">"
-            return bool(count)
+            return True
         if pending != len(self._unread) + len(self._done) + (self._handling is not None):
             # A call without an answer was carried out after we had asked again.
             self._from = b"0"
-        return bool(entries)
+            return bool(entries)
+        return len(entries) == count
 
     async def _join_again(self) -> None:
         """Redis has forgotten us: after a pause of ours that was too long for it, or with all that it had."""

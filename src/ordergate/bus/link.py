@@ -1,4 +1,4 @@
-"""The connections to Redis. The only module that imports redis-py (8.1), and the only place where its errors are ours.
+"""The connections to Redis. With ``conversation`` all that imports redis-py (8.1); here its errors become ours.
 
 It must never do a thing twice by itself: redis-py's own retries are off, for after a broken connection only the caller
 knows whether a command may be repeated.
@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Self, TypeVar
 
 import redis.asyncio
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from ordergate import __version__
 from ordergate.bus.address import RedisAddress
+from ordergate.bus.conversation import Command, Conversation
 from ordergate.bus.port import BusHealth
 from ordergate.clock import Clock
 from ordergate.core.sessions import utc_text
@@ -36,6 +39,11 @@ LIBRARY = "ordergate"
 # Waits between attempts double from the first to the last; each is shortened by chance, by up to a half.
 BACK_OFF_FIRST_S = 0.05
 BACK_OFF_LAST_S = 2.0
+
+# Of one command, to go over the connection that all share.
+_SHARED_BYTES_MAX = 262_144
+
+_Answer = TypeVar("_Answer")
 
 _log = logger("redis")
 
@@ -62,6 +70,8 @@ class Link:
             protocol=2,
             driver_info=DriverInfo(name=LIBRARY, lib_version=__version__),
         )
+        self._conversation = Conversation(self._client.connection_pool)
+        self._running: asyncio.Task[None] | None = None
         self.address = address
         self._answer_s = answer_s
         self._clock = clock
@@ -73,9 +83,14 @@ class Link:
         self.resent = 0
 
     async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._conversation.run(), name="conversation with Redis")
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        assert self._running is not None, "entered before"
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
         with contextlib.suppress(BusUnavailable), self._translated():
             await self._client.aclose()
 
@@ -106,24 +121,33 @@ class Link:
 
     async def do(self, *command: str | bytes) -> object:
         """The answer to one command. Raises ``BusUnavailable``: it may have been carried out, or not."""
-        return await self._answered(self._client.execute_command(*command))  # type: ignore[no-untyped-call]
+        return await self._answered(self._asked(command))
 
     async def pipeline(self, commands: Sequence[tuple[str | bytes, ...]]) -> None:
         """Commands in one go. Each is carried out, whatever becomes of the others. Raises as ``do``."""
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        await self._answered(pipeline.execute())
+        await self._answered(asyncio.gather(*(self._conversation.ask(command) for command in commands)))
 
     def script(self, text: str) -> Callable[[Sequence[str], Sequence[str | bytes | int]], Awaitable[list[object]]]:
         """A script as a call with its KEYS and ARGV, which raises as ``do``."""
-        registered = self._client.register_script(text)
+        digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
         async def call(keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> list[object]:
-            answer = await self._answered(registered(keys=list(keys), args=list(arguments)))
+            return await self._answered(called((str(len(keys)), *keys, *arguments)))
+
+        async def called(words: Command) -> list[object]:
+            try:
+                answer = await self._asked(("EVALSHA", digest, *words))
+            except NoScriptError:
+                answer = await self._asked(("EVAL", text, *words))
             return answer if isinstance(answer, list) else [answer]
 
         return call
+
+    def _asked(self, command: Command) -> Awaitable[object]:
+        """The answer to come; what is long has a connection of its own, so that nothing short waits behind it."""
+        if sum(len(word) for word in command if isinstance(word, bytes)) > _SHARED_BYTES_MAX:
+            return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        return self._conversation.ask(command)
 
     async def pause(self, failures: int) -> None:
         """Wait after so many failures in a row, longer after each, and not in step with others."""
@@ -137,37 +161,41 @@ class Link:
         Asked for the next, it raises ``BusUnavailable`` when the connection is lost or Redis does not answer for
         ``answer_s``, and it never connects again by itself: who listens must know of the gap.
         """
-        pubsub = self._client.pubsub()
+        connection: AbstractConnection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             with self._translated():
-                await pubsub.subscribe(*channels)
-            for _ in channels:
-                await self._heard(pubsub)
-            yield lambda: self._next(pubsub)
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_command("SUBSCRIBE", *channels)
+                for _ in channels:
+                    await self._heard(connection)
+            yield lambda: self._next(connection)
         finally:
             with contextlib.suppress(BusUnavailable), self._translated():
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await connection.disconnect(nowait=True)
 
-    async def _next(self, pubsub: redis.asyncio.client.PubSub) -> tuple[str, bytes]:
+    async def _next(self, connection: AbstractConnection) -> tuple[str, bytes]:
         while True:
-            with self._translated():
-                message = await pubsub.get_message(timeout=self._answer_s)
-                if message is None:
-                    await pubsub.ping()
-            if message is None:
-                message = await self._heard(pubsub)
-            if message["type"] == "message":
-                return message["channel"].decode(), message["data"]
+            heard = await self._read(connection)
+            if heard is None:
+                with self._translated():
+                    await connection.send_command("PING")
+                heard = await self._heard(connection)
+            if heard[0] == b"message":
+                return heard[1].decode(), heard[2]
 
-    async def _heard(self, pubsub: redis.asyncio.client.PubSub) -> Mapping[str, bytes]:
+    async def _heard(self, connection: AbstractConnection) -> list[bytes]:
         """What comes within ``answer_s``; nothing is a failure."""
-        with self._translated():
-            message: Mapping[str, bytes] | None = await pubsub.get_message(timeout=self._answer_s)
-        if message is None:
+        heard = await self._read(connection)
+        if heard is None:
             raise self._failed("no answer")
-        return message
+        return heard
 
-    async def _answered(self, answer: Awaitable[object]) -> object:
+    async def _read(self, connection: AbstractConnection) -> list[bytes] | None:
+        with self._translated():
+            heard: list[bytes] | None = await connection.read_response(timeout=self._answer_s)
+        return heard
+
+    async def _answered(self, answer: Awaitable[_Answer]) -> _Answer:
         with self._translated():
             return await answer
 

@@ -2,7 +2,7 @@
 
 Invariants, beyond the port's:
 1. All subscriptions of a topic or channel see its messages in one order, that of the calls.
-2. A send that is cancelled while it waits has reached no one.
+2. A message whose send is cancelled while it waits has reached no one.
 3. A subscription holds at most ``capacity`` unread messages, or one for each quoted key.
 
 Whoever stops reading must close its subscription, or its senders wait for it for ever.
@@ -11,6 +11,7 @@ Whoever stops reading must close its subscription, or its senders wait for it fo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from ordergate.bus.mailbox import Mailbox, still_open
 from ordergate.bus.port import Channel, Subscription, Topic
@@ -31,8 +32,9 @@ class MemoryBus:
     def health(self) -> None:
         return None
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._lanes[topic].send(message)
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        for message in messages:
+            await self._lanes[topic].send(message)
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         present = self._consumers.get((topic, consumer))
@@ -46,10 +48,11 @@ class MemoryBus:
     def subscribe(self, channel: Channel) -> Subscription:
         return self._lanes[channel].subscribe()
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        lane = self._listened.get(channel_name)
-        if lane is not None:
-            await lane.send(message)
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        for where, message in said:
+            lane = self._lanes[where] if isinstance(where, Channel) else self._listened.get(where)
+            if lane is not None:
+                await lane.send(message)
 
     def listen(self, channel_name: str) -> Subscription:
         """For a client in this process: everything replied on ``channel_name`` from now on."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -112,8 +112,11 @@ class Bus(Protocol):
     @property
     def health(self) -> BusHealth | None: ...
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        """Put ``message`` on a lossless topic; waits while a consumer is full."""
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        """Put ``messages`` on a lossless topic, in their order; waits while a consumer is full.
+
+        One that is cancelled while it waits has sent none, or the first of several.
+        """
         ...
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
@@ -128,8 +131,12 @@ class Bus(Protocol):
         """Everything published on ``channel`` from now on."""
         ...
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        """Tell whoever listens on a channel that the asker named, and that ``checked_reply_channel`` has passed."""
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        """Publish each in this order: on a documented channel, or as a reply.
+
+        Whoever listens on a channel hears what is replied there: one that an asker named, and that
+        ``checked_reply_channel`` has passed.
+        """
         ...
 
     def tell(self, key: str, message: bytes) -> None:

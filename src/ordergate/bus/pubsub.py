@@ -14,7 +14,7 @@ Invariants, beyond the port's:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ordergate.bus.link import Link
 from ordergate.bus.mailbox import Mailbox, still_open
@@ -37,9 +37,9 @@ class PubSub:
         self._streams = streams
         self._capacity = wire.capacity
         # Pub/sub knows no databases (Redis documentation, "Pub/Sub", 2026-11-22): the names of ours have it.
-        self._wake = wire.wake
+        self._wakes = (wire.wake, wire.own_wake)
         self._told = f"ordergate:{link.address.db}:quotes"
-        self.channels = [self._wake, self._told, *(channel.value for channel in Channel)]
+        self.channels = [*self._wakes, self._told, *(channel.value for channel in Channel)]
         self._mailboxes: dict[Channel, list[Mailbox]] = {channel: [] for channel in Channel}
         self._received = 0
         self._quotes: dict[str, bytes] = {}
@@ -55,16 +55,19 @@ class PubSub:
         start(self._tell(), "tell quotes")
         await self._connected.wait()
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        if len(message) > MESSAGE_BYTES_MAX:
-            raise MessageTooLarge(f"{len(message)} bytes for {channel}; {MESSAGE_BYTES_MAX} are the most")
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        going = [(where.value if isinstance(where, Channel) else where, message) for where, message in said]
+        for name, message in going:
+            if len(message) > MESSAGE_BYTES_MAX:
+                raise MessageTooLarge(f"{len(message)} bytes for {name}; {MESSAGE_BYTES_MAX} are the most")
         await self._streams.settled()
         await self._connected.wait()
         try:
-            await self._link.do("PUBLISH", channel, message)
+            await self._link.pipeline([("PUBLISH", *each) for each in going])
         except BusUnavailable as error:
             # Not again: it may have been published, and a listener would see two.
-            self._link.lose(channel, f"not published, or nobody knows: {error}")
+            for name in dict.fromkeys(name for name, _ in going):
+                self._link.lose(name, f"not published, or nobody knows: {error}")
 
     def subscribe(self, channel: Channel) -> Mailbox:
         mailbox = Mailbox(asyncio.Event(), {})
@@ -119,8 +122,8 @@ class PubSub:
     async def _read_quotes(self) -> None:
         """After the subscription is in force, and before its first message is read: none is missed, the newest wins."""
         told = await self._link.do("HGETALL", _QUOTES)
-        assert isinstance(told, dict), "redis-py's form of a hash"
-        for name, message in told.items():
+        assert isinstance(told, list), "a hash is its names and values in turn"
+        for name, message in zip(told[::2], told[1::2], strict=True):
             key = name.decode()
             if key not in self._own and self._quotes.get(key) != message:
                 self._show(key, message)
@@ -134,7 +137,7 @@ class PubSub:
                 self._link.lose(channel.value, why)
 
     def _take(self, name: str, message: bytes) -> None:
-        if name == self._wake:
+        if name in self._wakes:
             self._streams.wake([Topic(message.decode())])
         elif name == self._told:
             sender, key, quote = message.split(b"\n", 2)
@@ -178,5 +181,5 @@ class PubSub:
 
 
 def wake_channel(link: Link) -> str:
-    """Where the topics that have something new, or room again, are named."""
+    """Where the topics that have room again are named; behind it and a process's name, those that it can read on."""
     return f"ordergate:{link.address.db}:wake"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.link import Link
@@ -44,17 +44,17 @@ class RedisBus:
     def health(self) -> BusHealth:
         return self._link.health
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._streams.send(topic, message)
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        await self._streams.send(topic, messages)
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return self._streams.consume(topic, consumer)
 
     async def publish(self, channel: Channel, message: bytes) -> None:
-        await self._pubsub.publish(channel.value, message)
+        await self._pubsub.say([(channel, message)])
 
-    async def reply(self, channel_name: str, message: bytes) -> None:
-        await self._pubsub.publish(channel_name, message)
+    async def say(self, said: Sequence[tuple[Channel | str, bytes]]) -> None:
+        await self._pubsub.say(said)
 
     def subscribe(self, channel: Channel) -> Subscription:
         return self._pubsub.subscribe(channel)

@@ -23,8 +23,8 @@ local function groups()
   return found
 end
 
-local function has(name)
-  for _, group in ipairs(groups()) do
+local function has(name, found)
+  for _, group in ipairs(found or groups()) do
     if group.name == name then return true end
   end
   return false
@@ -35,25 +35,27 @@ local function split(id)
   return tonumber(ms), tonumber(n)
 end
 
--- The least that a group has yet to acknowledge.
+-- The least that a group has yet to acknowledge, also where it has acknowledged something since it was asked for.
 local function low(group)
-  if group.pending > 0 then return split(redis.call('XPENDING', stream, group.name)[2]) end
+  local pending = redis.call('XPENDING', stream, group.name)
+  if pending[1] > 0 then return split(pending[2]) end
   local ms, n = split(group['last-delivered-id'])
   return ms, n + 1
 end
 
 -- Forget what every group has acknowledged.
-local function trim()
+local function trim(found)
   local low_ms, low_n
-  for _, group in ipairs(groups()) do
+  for _, group in ipairs(found or groups()) do
     local ms, n = low(group)
     if not low_ms or ms < low_ms or (ms == low_ms and n < low_n) then low_ms, low_n = ms, n end
   end
   if low_ms then redis.call('XTRIM', stream, 'MINID', string.format('%.0f-%.0f', low_ms, low_n)) end
 end
 
-local function owned(group)
-  return redis.call('EXISTS', stream .. ':owner:' .. group.name) == 1
+-- The token of the group's reader; false where there is none.
+local function reader(group)
+  return redis.call('GET', stream .. ':owner:' .. group.name)
 end
 
 local function read(name, from, count)
@@ -64,7 +66,7 @@ end
 
 # KEYS stream, the sender's count. ARGV what the sender believes that count to be, number of the first message,
 # capacity, receiver whose group is never given up or '', 'followed' where whoever is a full stream behind is given up,
-# wake channel, topic, sender, number of this call, message...
+# wake channel (of one process: this, ':' and its tokens' begin), topic, sender, number of this call, message...
 # Answers {'sent' or 'count', how many were taken or the true count, first id that somebody has yet to read or '', last
 # id in the stream or ''}. A call that comes after a later one, over a connection that its sender gave up, does nothing.
 SEND = (
@@ -79,23 +81,39 @@ local function first_id()
   return oldest[1] and oldest[1][1] or ''
 end
 
+local function last_id()
+  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  return newest[1] and newest[1][1] or ''
+end
+
 -- What was sent to the dead is not for those who come after them.
-local function awaited()
-  for _, group in ipairs(groups()) do
-    if group.name == receiver or owned(group) then return true end
+local function awaited(found)
+  for _, group in ipairs(found) do
+    if group.name == receiver or reader(group) then return true end
   end
   return false
 end
 
-local function answer(status, number)
-  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  return {status, number, awaited() and first_id() or '', newest[1] and newest[1][1] or ''}
+local function answer(status, number, found, newest)
+  return {status, number, awaited(found or groups()) and first_id() or '', newest or last_id()}
+end
+
+-- Who has read all there was waits to be woken; who has not reads on by himself.
+local function wake(found, newest)
+  local newest_ms, newest_n = split(newest)
+  for _, group in ipairs(found) do
+    local ms, n = split(group['last-delivered-id'])
+    if not newest_ms or ms > newest_ms or (ms == newest_ms and n >= newest_n) then
+      local token = reader(group)
+      if token then redis.call('PUBLISH', ARGV[6] .. ':' .. string.match(token, '(.*)-'), ARGV[7]) end
+    end
+  end
 end
 
 -- Its reader has died without leaving, or is one of those who can ask for the state anew and must not be waited for.
 local function given_up(group, oldest_ms, oldest_n)
   if group.name == receiver then return false end
-  if not followed then return not owned(group) end
+  if not followed then return not reader(group) end
   local ms, n = low(group)
   return ms < oldest_ms or (ms == oldest_ms and n <= oldest_n)
 end
@@ -115,17 +133,19 @@ if length >= capacity or (followed and length > 0 and length + offered > capacit
   end
   trim()
 end
-local listened = #groups() > 0
+local found, newest = groups(), last_id()
+local listened = #found > 0
 local room = listened and math.max(0, math.min(offered, capacity - redis.call('XLEN', stream))) or offered
+local before = newest
 for i = 1, room do
-  redis.call('XADD', stream, '*', 's', ARGV[8], 'n', first + i - 1, 'm', ARGV[9 + i])
+  newest = redis.call('XADD', stream, '*', 's', ARGV[8], 'n', first + i - 1, 'm', ARGV[9 + i])
 end
 if room > 0 then
   redis.call('SET', KEYS[2], string.format('%.0f %.0f', first + room - 1, call), 'EX', 86400)
   if not listened then redis.call('XTRIM', stream, 'MAXLEN', capacity) end
-  redis.call('PUBLISH', ARGV[6], ARGV[7])
+  wake(found, before)
 end
-return answer('sent', room)
+return answer('sent', room, found, newest)
 """
 )
 
@@ -162,12 +182,13 @@ READ = (
     + """
 local owner = redis.call('GET', KEYS[2])
 if owner and owner ~= ARGV[1] then return {'taken'} end
-if not owner or not has(ARGV[2]) then return {'gone'} end
+local found = groups()
+if not owner or not has(ARGV[2], found) then return {'gone'} end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 if #ARGV > 8 then
   local full = redis.call('XLEN', stream) >= tonumber(ARGV[4])
   for i = 9, #ARGV do redis.call('XACK', stream, ARGV[2], ARGV[i]) end
-  trim()
+  trim(found)
   if full then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 end
 local entries = ARGV[7] == '0' and {} or read(ARGV[2], ARGV[8], ARGV[7])

@@ -36,11 +36,12 @@ class Sealed:
     def __init__(self, bus: Bus, key: bytes, alarm: Callable[[str], bytes]) -> None:
         self._bus = bus
         self._key = key
+        self._seals: dict[str, hmac.HMAC] = {}
         self._alarm = alarm
         self._told: asyncio.Task[None] | None = None
         self._told_s = -_ALARM_S
         self._unsealed: Counter[str] = Counter()
-        self.publish, self.reply, self.subscribe, self.close = bus.publish, bus.reply, bus.subscribe, bus.close
+        self.publish, self.say, self.subscribe, self.close = bus.publish, bus.say, bus.subscribe, bus.close
 
     @property
     def health(self) -> BusHealth | None:
@@ -52,8 +53,8 @@ class Sealed:
         """How many messages had no seal of this desk, by place."""
         return dict(self._unsealed)
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        await self._bus.send(topic, self.sealed(topic.value, message))
+    async def send(self, topic: Topic, *messages: bytes) -> None:
+        await self._bus.send(topic, *(self.sealed(topic.value, message) for message in messages))
 
     def consume(self, topic: Topic, consumer: str) -> Subscription:
         return _Opened(self, topic.value, self._bus.consume(topic, consumer))
@@ -79,7 +80,12 @@ class Sealed:
 
     def sealed(self, place: str, message: bytes) -> bytes:
         """``message`` under the seal of its place."""
-        return hmac.digest(self._key, place.encode() + b"\n" + message, hashlib.sha256) + message
+        begun = self._seals.get(place)
+        if begun is None:
+            begun = self._seals[place] = hmac.new(self._key, place.encode() + b"\n", hashlib.sha256)
+        seal = begun.copy()
+        seal.update(message)
+        return seal.digest() + message
 
 
 class _Opened:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 from ordergate.bus.port import Topic
@@ -57,11 +57,12 @@ class Sender:
         self._work = asyncio.Event()
         self.room = asyncio.Event()
 
-    async def send(self, message: bytes) -> None:
-        outgoing = _Outgoing(message)
-        self._queue.append(outgoing)
+    async def send(self, messages: Sequence[bytes]) -> None:
+        going = [_Outgoing(message) for message in messages]
+        self._queue.extend(going)
         self._work.set()
-        await outgoing.accepted
+        # Cancelled, it gives up all that Redis does not have yet.
+        await asyncio.gather(*(outgoing.accepted for outgoing in going))
 
     async def run(self) -> None:
         failures = 0

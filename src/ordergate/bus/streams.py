@@ -6,7 +6,7 @@ writes) is sent again. It must never drop a message in silence.
 
 Invariants, beyond the port's:
 1. A message that a consumer has not acknowledged is read again by the next process that consumes under its name, first
-   and in order. Asking for the next message acknowledges the one before.
+   and in order. Asking for the next message acknowledges the one before, within ``ACKNOWLEDGE_S``.
 2. A message is delivered twice only to a process that follows one which died before Redis had its acknowledgement.
 3. A stream holds at most ``capacity`` messages, and a sender keeps at most as many; a full stream makes senders wait.
 4. A message whose sender gave up waiting is not sent later, except where it already was.
@@ -21,7 +21,7 @@ up a sender: who is a full stream behind loses its place, which is counted where
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ordergate.bus.consumer import Consumer
 from ordergate.bus.port import Topic
@@ -50,10 +50,11 @@ class Streams:
         for topic, sender in self._senders.items():
             start(sender.run(), f"send {topic.value}")
 
-    async def send(self, topic: Topic, message: bytes) -> None:
-        if len(message) > MESSAGE_BYTES_MAX:
-            raise MessageTooLarge(f"{len(message)} bytes for {topic.value}; {MESSAGE_BYTES_MAX} are the most")
-        await self._senders[topic].send(message)
+    async def send(self, topic: Topic, messages: Sequence[bytes]) -> None:
+        size = max(map(len, messages), default=0)
+        if size > MESSAGE_BYTES_MAX:
+            raise MessageTooLarge(f"{size} bytes for {topic.value}; {MESSAGE_BYTES_MAX} are the most")
+        await self._senders[topic].send(messages)
 
     def consume(self, topic: Topic, consumer: str) -> Consumer:
         assert self._start is not None, "the bus is not open"

@@ -6,7 +6,6 @@ decide has no event that could say so; the page hears of them with every heartbe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from ordergate.core.account import Group
@@ -19,12 +18,14 @@ _LOUDNESS = {Level.CRITICAL: "critical", Level.WARNING: "warning", Level.INFO: "
 
 
 class Announcer:
-    """``raised`` counts what was raised in this process, by code and level."""
+    """``raised`` is told the code and level of each."""
 
-    def __init__(self, now_ns: Callable[[], int], webhook: Webhook | None) -> None:
+    def __init__(
+        self, now_ns: Callable[[], int], webhook: Webhook | None, raised: Callable[[str, Level], None]
+    ) -> None:
         self._now_ns = now_ns
         self._webhook = webhook
-        self.raised: Counter[tuple[str, Level]] = Counter()
+        self._raised = raised
 
     def heard(self, group: Group, number: int) -> None:
         """Announce what the event of that number has raised; ``group`` is the state after it, or after a later one."""
@@ -40,7 +41,7 @@ class Announcer:
         self._announce(Alarm(0, code, Level.CRITICAL, message, 0, None, None, at_ns, at_ns))
 
     def _announce(self, alarm: Alarm) -> None:
-        self.raised[alarm.code, alarm.level] += 1
+        self._raised(alarm.code, alarm.level)
         tell = getattr(_log, _LOUDNESS[alarm.level])
         tell(
             "alarm",

@@ -7,6 +7,7 @@ import msgspec
 from ordergate.core import pause
 from ordergate.core.events import TradingState
 from ordergate.engine.gate import Gate
+from ordergate.engine.metrics import CONTENT_TYPE
 from ordergate.engine.page_health import PageHealth
 from ordergate.net.port import Request, Response
 
@@ -21,8 +22,10 @@ def answer(request: Request, gate: Gate, page: PageHealth | None = None) -> Resp
             if page is not None:
                 told["manualTradingServer"] = {"url": page.url, "status": page.status}
             return _json(200, told)
+        case "GET", "/metrics":
+            return Response(200, gate.metrics.text(), {"content-type": CONTENT_TYPE})
         case "GET", "/metrics.json":
-            return _json(200, {"protection": gate.protection})
+            return _json(200, gate.documented | {"protection": gate.protection})
         case _:
             return _json(404, {"error": f"there is nothing at {request.method} {request.path}"})
 

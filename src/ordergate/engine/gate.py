@@ -7,22 +7,27 @@ writer in its books: nothing more is decided here, commands are answered HALTED,
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from ordergate.bus.port import Bus, BusHealth, Topic
-from ordergate.bus.topics import ALIVE_S, State, StateWanted, request
+from ordergate.bus.topics import ALIVE_S, News, State, StateWanted, request
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.core.commands import Answer, Command, SubmitOrder
 from ordergate.core.events import Event
 from ordergate.core.exposure import closable
 from ordergate.core.inputs import Started
-from ordergate.core.market import fresh_quotes
+from ordergate.core.market import Market, fresh_quotes
 from ordergate.core.reports import LinkReport, Report
 from ordergate.engine.announcer import Announcer
+from ordergate.engine.counts import Counts, counted
+from ordergate.engine.documented import documented
 from ordergate.engine.effects import Outlet
-from ordergate.engine.inbox import Inbox
+from ordergate.engine.inbox import Class, Inbox
+from ordergate.engine.metrics import Metrics, Seen
 from ordergate.engine.protection_figures import Protection, ProtectionFigures
 from ordergate.engine.quotes import QuoteBoard
 from ordergate.engine.recovery import recover
@@ -69,8 +74,11 @@ class Gate:
         self._senders = Senders()
         self._protection = ProtectionFigures()
         self._webhook = webhook
-        self.announcer = Announcer(clock.now_ns, webhook)
-        self._outlet = Outlet(bus, approval_key, step, self._heard)
+        self._began_ns = clock.now_ns()
+        self.counts = Counts()
+        self.metrics = Metrics(self._seen)
+        self._announcer = Announcer(clock.now_ns, webhook, self.metrics.raised)
+        self._outlet = Outlet(bus, approval_key, step, self._heard, self.metrics.answered)
         self._board = QuoteBoard(bus, self._inbox, clock, self._held)
         self._orders = bus.consume(Topic.ORDERS, "gate")
         self._reports = bus.consume(Topic.REPORTS, "gate")
@@ -93,6 +101,11 @@ class Gate:
         """
         is_deciding = self._writer is not None and not self._writer.exit_only and not self.halted
         return is_deciding and self.group.modes.enforcing
+
+    @property
+    def exit_only(self) -> bool:
+        """Whether the journal has failed, so that only exits go on."""
+        return self._writer is not None and self._writer.exit_only
 
     @property
     def compared(self) -> bool:
@@ -146,6 +159,7 @@ class Gate:
             clock=self._clock,
             emergency=self._emergency,
             step=self._step,
+            took=self.metrics.took,
         )
         await writer.begin(self._started)
         self._writer = writer
@@ -158,7 +172,7 @@ class Gate:
         order_id, now_ns = getattr(command, "order_id", None), self._clock.now_ns()
         if self.halted:
             await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=_HALTED))
-        elif not self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), self._wait_s(command)):
+        elif not self._queued(command, now_ns):
             message = "too many orders are waiting; nothing was sent, try again in a moment"
             await self.refuse(
                 Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
@@ -170,17 +184,28 @@ class Gate:
         ahead_ms_max = self.group.limits.clock_ahead_ms_max
         return self._senders.delayed_ns(command.instance_id, command.sent_ns, now_ns, ahead_ms_max)
 
+    @property
+    def waiting(self) -> Mapping[Class, int]:
+        """How many inputs wait for a decision, by whose place they take."""
+        return self._inbox.waiting
+
     def waits(self, order_id: str) -> bool:
         """Whether an order of that id is here and not decided yet."""
         return self._inbox.order_account(order_id) is not None
 
-    def _wait_s(self, command: Command) -> float:
-        """PROCESSING_DELAY_MS, for what may add risk: an order that is sure only to close waits for nothing."""
-        if not self._delay_s or not isinstance(command, SubmitOrder):
-            return 0
-        account = self.group.accounts.get(command.account_id)
-        closes = account is not None and closable(account, command.contract_id, command.side) >= command.quantity
-        return 0 if closes else self._delay_s
+    def _queued(self, command: Command, now_ns: int) -> bool:
+        """Whether there was room. PROCESSING_DELAY_MS is for what may add risk: what only closes waits for nothing."""
+        closes = isinstance(command, SubmitOrder) and self._only_closes(command)
+        wait_s = self._delay_s if isinstance(command, SubmitOrder) and not closes else 0
+        return self._inbox.put_command(command, now_ns, self._delayed_ns(command, now_ns), wait_s, closes=closes)
+
+    def _only_closes(self, order: SubmitOrder) -> bool:
+        account = self.group.accounts.get(order.account_id)
+        return account is not None and closable(account, order.contract_id, order.side) >= order.quantity
+
+    def follow(self) -> asyncio.Queue[News]:
+        """All that the gate tells from now on, for a follower in this process, who must take it."""
+        return self._outlet.follow()
 
     async def refuse(self, answer: Answer) -> None:
         """Tell that something never became a command."""
@@ -200,26 +225,59 @@ class Gate:
             if self._webhook is not None:
                 tasks.create_task(self._webhook.run(), name="webhook")
 
+    @property
+    def documented(self) -> dict[str, Any]:
+        """The documented figures of the aggregator."""
+        seen = self._seen()
+        return documented(
+            seen.group,
+            seen.market,
+            seen.waiting,
+            self.counts,
+            status="HALTED" if self.halted else "EXIT_ONLY" if self.exit_only else "RUNNING",
+            uptime_s=(self._clock.now_ns() - self._began_ns) / 1_000_000_000,
+        )
+
+    def _seen(self) -> Seen:
+        return Seen(
+            group=self.group,
+            market=Market(dict(self._board.latest), self._clock.now_ns()),
+            waiting=self._inbox.waiting,
+            enforcing=self.enforcing,
+            exit_only=self.exit_only,
+            halted=self.halted,
+            bus_health=self._bus.health,
+            webhook=None if self._webhook is None else self._webhook.figures,
+        )
+
     def _heard(self, group: Group, event: Event, number: int) -> None:
-        self._protection.heard(event)
-        self.announcer.heard(group, number)
+        self.metrics.heard(event)
+        account = group.accounts.get(event.account_id)
+        order = None if account is None else account.order(getattr(event, "order_id", None))
+        self.counts = counted(self.counts, event, order)
+        gap_ns = self._protection.heard(event)
+        if gap_ns is not None:
+            self.metrics.protected(gap_ns)
+        self._announcer.heard(group, number)
 
     async def _beat(self) -> None:
         """So that whoever follows knows of a gate that has died, or that nothing has come because nothing happened."""
-        told = ""
+        told, loop = "", asyncio.get_running_loop()
         while True:
             code, trouble = self._trouble()
             if code and code != told:
-                self.announcer.troubled(code, trouble)
+                self._announcer.troubled(code, trouble)
             told = code
             await self._outlet.beat(trouble)
+            due_s = loop.time() + ALIVE_S
             await asyncio.sleep(ALIVE_S)
+            self.metrics.lagged(max(0.0, loop.time() - due_s))
 
     def _trouble(self) -> tuple[str, str]:
         """What is wrong with the gate itself: a code and a sentence, both empty where nothing is."""
         if self.halted:
             return "GATE_HALTED", _HALTED
-        if self._writer is not None and self._writer.exit_only:
+        if self.exit_only:
             return "JOURNAL_UNAVAILABLE", UNWRITTEN
         return "", ""
 
@@ -243,7 +301,7 @@ class Gate:
             self._crashed = True
             _log.critical("the writer stopped", halted=self.halted, exc_info=error)
             if not self.halted:
-                self.announcer.troubled(
+                self._announcer.troubled(
                     "GATE_CRASHED", "a decision failed; read anew from the journal; once more halts"
                 )
             if self.halted:

@@ -57,10 +57,10 @@ class ProtectionFigures:
         self._began_ns: dict[tuple[int, str], int] = {}
         self._unprotected_ns: dict[tuple[int, str], int] = {}
 
-    def heard(self, event: Event) -> None:
-        """Take in ``event``; only a change of cover says anything here."""
+    def heard(self, event: Event) -> int | None:
+        """Take in ``event``; how long the gap lasted that it ends (>= 0), None where it ends none."""
         if not isinstance(event, CoverChanged):
-            return
+            return None
         position = event.account_id, event.contract_id
         if event.state in (Cover.PROTECTING, Cover.UNPROTECTED):
             if event.since_ns == event.at_ns:
@@ -68,13 +68,15 @@ class ProtectionFigures:
             if event.state is Cover.UNPROTECTED and self._unprotected_ns.get(position) != event.since_ns:
                 self._unprotected_ns[position] = event.since_ns
                 self._gaps += 1
-            return
+            return None
         began_ns = self._began_ns.pop(position, None)
         # What has been closed in between is another position: its cover follows no gap, and lasted nothing before.
         if began_ns is not None and event.lasted_ns == event.at_ns - began_ns:
             self._lasted_ns.append(event.lasted_ns)
             self._count += 1
             self._worst_ns = max(self._worst_ns, event.lasted_ns)
+            return event.lasted_ns
+        return None
 
     def figures(self, group: Group, now_ns: int) -> Protection:
         """What has been heard so far, and what is unprotected in ``group``."""

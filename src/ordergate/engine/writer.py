@@ -33,12 +33,12 @@ from ordergate.core.commands import (
     UpdateProtection,
 )
 from ordergate.core.decide import Decided, decide, next_wake_ns
-from ordergate.core.events import Event
+from ordergate.core.events import ApprovalKind, Event, OrderApproved
 from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.market import Market
-from ordergate.core.reports import Quote
+from ordergate.core.reports import FillReport, Quote
 from ordergate.engine.effects import Outlet
-from ordergate.engine.inbox import Inbox, Pending
+from ordergate.engine.inbox import Class, Inbox, Pending
 from ordergate.errors import JournalUnavailable
 from ordergate.journal.codec import encode
 from ordergate.journal.port import Entry, Journal
@@ -80,6 +80,7 @@ class Writer:
         clock: Clock,
         emergency: EmergencyNotes,
         step: Step,
+        took: Callable[[str, int], None],
     ) -> None:
         self.group = group
         self.exit_only = False
@@ -91,12 +92,13 @@ class Writer:
         self._clock = clock
         self._emergency = emergency
         self._step = step
+        self._took = took
         self._last_ns = 0
         self._woken_ns = 0
 
     async def begin(self, started: Started) -> None:
         """The first decision of a life, before any other input. Raises ``SequenceConflict``."""
-        await self.turn([Pending(0, 0, started, self._clock.now_ns())])
+        await self.turn([Pending(Class.FACT, 0, started, self._clock.now_ns())])
 
     async def run(self) -> None:
         """Turn inputs into history, until cancelled. Raises ``SequenceConflict``: another writer owns the books."""
@@ -105,7 +107,7 @@ class Writer:
             batch = await self._inbox.take(BATCH_MAX, self._wait_s(due_ns))
             now_ns = self._clock.now_ns()
             if not batch or (due_ns is not None and due_ns <= now_ns):
-                batch = [Pending(0, 0, Wake(), now_ns), *batch]
+                batch = [Pending(Class.FACT, 0, Wake(), now_ns), *batch]
             await self.turn(batch)
 
     async def turn(self, batch: list[Pending]) -> None:
@@ -113,7 +115,7 @@ class Writer:
         group, decisions = self.group, []
         for pending in batch:
             answer = self._refused_exit_only(pending)
-            decided = Decided(group, (), answer) if answer else decide(group, self._stamp(pending))
+            decided = Decided(group, (), answer) if answer else self._decided(group, pending)
             group = decided.group
             decisions.append(decided)
         if not await self._recorded(decisions):
@@ -121,9 +123,27 @@ class Writer:
             return
         number = self.group.version
         self.group = group
-        for decided in decisions:
+        for pending, decided in zip(batch, decisions, strict=True):
             await self._outlet.carry(decided, number + 1)
             number += len(decided.events)
+            self._carried(pending, decided)
+
+    def _decided(self, group: Group, pending: Pending) -> Decided:
+        """Step 2 for one input."""
+        stamped = self._stamp(pending)
+        decided = decide(group, stamped)
+        if isinstance(pending.input, SubmitOrder):
+            self._took("queue", stamped.market.at_ns - pending.received_ns)
+            self._took("validation", self._clock.now_ns() - stamped.market.at_ns)
+        return decided
+
+    def _carried(self, pending: Pending, decided: Decided) -> None:
+        """An order, or the stop of a fill, has been handed on: how long that took."""
+        given = pending.input
+        if isinstance(given, SubmitOrder) and decided.answer is not None and decided.answer.ok:
+            self._took("total", self._clock.now_ns() - pending.received_ns)
+        elif isinstance(given, FillReport) and any(_is_leg(event) for event in decided.events):
+            self._took("sltp", self._clock.now_ns() - pending.received_ns)
 
     async def _recorded(self, decisions: list[Decided]) -> bool:
         """Step 3. False when the journal failed under this batch."""
@@ -136,6 +156,7 @@ class Writer:
                 self._emergency.note(entry)
             return True
         expected = {entry.book: self._seqs.get(entry.book, 0) for entry in entries}
+        began_ns = self._clock.now_ns()
         try:
             await self._journal.append(entries, expected)
         except JournalUnavailable as error:
@@ -143,6 +164,7 @@ class Writer:
             return False
         for entry in entries:
             self._seqs[entry.book] = self._seqs.get(entry.book, 0) + 1
+        self._took("recording", self._clock.now_ns() - began_ns)
         self._step("recorded", "")
         return True
 
@@ -190,3 +212,7 @@ class Writer:
         if due_ns is None:
             return _WAKE_S_MAX
         return min(_WAKE_S_MAX, max(0.0, (due_ns - self._clock.now_ns()) / _SECOND_NS))
+
+
+def _is_leg(event: Event) -> bool:
+    return isinstance(event, OrderApproved) and event.kind is ApprovalKind.LEG

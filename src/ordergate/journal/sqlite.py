@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -48,7 +49,10 @@ _TABLE = """CREATE TABLE journal (
     hash BLOB,
     UNIQUE (book, seq)
 )"""
-_INSERT = "INSERT INTO journal (book, seq, recorded_at, type, version, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO journal (book, seq, recorded_at, type, version, body, hash) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?, ?)"
+# The rows of one statement. Each gives up the interpreter's lock, and in a busy process waits to have it back.
+_TOGETHER = (64, 8, 1)
 _HEAD = "SELECT seq, hash FROM journal WHERE book = ? AND position <= ? ORDER BY seq DESC LIMIT 1"
 _READ = """
 SELECT position, book, seq, recorded_at, type, version, body, hash
@@ -271,14 +275,28 @@ def _inserted(connection: apsw.Connection, append: _Append) -> SequenceConflict 
         links = linked(append.entries, append.expected, heads)
     except SequenceConflict as conflict:
         return conflict
-    connection.executemany(
-        _INSERT,
-        [
-            (entry.book, head.seq, entry.recorded_ns, entry.kind, entry.version, entry.body, head.row_hash)
-            for entry, head in ((link.entry, link.head) for link in links)
-        ],
-    )
+    rows = [
+        (entry.book, head.seq, entry.recorded_ns, entry.kind, entry.version, entry.body, head.row_hash)
+        for entry, head in ((link.entry, link.head) for link in links)
+    ]
+    for first, size in _portions(len(rows)):
+        values = [value for row in rows[first : first + size] for value in row]
+        connection.execute(_insert(size), values)
     return None
+
+
+def _portions(count: int) -> Iterator[tuple[int, int]]:
+    """``count`` rows as few statements, which have few sizes: where each begins, and its size."""
+    first = 0
+    for size in _TOGETHER:
+        while count - first >= size:
+            yield first, size
+            first += size
+
+
+@functools.cache
+def _insert(size: int) -> str:
+    return _INSERT + ", ".join([_VALUES] * size)
 
 
 def _head(connection: apsw.Connection, book: str, position_max: int) -> Head:

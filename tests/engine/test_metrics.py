@@ -1,0 +1,306 @@
+"""``/metrics`` and ``/metrics.json`` after orders of which the outcome is known; and the dashboard that reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from ordergate.bus.port import Topic
+from ordergate.core.commands import Acknowledge, SubmitOrder
+from ordergate.core.order import OrderType, Side
+from ordergate.core.reports import (
+    ApprovalRefused,
+    FillReport,
+    LinkReport,
+    OrderReport,
+    OrderState,
+    Outcome,
+    PlaceOutcome,
+)
+from ordergate.engine import endpoints
+from ordergate.engine.metrics import BUDGETS_S, CONTENT_TYPE
+from ordergate.journal.memory import MemoryJournal
+from ordergate.net.http import HttpNetwork
+from ordergate.net.port import Request, Response
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, bench
+from tools import dashboard
+
+ROOT = Path(__file__).resolve().parents[2]
+DASHBOARD = ROOT / "docs" / "grafana" / "ordergate.json"
+PAGE = ROOT / "docs" / "metrics.md"
+# What only some desks have: behind Redis, with a webhook, on Linux.
+SOMETIMES = re.compile("ordergate_(redis|webhook|process)_")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def read(desk: Bench) -> Samples:
+    families = text_string_to_metric_families(desk.gate.metrics.text().decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((f"ordergate_{name}", frozenset(labels.items())))
+
+
+def counts(samples: Samples, name: str, label: str) -> dict[str, float]:
+    return {
+        dict(labels)[label]: count for (sample, labels), count in samples.items() if sample == f"ordergate_{name}_total"
+    }
+
+
+async def rest(desk: Bench) -> None:
+    """The broker shows the stop open."""
+    stop = await desk.placed(Topic.EXITS)
+    terms = stop.terms
+    row = OrderReport(
+        account_id=ACCOUNT,
+        broker_order_id=7_900,
+        order_tag=stop.order_tag,
+        contract_id=terms.contract_id,
+        side=terms.side,
+        order_type=terms.order_type,
+        quantity=terms.quantity,
+        limit_ticks=terms.limit_ticks,
+        stop_ticks=terms.stop_ticks,
+        state=OrderState.OPEN,
+        filled_quantity=0,
+        created_ns=desk.clock.now_ns(),
+    )
+    await desk.report(row)
+    async with asyncio.timeout(5):
+        while not desk.gate.protection.count:
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def busy_desk() -> AsyncIterator[Bench]:
+    """One order filled and protected, one denied for two limits, one passed, one that the broker rejected."""
+    async with bench(MemoryJournal(), orders_max=2) as desk:
+        await desk.adopt()
+        await desk.filled(2, "one")
+        await rest(desk)
+        assert not (await desk.buy(11, "large")).ok
+        passed = SubmitOrder("p", ACCOUNT, "p", MES.contract_id, Side.BUY, 1, OrderType.MARKET, passed=True)
+        await desk.gate.take(passed)
+        await desk.answer("p")
+        assert (await desk.buy(1, "refused")).ok
+        place = await desk.placed(Topic.COMMANDS)
+        await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.REFUSED, text="no"))
+        await desk.report(ApprovalRefused(ACCOUNT, "id", "tag", "forged"))
+        async with asyncio.timeout(5):
+            while "APPROVAL_REFUSED" not in [alarm.code for alarm in desk.gate.group.alarms]:
+                await asyncio.sleep(0)
+        yield desk
+
+
+async def test_orders_answers_breaches_fills_and_alarms_are_counted_by_what_became_of_them() -> None:
+    async with busy_desk() as desk:
+        samples = read(desk)
+        assert counts(samples, "orders", "outcome") == {"approved": 2, "denied": 1, "passed": 1}
+        assert counts(samples, "breaches", "code") == {"MAX_ORDER_SIZE": 1, "MAX_POSITION_SIZE": 1}
+        assert counts(samples, "answers", "code") == {"OK": 3, "MAX_ORDER_SIZE": 1}
+        assert value(samples, "fills_total") == 1
+        assert value(samples, "broker_rejections_total") == 1
+        assert counts(samples, "alarms_raised", "code") == {"ORDER_REJECTED": 1, "APPROVAL_REFUSED": 1}
+        assert value(samples, "alarms_open", level="critical") == 1
+        await desk.report(LinkReport(up=False, reason="gone"))
+        async with asyncio.timeout(5):
+            while desk.gate.group.link_up:
+                await asyncio.sleep(0)
+        numbers = tuple(alarm.number for alarm in desk.gate.group.alarms)
+        await desk.gate.take(Acknowledge("seen", numbers))
+        assert (await desk.answer("seen")).ok
+        assert [alarm.code for alarm in desk.gate.group.alarms] == ["LINK_DOWN"], "it stands"
+        assert value(read(desk), "alarms_open", level="critical") == 0
+
+
+async def test_each_order_is_timed_in_each_step_and_a_fill_until_its_stop_rests() -> None:
+    async with busy_desk() as desk:
+        elsewhere = FillReport(
+            ACCOUNT, 99, 99, MES.contract_id, Side.BUY, 1, 20_001, MES.fee_usd, None, voided=False, at_ns=1
+        )
+        version = desk.gate.group.version
+        await desk.report(elsewhere)  # whose stop was promised to nobody
+        async with asyncio.timeout(5):
+            while desk.gate.group.version == version:
+                await asyncio.sleep(0)
+        samples = read(desk)
+        timed = {step: value(samples, "step_seconds_count", step=step) for step in BUDGETS_S}
+        assert timed["queue"] == timed["validation"] == 4
+        assert (timed["total"], timed["sltp"]) == (3, 1)
+        assert (timed["recording"] or 0) >= 4
+        assert value(samples, "protection_seconds_count") == 1
+        for step, budget_s in BUDGETS_S.items():
+            if budget_s is not None:
+                edge = {"step": step, "le": str(budget_s)}
+                assert value(samples, "step_seconds_bucket", **edge) is not None, "each budget is an edge"
+                assert value(samples, "step_budget_seconds", step=step) == budget_s
+
+
+async def test_what_follows_from_the_state_is_that_of_now() -> None:
+    async with busy_desk() as desk:
+        account = str(ACCOUNT)
+        samples = read(desk)
+        assert (
+            value(samples, "enforcing") == value(samples, "journal_writable") == value(samples, "broker_link_up") == 1
+        )
+        assert value(samples, "account_positions", account=account) == 1
+        assert value(samples, "account_positions_unprotected", account=account) == 0
+        assert value(samples, "account_daily_loss_limit_dollars", account=account) == 1_000
+        assert value(samples, "account_state", account=account, state="active") == 1
+        assert value(samples, "account_day_pnl_dollars", account=account) is not None
+        assert value(samples, "mode", mode="intercept") == 1
+        assert value(samples, "events") == desk.gate.group.version
+
+
+async def test_a_figure_that_no_price_tells_is_absent_and_not_nought() -> None:
+    async with bench(MemoryJournal()) as desk:
+        await desk.adopt()
+        await desk.filled(1, "one")
+        desk.gate._board.latest.clear()  # noqa: SLF001 - as if no quote had come since the start
+        assert value(read(desk), "account_day_pnl_dollars", account=str(ACCOUNT)) is None
+
+
+async def test_a_full_queue_and_a_journal_that_fails_are_counted() -> None:
+    journal = FullDisk()
+    async with bench(journal, orders_max=1) as desk:
+        await desk.adopt()
+        for number in range(3):
+            name = f"o{number}"
+            await desk.gate.take(SubmitOrder(name, ACCOUNT, name, MES.contract_id, Side.BUY, 1, OrderType.MARKET))
+        assert value(read(desk), "queue_waiting", **{"class": "manual"}) == 1
+        await desk.answer("o0")
+        await desk.answer("o2")
+        journal.full = True
+        await desk.buy(1, "late")
+        samples = read(desk)
+        assert counts(samples, "answers", "code") == {"OK": 1, "QUEUE_FULL": 2, "JOURNAL_UNAVAILABLE": 1}
+        assert (value(samples, "journal_writable"), value(samples, "enforcing")) == (0, 0)
+
+
+async def test_over_a_socket_it_is_the_text_that_prometheus_reads() -> None:
+    network = HttpNetwork()
+    async with busy_desk() as desk:
+
+        async def answer(request: Request) -> Response:
+            return endpoints.answer(request, desk.gate)
+
+        server = await network.serve(answer, host="127.0.0.1", port=0)
+        got = await network.request("GET", f"{server.url}/metrics", timeout_s=5)
+        assert (got.status, got.headers["content-type"]) == (200, CONTENT_TYPE)
+        assert list(text_string_to_metric_families(got.body.decode()))
+        await server.close()
+    await network.close()
+
+
+async def test_the_documented_figures_have_the_documented_names_and_nothing_made_up() -> None:
+    async with busy_desk() as desk:
+        answer = endpoints.answer(Request("GET", "/metrics.json"), desk.gate)
+        told = msgspec.json.decode(answer.body)
+        assert set(told) == {
+            "aggregator", "queue", "risk", "registry", "sltp", "accounts", "positions", "protection",
+        }  # fmt: skip
+        aggregator = told["aggregator"]
+        assert {name: aggregator[name] for name in aggregator if name != "uptime"} == {
+            "status": "RUNNING",
+            "riskEnforced": True,
+            "shadowMode": False,
+            "ordersReceived": 4,
+            "ordersProcessed": 3,
+            "ordersFailed": 1,
+            "fillsProcessed": 1,
+            "riskViolations": 2,
+        }
+        assert told["queue"]["queues"] == {"high": 0, "medium": 0, "low": 0, "total": 0}
+        assert told["risk"]["violations"] == {"total": 2, "byType": {"MAX_ORDER_SIZE": 1, "MAX_POSITION_SIZE": 1}}
+        assert [row["orderId"] for row in told["risk"]["recent"]] == ["large"]
+        assert told["risk"]["config"]["maxPositionSize"] == 10
+        (account,) = told["accounts"]
+        assert (account["accountId"], account["openPositions"], account["accountBalance"]) == (ACCOUNT, 1, 50_000)
+        assert told["positions"] == [
+            {"accountId": ACCOUNT, "instrument": "MES", "contractId": MES.contract_id, "netPosition": 2}
+        ]
+        assert told["registry"] is None
+
+
+def queries() -> Iterator[str]:
+    """Every query of the dashboard."""
+    board = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+
+    def exprs(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if "expr" in node:
+                yield node["expr"]
+            for part in node.values():
+                yield from exprs(part)
+        elif isinstance(node, list):
+            for part in node:
+                yield from exprs(part)
+
+    return exprs(board)
+
+
+_SELECTOR = re.compile(r"(ordergate_\w+)(?:\{([^}]*)\})?")
+_GROUPED = re.compile(r"\bby \(([^)]*)\)")
+
+
+async def test_every_query_of_the_dashboard_asks_for_what_there_is() -> None:
+    async with busy_desk() as desk:
+        known: dict[str, set[str]] = {}
+        for name, labels in read(desk):
+            known.setdefault(name, set()).update(dict(labels))
+    asked = list(queries())
+    assert len(asked) > 20
+    for query in asked:
+        if SOMETIMES.search(query):
+            continue
+        selectors = _SELECTOR.findall(query)
+        assert selectors, query
+        for name, matchers in selectors:
+            assert name in known, query
+            assert set(re.findall(r"(\w+)\s*[=!]", matchers)) <= known[name], query
+        for grouped in _GROUPED.findall(query):
+            wanted = {label.strip() for label in grouped.split(",")}
+            assert all(wanted <= known[name] for name, _ in selectors), query
+
+
+async def test_every_figure_stands_in_the_documentation_with_its_labels_and_no_other_does() -> None:
+    page = dict(re.findall(r"^\| `(ordergate_\w+)` \| ([^|]*) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    async with busy_desk() as desk:
+        families = list(text_string_to_metric_families(desk.gate.metrics.text().decode()))
+    found = {}
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+        if not family.name.endswith("_created"):
+            found[name] = ", ".join(f"`{label}`" for label in labels) or "-"
+    said = {name: labels.strip() for name, labels in page.items()}
+    assert {n: labels for n, labels in said.items() if not SOMETIMES.search(n)} == {
+        n: labels for n, labels in found.items() if not SOMETIMES.search(n)
+    }
+
+
+async def test_two_gates_in_one_process_do_not_mix() -> None:
+    async with bench(MemoryJournal()) as one, bench(MemoryJournal()) as other:
+        await one.adopt()
+        await other.adopt()
+        await one.buy(1, "a")
+        assert counts(read(one), "orders", "outcome") == {"approved": 1}
+        assert counts(read(other), "orders", "outcome") == {}
+
+
+def test_the_dashboard_is_the_one_that_its_table_makes() -> None:
+    assert DASHBOARD.read_text(encoding="utf-8") == dashboard.text()
