@@ -178,6 +178,8 @@ CASES: list[tuple[Any, dict[str, Any], Level, str]] = [
      "before going live"),
     (bus.listeners, {"redis": replace(REDIS, clients=(OURS, replace(STRANGER, channels=0, patterns=1)))}, UNSAFE,
      "bot-7 at 127.0.0.1:9"),
+    (bus.listeners, {"redis": replace(REDIS, listeners=0, patterns=1, clients=(replace(STRANGER, patterns=1),))},
+     UNSAFE, "bot-7 at 127.0.0.1:9"),
     # Who listens on other channels only is no executor.
     (bus.listeners, {"redis": replace(REDIS, clients=(OURS, STRANGER))}, OK, "all of them ordergate"),
     (bus.listeners, {"redis": replace(REDIS, clients=(OURS,))}, OK, "none can publish here"),

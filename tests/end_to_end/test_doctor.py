@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.process import until
+from tests.end_to_end.process import Desk, until
 from tests.end_to_end.split import Split, split_desk
 from tests.end_to_end.test_console import command
 from tests.redis_server import running_redis
@@ -177,6 +177,16 @@ def test_a_redis_that_evicts_is_unsafe_and_one_that_may_not_be_asked_is_said_to_
         assert said["redis memory"][0] == "UNKNOWN"
         assert said["redis access"][0] == "WARN"
         assert said["redis"][0] == "OK"
+
+
+def test_a_redis_that_the_desk_does_not_use_is_not_judged(desk: Desk, tmp_path: Path) -> None:
+    with running_redis(tmp_path, "--protected-mode", "no", "--bind", "0.0.0.0") as redis:  # noqa: S104 - the fault
+        places = ("--ready-file", str(desk.ready_file), "--state-dir", str(desk.folder / "state"))
+        code, said, told = examined(*places, REDIS_HOST="127.0.0.1", REDIS_PORT=str(redis.port))
+    assert code == 0, said
+    assert said["redis"] == said["redis access"] == ("OK", "not used: a desk in one process needs none ")
+    assert said["login"] == ("OK", "the desk that runs is logged in, 2 account(s) ")
+    assert desk.at["apiKey"] not in told
 
 
 class _Other(BaseHTTPRequestHandler):
