@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.process import Desk, call, running, until
+from tests.end_to_end.split import Split, split_desk
 
 STOP = 4
 
@@ -67,3 +68,38 @@ def test_in_shadow_mode_positions_are_of_the_paper_book(tmp_path: Path) -> None:
         assert row["quantity"] == 1
         assert asked(desk, f"/api/positions?accountId={desk.account}")[1]["shadow"] is True
         assert desk.venue_orders() == []
+
+
+def test_as_a_process_of_its_own_it_asks_the_gate_and_says_when_the_gate_or_the_broker_is_gone(tmp_path: Path) -> None:
+    with split_desk(tmp_path) as desk:
+        account, url = desk.account(), f"http://127.0.0.1:{desk.ports['connection-manager']}"
+        positions, protect = f"/api/positions?accountId={account}", "/api/position/update-sltp"
+        order = {"accountId": account, "instrument": "MES", "side": "BUY", "quantity": 1}
+        until(lambda: desk.post("/api/order", **order)[0] == 200)
+        row = until(lambda: stopped(desk, positions))
+        body = {"positionId": row["id"], "stopLoss": row["stopLoss"] + 1, "takeProfit": None}
+        assert call(url, "POST", protect, body) == (200, {"success": True} | body)
+        until(lambda: stopped(desk, positions)["stopLoss"] == row["stopLoss"] + 1)
+        assert desk.get("connection-manager", "/health")[1]["components"]["redis"]["status"] == "ok"
+
+        desk.kill("aggregator")
+        until(lambda: desk.get("connection-manager", "/health")[1]["components"]["gate"]["status"] == "silent", 15)
+        status, told = call(url, "POST", protect, body | {"stopLoss": row["stopLoss"]})
+        assert (status, told["code"]) == (503, "GATE_SILENT")
+        status, told = desk.get("connection-manager", positions)
+        assert (status, told["positions"][0]["stopLoss"]) == (200, row["stopLoss"] + 1)
+
+        desk.kill("venue")
+        until(lambda: desk.get("connection-manager", positions)[0] == 503, 15)
+        status, away = desk.get("connection-manager", positions)
+        assert (away["code"], away["lastKnown"]["positions"][0]["quantity"]) == ("BROKER_AWAY", 1)
+        assert away["ageMs"] > 5_000
+        status, away = desk.get("connection-manager", f"/account/balance?accountId={account}")
+        assert (status, away["lastKnown"]["accountId"]) == (503, account)
+
+
+def stopped(desk: Split, positions: str) -> Any:
+    """The first position, once a stop of it works."""
+    status, told = desk.get("connection-manager", positions)
+    rows = told["positions"] if status == 200 else []
+    return rows[0] if rows and rows[0]["stopLoss"] else None
