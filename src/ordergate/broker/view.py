@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -56,26 +56,21 @@ class Held(msgspec.Struct, frozen=True):
     known: bool
 
 
-class _Position(NamedTuple):
-    report: PositionReport
-    heard_ns: int
-
-
-class _Order(NamedTuple):
-    report: OrderReport
-    heard_ns: int
-
-
 _Key = TypeVar("_Key")
-_Row = TypeVar("_Row", _Position, _Order)
+_Report = TypeVar("_Report", PositionReport, OrderReport)
+
+
+class _Heard(NamedTuple, Generic[_Report]):
+    report: _Report
+    heard_ns: int
 
 
 class _Shown:
     """One account. ``read_ns`` is when its last reading began, 0 before the first."""
 
     def __init__(self) -> None:
-        self.positions: dict[str, _Position] = {}
-        self.orders: dict[int, _Order] = {}
+        self.positions: dict[str, _Heard[PositionReport]] = {}
+        self.orders: dict[int, _Heard[OrderReport]] = {}
         self.ended: OrderedDict[int, None] = OrderedDict()
         self.read_ns = 0
         self.heard_ns = 0
@@ -107,7 +102,7 @@ class View:
                 self.accounts[report.account_id] = SeenAccount(report, now_ns)
             case PositionReport():
                 shown = self._of(report.account_id)
-                shown.positions[report.contract_id] = _Position(report, now_ns)
+                shown.positions[report.contract_id] = _Heard(report, now_ns)
                 shown.heard_ns = now_ns
             case OrderReport():
                 self._order(report, now_ns)
@@ -140,7 +135,7 @@ class View:
         shown, order_id = self._of(report.account_id), report.broker_order_id
         shown.heard_ns = now_ns
         if report.state is OrderState.OPEN:
-            shown.orders[order_id] = _Order(report, now_ns)
+            shown.orders[order_id] = _Heard(report, now_ns)
             return
         shown.orders.pop(order_id, None)
         if report.state in _ENDED:
@@ -150,9 +145,9 @@ class View:
 
     def _read(self, snapshot: BrokerSnapshot, now_ns: int) -> None:
         shown = self._of(snapshot.account.account_id)
-        positions = {row.contract_id: _Position(row, now_ns) for row in snapshot.positions}
+        positions = {row.contract_id: _Heard(row, now_ns) for row in snapshot.positions}
         orders = {
-            row.broker_order_id: _Order(row, now_ns)
+            row.broker_order_id: _Heard(row, now_ns)
             for row in snapshot.orders
             if row.state is OrderState.OPEN and row.broker_order_id not in shown.ended
         }
@@ -162,6 +157,8 @@ class View:
         shown.heard_ns = now_ns
 
 
-def _since(before: Mapping[_Key, _Row], read: Mapping[_Key, _Row], started_ns: int) -> dict[_Key, _Row]:
+def _since(
+    before: Mapping[_Key, _Heard[_Report]], read: Mapping[_Key, _Heard[_Report]], started_ns: int
+) -> dict[_Key, _Heard[_Report]]:
     """What a reading says, under what was heard since it began."""
     return {**read, **{key: row for key, row in before.items() if row.heard_ns >= started_ns}}
