@@ -27,8 +27,8 @@ from ordergate.core.commands import Leg
 from ordergate.core.instrument import QUANTITY_MAX, Instrument
 from ordergate.core.order import Breakeven, Exit, Role, Side, Status, Target, Trail
 from ordergate.errors import InputRefused
+from ordergate.net.body import read
 from ordergate.web.bodies import OrderBody
-from ordergate.web.body import read
 from tests.core.desk import ACCOUNT, ASK, MES, MNQ, WIDE, Desk
 
 # A tick whose dollars have three decimals.

@@ -43,10 +43,12 @@ READ_AGAIN_S = 5.0
 # Numbers that the market, the clock or the number of earlier events decide.
 MOVING = {
     "DAILY_LOSS_LIMIT", "actual", "ageMs", "asOf", "ask", "averageFillPrice", "averagePrice", "avgPrice", "balance",
-    "bid", "brokerOrderId", "close", "count", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events", "fillId",
-    "high", "last", "low", "netPnL", "number", "open", "p50Ms", "p99Ms", "price", "timestamp", "totalBalance",
-    "unrealizedPnL", "volume", "worstMs", "fillsProcessed", "ordersProcessed", "ordersReceived", "riskViolations",
-    "uptime",
+    "bid", "brokerOrderId", "close", "count", "currentPrice", "dayPnl", "dayPnlAtStops", "equity", "events",
+    "expiresInMs", "fillId", "high", "inSession", "last", "lastAnswerAgeMs", "lastAnswerTookMs", "lastEventAgeMs",
+    "lastHeardAgeMs", "lastHeartbeatAgeMs", "lastWriteAgeMs", "left", "leftForExits", "low", "netPnL", "number",
+    "oldestQuoteAgeMs", "open", "p50Ms", "p99Ms", "price", "quoteAgeMs", "stopLoss", "stopLossOrderId",
+    "takeProfit", "takeProfitOrderId", "timestamp", "totalBalance", "unrealizedPnL", "uptime", "volume", "worstMs",
+    "fillsProcessed", "ordersProcessed", "ordersReceived", "riskViolations",
 }  # fmt: skip
 
 

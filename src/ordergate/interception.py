@@ -29,6 +29,7 @@ from ordergate.bus.mailbox import AT_ONCE_MAX
 from ordergate.bus.port import Bus, Channel, Subscription
 from ordergate.bus.topics import Happened, News
 from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
+from ordergate.bus.waiting import Waiting
 from ordergate.clock import Clock
 from ordergate.core import answers, commands
 from ordergate.core.account import Group
@@ -39,7 +40,6 @@ from ordergate.dialect.hints import Hints
 from ordergate.dialect.order_answers import OrderAnswers
 from ordergate.dialect.outbox import Outbox
 from ordergate.dialect.quotes import Quotes
-from ordergate.dialect.waiting import Waiting
 from ordergate.errors import InputRefused
 from ordergate.telemetry import Step, logger
 

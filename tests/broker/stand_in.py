@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -26,9 +26,9 @@ from ordergate.core.effects import Effect, Grant, Modify, Place
 from ordergate.core.events import ApprovalKind
 from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import LinkReport, Report
-from ordergate.errors import StartRefused
+from ordergate.errors import JournalUnavailable, StartRefused
 from ordergate.journal.memory import MemoryJournal
-from ordergate.journal.port import Journal
+from ordergate.journal.port import Entry, Journal
 from ordergate.net import signalr
 from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Network, Request, Response, RunningServer, Upgrade, WebSocket
@@ -217,6 +217,13 @@ def position(kind: int, size: int, contract_id: str = MNQ) -> dict[str, Any]:
         "size": size,
         "averagePrice": 20000,
     }
+
+
+class FullDisk(MemoryJournal):
+    """A journal whose disk is full."""
+
+    async def append(self, _entries: Sequence[Entry], _expected: Mapping[str, int]) -> None:
+        raise JournalUnavailable("no space left")
 
 
 class Seat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -31,11 +31,11 @@ from ordergate.core.reports import (
     PlaceOutcome,
     Unreadable,
 )
-from ordergate.errors import JournalDamaged, JournalUnavailable, SequenceConflict
+from ordergate.errors import JournalDamaged, SequenceConflict
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.port import Response
-from tests.broker.stand_in import ACCOUNT, BOOK, KEY, MES, MNQ, Desk, position
+from tests.broker.stand_in import ACCOUNT, BOOK, KEY, MES, MNQ, Desk, FullDisk, position
 from tests.simulation.virtual_time import run
 
 PLACE = "Order/place"
@@ -214,13 +214,6 @@ def test_an_approval_replayed_after_a_restart_is_not_sent_again_and_stays_in_dou
         assert desk.broker.count(PLACE) == 2
 
     run(main())
-
-
-class FullDisk(MemoryJournal):
-    """A journal whose disk is full."""
-
-    async def append(self, _entries: Sequence[Entry], _expected: Mapping[str, int]) -> None:
-        raise JournalUnavailable("no space left")
 
 
 def test_with_a_broken_record_new_risk_is_not_sent_and_a_stop_is() -> None:

@@ -12,5 +12,11 @@ A command flows down this list:
     link.py                  whether we see the broker
     projectx/                the ProjectX Gateway API (TopstepX)
 
-    endpoints.py             health and balance over HTTP (pure)
+What is told of it, over HTTP on port 7500:
+
+    endpoints.py             the documented calls; a change is asked of the gate
+    rows.py                  what they answer with (pure)
+    view.py                  what the broker shows, kept from what is heard anyway
+    health.py                each part, by what was seen of it, and every number of it (pure)
+    gate_line.py             whether the gate lives, and what it answers
 """

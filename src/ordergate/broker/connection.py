@@ -16,7 +16,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from ordergate.broker.endpoints import Health, SeenAccount
+from ordergate.broker import health
 from ordergate.broker.link import Link, Part
 from ordergate.broker.projectx import messages, translate
 from ordergate.broker.projectx.backoff import MAX_S, Backoff
@@ -27,6 +27,7 @@ from ordergate.broker.projectx.feeds import MarketFeed, UserFeed
 from ordergate.broker.projectx.hubs import Heard, Hub
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
+from ordergate.broker.view import View
 from ordergate.clock import Clock
 from ordergate.core.instrument import Instrument
 from ordergate.core.reports import (
@@ -46,7 +47,6 @@ from ordergate.net.port import Network
 
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
-_QUOTES = "SubscribeContractQuotes"
 # Trying these again changes nothing until a person does.
 _HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 
@@ -86,20 +86,24 @@ class Connection:
         shown: Callable[[Report], Awaitable[Report | None]],
         tell: Callable[[Quote], None],
     ) -> None:
-        self.accounts: dict[int, SeenAccount] = {}
+        self.view = View(clock)
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
         self._rng = rng
         self._publish = publish
         self._shown = shown
+        self._tell = tell
         self._link = Link(publish)
         self._rest_lost = asyncio.Event()
-        self._rest = Rest(network, settings.gateway_url, RequestBudget(settings.limits), settings.request_timeout_s)
+        self._budget = RequestBudget(settings.limits)
+        self._rest = Rest(network, settings.gateway_url, self._budget, settings.request_timeout_s)
         self._session = Session(self._rest, clock, settings.credentials)
         bars = Rest(network, settings.gateway_url, RequestBudget(BAR_LIMITS), settings.request_timeout_s)
         self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
-        self._market_feed = MarketFeed(self.catalogue, clock, publish, tell)
+        self._market_feed = MarketFeed(self.catalogue, clock, publish, self._quoted)
+        self._quotes_wanted: dict[str, int] = {}  # since when, by contract
+        self._quoted_since_ns = 0  # when the market hub was last subscribed to
 
         def hub(part: Part, url: str, heard: Heard) -> Hub:
             return Hub(
@@ -123,7 +127,7 @@ class Connection:
     async def introduce(self) -> None:
         """Tell a gate that knows nothing what it would have heard from the beginning: the link last."""
         await self._publish(InstrumentsReport(tuple(self.catalogue.instruments.values())))
-        for seen in self.accounts.values():
+        for seen in self.view.accounts.values():
             await self._publish(seen.report)
         await self._link.tell()
 
@@ -134,7 +138,7 @@ class Connection:
         except (TransportError, BrokerRefused) as error:
             if isinstance(error, BrokerRefused) and error.code in _HOPELESS_LOGINS:
                 raise StartRefused(
-                    f"{self._settings.gateway_url} refuses the login of {self._settings.credentials.user_name!r}: "
+                    f"{self.settings.gateway_url} refuses the login of {self.settings.credentials.user_name!r}: "
                     f"{error.text} (code {error.code}). Check the user name and the API key."
                 ) from error
             await self._link.changed(Part.REST, str(error))
@@ -149,22 +153,21 @@ class Connection:
 
     async def heard(self, report: Report) -> None:
         """Publish ``report``, and want the events of what it shows."""
+        self.view.take(report)
         await self._publish(report)
         match report:
             case AccountReport():
-                self.accounts[report.account_id] = SeenAccount(report, self._clock.now_ns())
                 for method in ("SubscribeOrders", "SubscribePositions", "SubscribeTrades"):
                     await self._user_hub.want(method, report.account_id)
             case OrderReport(state=OrderState.OPEN):
-                await self._market_hub.want(_QUOTES, report.contract_id)
+                await self._want_quotes(report.contract_id)
             case PositionReport() if report.net_quantity:
-                await self._market_hub.want(_QUOTES, report.contract_id)
+                await self._want_quotes(report.contract_id)
             case BrokerSnapshot():
-                self.accounts[report.account.account_id] = SeenAccount(report.account, self._clock.now_ns())
                 held = [row.contract_id for row in report.positions]
                 held += [row.contract_id for row in report.orders if row.state is OrderState.OPEN]
                 for contract_id in held:
-                    await self._market_hub.want(_QUOTES, contract_id)
+                    await self._want_quotes(contract_id)
             case _:
                 pass
 
@@ -179,29 +182,69 @@ class Connection:
         await self._link.changed(Part.REST, fault)
         self._rest_lost.set()
 
-    def health(self) -> Health:
-        """How we see the broker, part by part; REST by its last request, whatever that was."""
-        faults = dict(self._link.faults)
-        faults[Part.REST] = faults[Part.REST] or self._rest.failure
-        return Health(
-            status="degraded" if any(faults.values()) else "ok",
-            user_hub=faults[Part.USER_HUB] or "ok",
-            market_hub=faults[Part.MARKET_HUB] or "ok",
-            rest=faults[Part.REST] or "ok",
-            accounts=tuple(self.accounts),
-            shadow=self._settings.shadow,
+    @property
+    def fault(self) -> str:
+        """Why the broker is not seen, or empty."""
+        return self._link.reason
+
+    def parts(
+        self, *, journal: health.Record, gate: health.GatePart, redis: health.RedisPart | None
+    ) -> health.Components:
+        """How we see the broker, part by part, beside what the connection manager knows of the rest."""
+        now_ns, faults = self._clock.now_ns(), self._link.faults
+        # A contract is late from when it was wanted, or from when the hub was last subscribed to.
+        since_ns = {key: max(at_ns, self._quoted_since_ns) for key, at_ns in self._quotes_wanted.items()}
+        return health.Components(
+            user_hub=health.UserHub(
+                status="down" if faults[Part.USER_HUB] else health.OK,
+                why=faults[Part.USER_HUB],
+                subscriptions=self._user_hub.subscriptions,
+                last_event_age_ms=_age_ms(self._user_hub.event_s),
+            ),
+            market_hub=health.market_hub(
+                faults[Part.MARKET_HUB], since_ns, self.catalogue.instruments, self.view.quotes, now_ns
+            ),
+            rest=self._rest_part(faults[Part.REST]),
+            token=health.token(self._session.lifetime_ns, now_ns),
+            request_budget=self._request_room(),
+            journal=journal,
+            gate=gate,
+            redis=redis,
+        )
+
+    def _rest_part(self, fault: str) -> health.RestPart:
+        """By its last request, whatever that was."""
+        why, rest = fault or self._rest.failure, self._rest
+        return health.RestPart(
+            status="failing" if why else health.OK,
+            why=why,
+            last_answer_age_ms=_age_ms(rest.answered_s),
+            last_answer_took_ms=rest.answer_ms,
+            last_failure=rest.last_failure,
+            last_failure_age_ms=_age_ms(rest.failed_s),
+        )
+
+    def _request_room(self) -> health.RequestRoom:
+        budget, now_s = self._budget, asyncio.get_running_loop().time()
+        return health.request_room(
+            requests_max=budget.limits.requests_max,
+            window_s=budget.limits.window_s,
+            reserve=budget.limits.reserve,
+            left=budget.left(now_s, exits=False),
+            left_for_exits=budget.left(now_s, exits=True),
+            pause_s=budget.pause_s(now_s),
         )
 
     async def _begin_reading(self) -> None:
         await self.catalogue.load(_STARTING)
         await self._read_accounts()
         await self._user_hub.want("SubscribeAccounts")
-        for symbol in self._settings.symbols:
+        for symbol in self.settings.symbols:
             instrument = self.catalogue.active(symbol)
             if instrument is None:
                 _log.error("the broker lists no active contract of this symbol", symbol=symbol)
             else:
-                await self._market_hub.want(_QUOTES, instrument.contract_id)
+                await self._want_quotes(instrument.contract_id)
 
     async def _read_accounts(self) -> None:
         for row in await self.client.accounts(_STARTING, only_active=True):
@@ -233,9 +276,26 @@ class Connection:
                 return
 
     async def _hub_changed(self, part: Part, fault: str | None) -> None:
-        if part is Part.MARKET_HUB and fault is not None:
+        if part is Part.USER_HUB:
+            self.view.user_hub(up=fault is None)
+        elif fault is None:
+            self._quoted_since_ns = self._clock.now_ns()
+        else:
             self._market_feed.forget()
         await self._link.changed(part, fault)
 
+    async def _want_quotes(self, contract_id: str) -> None:
+        self._quotes_wanted.setdefault(contract_id, self._clock.now_ns())
+        await self._market_hub.want("SubscribeContractQuotes", contract_id)
+
+    def _quoted(self, quote: Quote) -> None:
+        self.view.quotes[quote.contract_id] = quote
+        self._tell(quote)
+
     async def _announce(self, instruments: tuple[Instrument, ...]) -> None:
         await self._publish(InstrumentsReport(instruments))
+
+
+def _age_ms(at_s: float | None) -> int | None:
+    """How long ago an instant of the running loop was."""
+    return None if at_s is None else round((asyncio.get_running_loop().time() - at_s) * 1_000)

@@ -19,10 +19,12 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from ordergate.broker import approvals, challenge, endpoints, history
+from ordergate.broker import approvals, challenge, health, history
 from ordergate.broker.admission import Admission, Refused
 from ordergate.broker.approvals import Approved, Introduce
 from ordergate.broker.connection import Connection, Settings
+from ordergate.broker.endpoints import BODY_BYTES_MAX, Endpoints, refused
+from ordergate.broker.gate_line import GateLine
 from ordergate.broker.lanes import lane
 from ordergate.broker.last_hop import LastHop, Live
 from ordergate.broker.projectx.rest import Passage
@@ -45,6 +47,7 @@ from ordergate.core.reports import (
 )
 from ordergate.errors import BrokerRefused, InputRefused, NotSent, TransportError
 from ordergate.journal.port import Journal
+from ordergate.net import guard
 from ordergate.net.port import Network, Request, Response, RunningServer
 
 _CONSUMER = "connection-manager"
@@ -91,9 +94,11 @@ class ConnectionManager:
         self._trace = trace
         self._commands = bus.consume(Topic.COMMANDS, _CONSUMER)
         self._exits = bus.consume(Topic.EXITS, _CONSUMER)
+        self._gate = GateLine(bus, _CONSUMER)
+        self._started_ns = clock.now_ns()
         self._used = UsedApprovals(journal, clock)
         self._admission = Admission(
-            key=approval_key, venue=settings.venue, started_ns=clock.now_ns(), shadow=settings.shadow
+            key=approval_key, venue=settings.venue, started_ns=self._started_ns, shadow=settings.shadow
         )
         self._connection = Connection(
             network=network,
@@ -111,6 +116,9 @@ class ConnectionManager:
             else Live(client, Reader(client, catalogue, clock))
         )
         self._history = history.History(client, clock)
+        self._endpoints = Endpoints(
+            connection=self._connection, gate=self._gate, clock=clock, rng=rng, health=self.health
+        )
         # Snapshots that have not begun, and one at a time under way, by account: those that are asked for again and
         # again while the request limit is used up would use it up for ever.
         self._unbegun: dict[int, ReadSnapshot] = {}
@@ -128,6 +136,7 @@ class ConnectionManager:
             await self._connection.begin()
             await self._connection.log_in()
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._gate.run())
                 tasks.create_task(lane(self._exits, self._act))
                 tasks.create_task(lane(self._commands, self._act))
                 tasks.create_task(self._last_hop.run())
@@ -135,20 +144,42 @@ class ConnectionManager:
         finally:
             self._exits.close()
             self._commands.close()
+            self._gate.close()
 
     async def serve(self, host: str, port: int) -> RunningServer:
-        """Answer ``GET /health``, ``/account/balance`` and ``/api/bars``. Raises ``PortInUse``."""
-        return await self._network.serve(self._answer, host=host, port=port)
+        """Answer ``GET /challenge``, ``/api/bars`` and the calls of ``endpoints``. Raises ``PortInUse``."""
+        return await self._network.serve(self._answer, host=host, port=port, body_bytes_max=BODY_BYTES_MAX)
+
+    def health(self) -> health.Health:
+        """How all that it stands on is now; ``health.figures`` has the numbers of it."""
+        now_ns, redis, silent_s = self._clock.now_ns(), self._bus.health, self._gate.silent_s
+        gate = health.GatePart(
+            status="silent" if self._gate.fault else health.OK,
+            why=self._gate.fault,
+            last_heard_age_ms=None if silent_s is None else round(silent_s * 1_000),
+        )
+        journal = health.record(self._used.failure, self._used.written_ns, now_ns)
+        return health.health(
+            self._connection.parts(journal=journal, gate=gate, redis=health.redis(redis)),
+            accounts=tuple(self._connection.view.accounts),
+            shadow=self._settings.shadow,
+            started_ns=self._started_ns,
+            now_ns=now_ns,
+            redis=redis,
+        )
 
     async def _answer(self, request: Request) -> Response:
-        if request.path == history.PATH:
-            return await self._history.answer(request)
-        if request.path == challenge.PATH:
-            return challenge.answer(request.query, self._proof(), self._key)
-        health, redis = self._connection.health(), self._bus.health
-        if redis is not None:
-            health = msgspec.structs.replace(health, redis=redis)
-        return endpoints.answer(request, health, self._connection.accounts)
+        try:
+            guard.check(request)
+        except InputRefused as error:
+            return refused(error)
+        match request.path:
+            case history.PATH:
+                return await self._history.answer(request)
+            case challenge.PATH:
+                return challenge.answer(request.query, self._proof(), self._key)
+            case _:
+                return await self._endpoints.answer(request)
 
     def _proof(self) -> challenge.Proof:
         settings = self._settings

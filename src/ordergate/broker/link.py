@@ -41,6 +41,10 @@ class Link:
         self._told = self._report()
         await self._publish(self._told)
 
+    @property
+    def reason(self) -> str:
+        """Why it is down, or empty."""
+        return "; ".join(f"{part.value}: {fault}" for part, fault in self.faults.items() if fault)
+
     def _report(self) -> LinkReport:
-        reasons = [f"{part.value}: {fault}" for part, fault in self.faults.items() if fault]
-        return LinkReport(up=not reasons, reason="; ".join(reasons))
+        return LinkReport(up=self.up, reason=self.reason)

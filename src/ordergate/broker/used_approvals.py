@@ -45,12 +45,17 @@ class _Record(msgspec.Struct):
 
 
 class UsedApprovals:
-    """The record, in a journal of its own."""
+    """The record, in a journal of its own.
+
+    ``failure`` is why the last write failed, or empty; ``written_ns`` is when one last succeeded in this run.
+    """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._seq = 0
+        self.written_ns: int | None = None
+        self.failure = ""
         self._waiting: list[_Record] = []
         self._turn = asyncio.Lock()  # each append names the seq before it
 
@@ -83,8 +88,10 @@ class UsedApprovals:
             await self._journal.append([record.entry for record in records], {BOOK: self._seq})
         except JournalUnavailable as error:
             _log.error("the record of used approvals failed", approvals=len(records), reason=str(error))
+            self.failure = str(error)
             durable = False
         else:
+            self.failure, self.written_ns = "", self._clock.now_ns()
             self._seq += len(records)
             durable = True
         del self._waiting[: len(records)]

@@ -74,13 +74,21 @@ def as_carried(command: SubmitOrder) -> SubmitOrder:
     )
 
 
+def named_position(position_id: str) -> tuple[int, str]:
+    """The account id and contract id that ``position_id`` names, held or not. Raises ``InputRefused``."""
+    named = _POSITION_ID.fullmatch(position_id)
+    if named is None:
+        raise InputRefused(answers.UNKNOWN_POSITION, f"there is no position {position_id}", "positionId")
+    return int(named[1]), named[2]
+
+
 def held_position(group: Group, position_id: str) -> tuple[Account, str]:
     """The account and contract of a position that is held. Raises ``InputRefused``."""
-    named = _POSITION_ID.fullmatch(position_id)
-    account = group.accounts.get(int(named[1])) if named else None
-    if named is None or account is None or named[2] not in account.positions:
+    account_id, contract_id = named_position(position_id)
+    account = group.accounts.get(account_id)
+    if account is None or contract_id not in account.positions:
         raise InputRefused(answers.UNKNOWN_POSITION, f"there is no position {position_id}", "positionId")
-    return account, named[2]
+    return account, contract_id
 
 
 def held_contract(group: Group, account_id: int, name: str) -> str:

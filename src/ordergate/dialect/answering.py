@@ -21,6 +21,7 @@ from ordergate.bus import messages
 from ordergate.bus import requests as r
 from ordergate.bus.port import Subscription, checked_reply_channel
 from ordergate.bus.translate import held_contract, held_position, optional_ticks, quantity
+from ordergate.bus.waiting import Waiting
 from ordergate.clock import Clock
 from ordergate.core import answers
 from ordergate.core.account import Account, Group
@@ -29,7 +30,6 @@ from ordergate.core.market import Market
 from ordergate.core.reports import Quote
 from ordergate.dialect import readout
 from ordergate.dialect.outbox import Outbox
-from ordergate.dialect.waiting import Waiting
 from ordergate.errors import InputRefused
 from ordergate.telemetry import logger
 

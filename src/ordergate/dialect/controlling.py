@@ -17,13 +17,13 @@ from ordergate.bus import announcements as told
 from ordergate.bus import messages
 from ordergate.bus.control import Control, control
 from ordergate.bus.port import Channel, Subscription
+from ordergate.bus.waiting import Waiting
 from ordergate.clock import Clock
 from ordergate.core import pause
 from ordergate.core.account import Group
 from ordergate.core.commands import SetPaused
 from ordergate.core.events import Door, TradingState
 from ordergate.dialect.outbox import Outbox
-from ordergate.dialect.waiting import Waiting
 from ordergate.telemetry import logger
 
 # Wire notes, section 2.9.

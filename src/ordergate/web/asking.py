@@ -54,6 +54,7 @@ from ordergate.core.market import Market
 from ordergate.core.preview import preview
 from ordergate.core.sessions import utc_text
 from ordergate.errors import InputRefused
+from ordergate.net.body import read
 from ordergate.net.port import Response
 from ordergate.telemetry import Step
 from ordergate.web import limits
@@ -72,7 +73,6 @@ from ordergate.web.bodies import (
     ProtectionBody,
     ResumeBody,
 )
-from ordergate.web.body import read
 from ordergate.web.mirror import Mirror
 from ordergate.web.replies import Done, declined, done, nearest_row, preview_row, reply
 

@@ -17,6 +17,7 @@ from ordergate.core.events import ApprovalKind
 from ordergate.core.instrument import Instrument
 from ordergate.core.preview import Preview
 from ordergate.errors import InputRefused
+from ordergate.net import guard
 from ordergate.net.port import Response
 from ordergate.web.rows import BreachRow, NearestRow, PreviewRow
 from ordergate.web.views import breach_row
@@ -30,8 +31,7 @@ JSON_HEADERS = {
 # 403, 404, 405 and 415 are about the request itself; 409: it was understood, and things are not as it supposes;
 # 503: try again; 504: not known. What is not here is bad input: 400.
 STATUS = {
-    "FOREIGN_HOST": 403,
-    "FOREIGN_ORIGIN": 403,
+    **guard.STATUS,
     "NOT_FOUND": 404,
     "NO_PRICE": 404,
     answers.UNKNOWN_ORDER: 404,
@@ -48,7 +48,6 @@ STATUS = {
     answers.LOCKED_OUT: 409,
     answers.ORDER_ID_REUSED: 409,
     answers.PROTECTIVE_STOP: 409,
-    "UNSUPPORTED_MEDIA_TYPE": 415,
     "HALTED": 503,
     "JOURNAL_UNAVAILABLE": 503,
     "QUEUE_FULL": 503,

@@ -23,9 +23,10 @@ from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core.account import Group
 from ordergate.errors import InputRefused
+from ordergate.net import guard
 from ordergate.net.port import Network, Request, Response, RunningServer
 from ordergate.telemetry import Step, logger
-from ordergate.web import guard, history, limits, openapi, pages, routes, views
+from ordergate.web import history, limits, openapi, pages, routes, views
 from ordergate.web.asking import Asking
 from ordergate.web.mirror import Mirror
 from ordergate.web.presets import presets_answer

@@ -31,18 +31,33 @@ class RequestBudget:
     """Counts the requests of one login. Times are seconds of the running loop."""
 
     def __init__(self, limits: RequestLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._spent: deque[float] = deque()
         self._paused_until_s = float("-inf")
 
     def delay_s(self, now_s: float, *, exits: bool) -> float:
         """How long a request must wait (>= 0); ``exits``: it may use the reserve."""
-        while self._spent and self._spent[0] <= now_s - self._limits.window_s:
-            self._spent.popleft()
-        usable = self._limits.requests_max - (0 if exits else self._limits.reserve)
+        self._forget(now_s)
+        usable = self.limits.requests_max - (0 if exits else self.limits.reserve)
         excess = len(self._spent) - usable
-        room_s = 0.0 if excess < 0 else self._spent[excess] + self._limits.window_s - now_s
+        room_s = 0.0 if excess < 0 else self._spent[excess] + self.limits.window_s - now_s
         return room_s if exits else max(room_s, self._paused_until_s - now_s)
+
+    def left(self, now_s: float, *, exits: bool) -> int:
+        """How many requests may leave now (>= 0); ``exits``: with the reserve."""
+        self._forget(now_s)
+        if not exits and now_s < self._paused_until_s:
+            return 0
+        usable = self.limits.requests_max - (0 if exits else self.limits.reserve)
+        return max(0, usable - len(self._spent))
+
+    def pause_s(self, now_s: float) -> float:
+        """For how long nothing but exits leaves, because the broker has answered 429 (>= 0)."""
+        return max(0.0, self._paused_until_s - now_s)
+
+    def _forget(self, now_s: float) -> None:
+        while self._spent and self._spent[0] <= now_s - self.limits.window_s:
+            self._spent.popleft()
 
     def spend(self, now_s: float) -> None:
         """Count one request that leaves now."""
@@ -50,5 +65,5 @@ class RequestBudget:
 
     def turned_away(self, now_s: float, retry_after_s: float | None) -> None:
         """The broker answered 429; without ``retry_after_s`` the pause is one window, which is what clients assume."""
-        pause_s = self._limits.window_s if retry_after_s is None else retry_after_s
+        pause_s = self.limits.window_s if retry_after_s is None else retry_after_s
         self._paused_until_s = max(self._paused_until_s, now_s + pause_s)

@@ -37,7 +37,10 @@ _log = structlog.get_logger()
 
 
 class Hub:
-    """One hub. ``heard`` gets each event's name and its arguments, in order; ``changed`` None or why it was lost."""
+    """One hub. ``heard`` gets each event's name and its arguments, in order; ``changed`` None or why it was lost.
+
+    ``event_s`` is when the last event came, by the running loop; None before the first. Pings are no events.
+    """
 
     def __init__(
         self,
@@ -56,11 +59,17 @@ class Hub:
         self._network = network
         self._session = session
         self._backoff = Backoff(rng)
+        self.event_s: float | None = None
         self._heard = heard
         self._changed = changed
         self._connect_timeout_s = connect_timeout_s
         self._wanted: dict[tuple[str, int | str | None], None] = {}
         self._connection: _Connection | None = None
+
+    @property
+    def subscriptions(self) -> int:
+        """How many are wanted."""
+        return len(self._wanted)
 
     async def want(self, method: str, argument: int | str | None = None) -> None:
         """Subscribe now and at every reconnection; wanting twice is harmless."""
@@ -90,7 +99,7 @@ class Hub:
             socket = await self._open(token)
         except (TransportError, BrokerRefused) as error:
             return str(error)
-        connection = _Connection(socket, self._heard)
+        connection = _Connection(socket, self._event)
         pings = asyncio.create_task(connection.ping())
         try:
             async with asyncio.timeout(signalr.HANDSHAKE_TIMEOUT_S):
@@ -113,6 +122,10 @@ class Hub:
             pings.cancel()
             await asyncio.gather(pings, return_exceptions=True)
             await socket.close()
+
+    async def _event(self, target: str, arguments: msgspec.Raw) -> None:
+        self.event_s = asyncio.get_running_loop().time()
+        await self._heard(target, arguments)
 
     async def _open(self, token: str) -> WebSocket:
         """Raises ``NotSent``; its text never quotes the transport's, which may quote the URL."""

@@ -43,10 +43,18 @@ class Passage(msgspec.Struct, frozen=True):
 
 
 class Rest:
-    """REST below the meaning of its endpoints. ``failure`` is why the last request got no answer, or empty."""
+    """REST below the meaning of its endpoints.
+
+    ``failure`` is why the last request got no answer, or empty; ``last_failure`` stays when others succeed. The times
+    are the running loop's, None before the first; ``answer_ms`` is how long the last answer took.
+    """
 
     def __init__(self, network: Network, gateway_url: str, budget: RequestBudget, timeout_s: float) -> None:
         self.failure = ""
+        self.last_failure = ""
+        self.failed_s: float | None = None
+        self.answered_s: float | None = None
+        self.answer_ms: int | None = None
         self._network = network
         self._url = gateway_url.rstrip("/") + "/api/"
         self._budget = budget
@@ -65,7 +73,9 @@ class Rest:
         headers = {"content-type": "application/json", "accept": "application/json"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        self._budget.spend(asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        left_s = loop.time()
+        self._budget.spend(left_s)
         try:
             response = await self._network.request(
                 "POST",
@@ -76,9 +86,12 @@ class Rest:
             )
             found = self._read(endpoint, response, answer)
         except (TransportError, BrokerRefused) as error:
-            self.failure = str(error)
+            self.failure = self.last_failure = str(error)
+            self.failed_s = loop.time()
             raise
         self.failure = ""
+        self.answered_s = loop.time()
+        self.answer_ms = round((self.answered_s - left_s) * 1_000)
         return found
 
     async def _room(self, endpoint: str, passage: Passage) -> None:

@@ -54,6 +54,7 @@ class Session:
         self._clock = clock
         self._credentials = credentials
         self._token: str | None = None
+        self._issued_ns = 0
         self._expires_ns = 0
         self._renew_ns = 0
         self._login = asyncio.Lock()
@@ -67,6 +68,11 @@ class Session:
             if self._token is None or self._token == stale:
                 self._token = await self._renewed()
             return self._token
+
+    @property
+    def lifetime_ns(self) -> tuple[int, int] | None:
+        """When the token came and when it expires; None where there is none, and the next request logs in."""
+        return None if self._token is None else (self._issued_ns, self._expires_ns)
 
     def refused(self, token: str) -> None:
         """The broker refused ``token``: the next call of ``token`` logs in, unless a newer one is here already."""
@@ -85,6 +91,7 @@ class Session:
             return self._token
         stated_ns = _expiry_ns(token)
         # A fresh token that has expired means that our clock is wrong; taken at its word it would be renewed for ever.
+        self._issued_ns = now_ns
         self._expires_ns = stated_ns if stated_ns is not None and stated_ns > now_ns else now_ns + _LIFETIME_NS
         self._renew_ns = self._expires_ns - min(_RENEW_BEFORE_NS, (self._expires_ns - now_ns) // 2)
         _log.info("logged in", user_name=self._credentials.user_name)

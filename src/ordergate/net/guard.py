@@ -1,6 +1,6 @@
-"""Who may speak to the web server: programs of this machine, and the page that it serves. Pure.
+"""Who may speak to a server of ours: programs of this machine, and the page that it serves. Pure.
 
-The server listens on the loopback only, but a page from anywhere can make a browser send requests there. Two headers
+A server listens on the loopback only, but a page from anywhere can make a browser send requests there. Two headers
 that a page cannot forge tell: ``Host``, which a rebound DNS name gives away, and ``Origin``.
 
 Invariants:
@@ -15,6 +15,9 @@ import re
 
 from ordergate.errors import InputRefused
 from ordergate.net.port import Request
+
+# The HTTP status that each refusal is answered with.
+STATUS = {"FOREIGN_HOST": 403, "FOREIGN_ORIGIN": 403, "UNSUPPORTED_MEDIA_TYPE": 415}
 
 _HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ordergate.errors import InputRefused
+from ordergate.net import guard
 from ordergate.net.port import Request
-from ordergate.web import guard
 
 HERE = "127.0.0.1:3003"
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordergate.errors import InputRefused
+from ordergate.net.body import read
 from ordergate.web.bodies import FlattenBody, LegBody, OrderBody
-from ordergate.web.body import read
 
 LEAST = b'{"instrument":"MES","side":"BUY","quantity":1,"accountId":1001'
 

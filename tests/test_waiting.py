@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ordergate.bus.waiting import Waiting
 from ordergate.core.commands import Answer, CancelAll, Command
-from ordergate.dialect.waiting import Waiting
 
 
 async def test_two_who_wait_by_one_id_end_one_with_the_answer_and_one_undecided() -> None:
