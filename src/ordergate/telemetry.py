@@ -48,7 +48,7 @@ STEPS: tuple[str, ...] = (
 )
 
 Step = Callable[[str, str], None]
-"""Told one of ``STEPS``, and the order's id or tag as that part knows it, empty where a step is of many orders."""
+"""Told one of ``STEPS``, and the id of the order, empty where a step is of none."""
 
 
 def log_step(step: str, name: str) -> None:

@@ -37,6 +37,7 @@ from ordergate.core.events import Event
 from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.market import Market
 from ordergate.core.reports import Quote
+from ordergate.engine.decision_log import order_of
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Class, Inbox, Pending
 from ordergate.errors import JournalUnavailable
@@ -130,7 +131,9 @@ class Writer:
         entries = [self._entry(decided.group, event) for decided in decisions for event in decided.events]
         if not entries:
             return True
-        self._step("decided", "")
+        names = list(dict.fromkeys(_order_of(decided) for decided in decisions if decided.events))
+        for name in names:
+            self._step("decided", name)
         if self.exit_only:
             for entry in entries:
                 self._emergency.note(entry)
@@ -143,7 +146,8 @@ class Writer:
             return False
         for entry in entries:
             self._seqs[entry.book] = self._seqs.get(entry.book, 0) + 1
-        self._step("recorded", "")
+        for name in names:
+            self._step("recorded", name)
         return True
 
     async def _fall_back(self, batch: list[Pending]) -> None:
@@ -190,3 +194,8 @@ class Writer:
         if due_ns is None:
             return _WAKE_S_MAX
         return min(_WAKE_S_MAX, max(0.0, (due_ns - self._clock.now_ns()) / _SECOND_NS))
+
+
+def _order_of(decided: Decided) -> str:
+    """The order that was decided on: the first that its events name, empty where they name none."""
+    return next(filter(None, map(order_of, decided.events)), "")

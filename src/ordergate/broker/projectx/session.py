@@ -29,7 +29,7 @@ _RENEW_BEFORE_NS = 600_000_000_000
 # After a failed renewal the old token serves on; trying at each request would delay each by the login's deadline.
 _RENEW_AGAIN_NS = 60_000_000_000
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="session")
 
 
 class Credentials(msgspec.Struct, frozen=True):
