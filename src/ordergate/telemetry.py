@@ -7,10 +7,12 @@ Invariants:
 1. A value whose key is named like a secret is replaced, at any depth.
 2. A text given to ``conceal`` stands in no line: not in a value, an event, an address or a traceback.
 3. A stream that is gone loses the line, and nothing else.
+4. Trouble that repeats does not fill a disk (``repeats``).
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import functools
@@ -27,6 +29,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from ordergate.clock import Clock
+from ordergate.repeats import Repeats
 
 REDACTED = "[redacted]"
 
@@ -73,6 +76,7 @@ def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock, lib
 
     What ``libraries`` say through ``logging`` goes the same way, from warnings on; not inside somebody's own program.
     """
+    lines, repeats = _Lines(stream), Repeats()
     renderer: structlog.typing.Processor
     if json_lines:
         renderer = structlog.processors.JSONRenderer(default=str)
@@ -86,12 +90,19 @@ def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock, lib
             # Here and not by the renderer, whose tracebacks show the values of local variables.
             structlog.processors.format_exc_info,
             _redact_named,
-            _concealing(renderer),
+            _written(repeats, renderer, clock),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Lines(stream),
+        logger_factory=lambda *_: lines,
     )
     _steps.cache_clear()
+
+    def write_rest() -> None:
+        held_back = repeats.rest()
+        if held_back:
+            lines.write(_text(renderer, held_back))
+
+    atexit.register(write_rest)
     if libraries:
         logging.basicConfig(level=logging.WARNING, handlers=[_Forwarded()], force=True)
 
@@ -103,6 +114,8 @@ def _steps() -> FilteringBoundLogger:
 
 
 _concealed: list[str] = []
+# What a line begins with, for the eye that reads many.
+_HEAD = ("timestamp", "level", "part", "event")
 _NAMED_LIKE_A_SECRET = re.compile(r"token|api_?key|authori[sz]ation|signature|passw|secret|cookie", re.IGNORECASE)
 
 
@@ -117,7 +130,8 @@ def _stamped(clock: Clock) -> structlog.typing.Processor:
 
 
 def _redact_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return cast("EventDict", _redacted(event))
+    head = {name: event.pop(name) for name in _HEAD if name in event}
+    return {**head, **cast("EventDict", _redacted(event))}
 
 
 def _redacted(value: object) -> object:
@@ -135,17 +149,25 @@ def _redacted(value: object) -> object:
             return value
 
 
-def _concealing(renderer: structlog.typing.Processor) -> structlog.typing.Processor:
-    """The renderer, over whose finished line nothing can slip in."""
+def _written(repeats: Repeats, renderer: structlog.typing.Processor, clock: Clock) -> structlog.typing.Processor:
+    """The last of the processors: what it gives is what is written now."""
 
-    def render(wrapped: WrappedLogger, method: str, event: EventDict) -> str:
-        line = str(renderer(wrapped, method, event))
-        # The longest first: a secret may be a part of another.
-        for secret in sorted(_concealed, key=len, reverse=True):
-            line = line.replace(secret, REDACTED)
-        return line
+    def write(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        let = repeats.let(event, clock.now_ns())
+        if not let:
+            raise structlog.DropEvent
+        return _text(renderer, let)
 
-    return render
+    return write
+
+
+def _text(renderer: structlog.typing.Processor, events: list[EventDict]) -> str:
+    """Finished lines, into which nothing can slip any more."""
+    text = "\n".join(str(renderer(None, event["level"], event)) for event in events)
+    # The longest first: a secret may be a part of another.
+    for secret in sorted(_concealed, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
 
 
 class _Lines:
@@ -154,10 +176,10 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def write(self, line: str) -> None:
+    def write(self, text: str) -> None:
         # ValueError: the stream is closed, or cannot write a character.
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
+            self._stream.write(text + "\n")
             self._stream.flush()
 
     debug = info = warning = error = critical = write
