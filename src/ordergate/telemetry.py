@@ -68,7 +68,7 @@ def conceal(secret: str) -> None:
     """Never log this text from now on, nor as Python, JSON or a URL escape it."""
     if secret:
         forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")}
-        _concealed.extend(sorted(forms - set(_concealed)))
+        _concealed.update(dict.fromkeys(sorted(forms)))
 
 
 def configure(level: str, *, json_lines: bool, stream: TextIO, clock: Clock, libraries: bool = True) -> None:
@@ -113,7 +113,7 @@ def _steps() -> FilteringBoundLogger:
     return logger("step").bind()
 
 
-_concealed: list[str] = []
+_concealed: dict[str, None] = {}  # a set that keeps its order
 # What a line begins with, for the eye that reads many.
 _HEAD = ("timestamp", "level", "part", "event")
 _NAMED_LIKE_A_SECRET = re.compile(r"token|api_?key|authori[sz]ation|signature|passw|secret|cookie", re.IGNORECASE)

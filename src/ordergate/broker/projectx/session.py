@@ -20,6 +20,7 @@ from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.rest import Passage, Rest, refusal
 from ordergate.clock import Clock
 from ordergate.errors import BrokerRefused, OutcomeUnknown, TransportError
+from ordergate.telemetry import conceal
 
 _LOGIN = "Auth/loginKey"
 # A token lives 24 h from its issue (ProjectX API notes, section 3, 2026-11-22); used where it carries no readable exp.
@@ -98,6 +99,7 @@ class Session:
             raise refusal(_LOGIN, answer, messages.LoginError)
         if not answer.token:
             raise OutcomeUnknown(f"{_LOGIN}: success without a token")
+        conceal(answer.token)
         return answer.token
 
 
