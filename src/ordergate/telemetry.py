@@ -121,12 +121,16 @@ _NAMED_LIKE_A_SECRET = re.compile(r"token|api_?key|authori[sz]ation|signature|pa
 
 def _stamped(clock: Clock) -> structlog.typing.Processor:
     def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        ms = clock.now_ns() // 1_000_000
-        at = datetime.datetime.fromtimestamp(ms // 1_000, datetime.UTC).replace(microsecond=ms % 1_000 * 1_000)
-        event["timestamp"] = at.isoformat(timespec="milliseconds")
+        second, rest_ns = divmod(clock.now_ns(), 1_000_000_000)
+        event["timestamp"] = f"{_second(second)}.{rest_ns // 1_000_000:03}+00:00"
         return event
 
     return stamp
+
+
+@functools.lru_cache(1)
+def _second(second: int) -> str:
+    return datetime.datetime.fromtimestamp(second, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _redact_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -134,15 +138,19 @@ def _redact_named(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return {**head, **cast("EventDict", _redacted(event))}
 
 
+@functools.lru_cache(1_000)
+def _is_secret(name: str) -> bool:
+    return _NAMED_LIKE_A_SECRET.search(name) is not None
+
+
 def _redacted(value: object) -> object:
     match value:
+        case str() | int() | float() | None:
+            return value  # as nearly all are; the rest of this is ten times as dear
         case msgspec.Struct():
             return _redacted(msgspec.structs.asdict(value))
         case Mapping():
-            return {
-                str(key): REDACTED if _NAMED_LIKE_A_SECRET.search(str(key)) else _redacted(item)
-                for key, item in value.items()
-            }
+            return {str(key): REDACTED if _is_secret(str(key)) else _redacted(item) for key, item in value.items()}
         case list() | tuple():
             return [_redacted(item) for item in value]
         case _:

@@ -9,6 +9,7 @@ roles are found; the ids of its legs begin with it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,10 +38,12 @@ class Line(msgspec.Struct, frozen=True):
 
 def heard(group: Group, event: e.Event) -> None:
     """Log ``event``, which is durable; ``group`` is the state after it, or after a later one of the same decision."""
+    if type(event) not in LINES or not _log.is_enabled_for(logging.INFO):
+        return
     told = line(group, event)
     if told is not None:
-        account = {"account_id": event.account_id} if event.account_id else {}
-        _log.info(told.text, **account, **{name: value for name, value in told.fields.items() if value is not None})
+        fields = {name: value for name, value in told.fields.items() if value is not None}
+        _log.info(told.text, account_id=event.account_id, **fields)
 
 
 def refused(answer: Answer) -> None:
