@@ -124,7 +124,7 @@ def test_a_clock_that_is_set_back_holds_nothing_back_for_longer(log: Log) -> Non
     assert [line.get("repeated") for line in log.lines] == [None] * WHOLE + [1, None]
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), max_size=80))
 def test_every_line_that_was_said_is_written_or_counted_and_none_twice(said: list[tuple[str, int]]) -> None:
     repeats, now_ns, written = Repeats(), 0, []
     for name, waited_s in said:
@@ -134,6 +134,14 @@ def test_every_line_that_was_said_is_written_or_counted_and_none_twice(said: lis
     for each in "abc":
         counted = [line.get("repeated", 1) for line in written if line["part"] == each]
         assert sum(counted) == sum(name == each for name, _ in said)
+    assert repeats.rest() == []
+
+
+def test_the_rest_is_told_once() -> None:
+    repeats = Repeats()
+    for _ in range(WHOLE + 1):
+        repeats.let({"level": "error", "part": "redis", "event": "lost"}, 0)
+    assert [line["repeated"] for line in repeats.rest()] == [1]
     assert repeats.rest() == []
 
 

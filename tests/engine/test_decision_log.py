@@ -12,15 +12,15 @@ from structlog.testing import capture_logs
 
 from ordergate.core import events as e
 from ordergate.core.alarms import _TELLS as ALARMS
-from ordergate.core.commands import CancelOrder
+from ordergate.core.commands import CancelOrder, LockOut, SetInterception, SetPaused
 from ordergate.core.decide import Decided
 from ordergate.core.limits import Limits
 from ordergate.core.modes import Modes
 from ordergate.core.order import Breakeven, Exit, Protection, Target, Trail
-from ordergate.core.reports import Outcome
+from ordergate.core.reports import LinkReport, Outcome
 from ordergate.engine.decision_log import LINES, line, order_of
 from ordergate.journal.memory import MemoryJournal
-from tests.core.desk import ACCOUNT, ASK, BID, MES, Desk
+from tests.core.desk import ACCOUNT, ASK, BID, MES, SECOND_NS, Desk
 from tests.engine.gate_on_memory import bench
 
 # Steps on the way to another event, and what was read of the broker: the journal has them.
@@ -48,17 +48,25 @@ Told = list[tuple[str, dict[str, object]]]
 
 
 class Logged(Desk):
-    """``lines`` is what the log would say of each decision, with the state after all of it, as the gate tells it."""
+    """``lines`` is what the log would say of each decision, with the state after all of it, as the gate tells it.
+
+    ``alarms`` are the codes of the events that said it by an alarm.
+    """
 
     def __init__(self, *given: Any, **more: Any) -> None:
         self.lines: Told = []
+        self.alarms: list[str] = []
         super().__init__(*given, **more)
         self.lines.clear()
 
     def feed(self, *given: Any, **stamp: Any) -> Decided:
         decided = super().feed(*given, **stamp)
-        for event in decided.events:
+        first = decided.group.version - len(decided.events) + 1
+        for number, event in enumerate(decided.events, first):
             told = line(decided.group, event)
+            raised = [alarm.code for alarm in decided.group.alarms if alarm.number == number]
+            self.alarms += raised
+            assert told is None or not raised, f"{event} is told twice"
             if told is not None:
                 fields = {name: value for name, value in told.fields.items() if value is not None}
                 self.lines.append((told.text, fields))
@@ -226,6 +234,39 @@ def test_a_flatten_is_told_from_its_start_to_the_flat_position() -> None:
     assert texts[-1] == "exit finished"
     assert desk.said("exit started")["cause"] == "flatten"
     assert desk.said("fill")["position"] == 0
+
+
+def test_what_is_an_alarm_is_told_by_that_alone() -> None:
+    desk = Logged()
+    desk.submit("rejected")
+    desk.placed("rejected", Outcome.REFUSED, text="no")
+    desk.submit("in doubt")
+    desk.placed("in doubt", Outcome.UNKNOWN)
+    desk.submit("not sent")
+    desk.placed("not sent", Outcome.NOT_SENT)
+    desk.enter("unprotected")
+    desk.placed(desk.stop("unprotected").order_id, Outcome.REFUSED, text="no")
+    desk.ask(SetPaused(desk.request_id(), on=True, by=e.Door.PAGE))
+    desk.ask(SetInterception(desk.request_id(), on=False))
+    desk.ask(LockOut(desk.request_id(), ACCOUNT, desk.now_ns + 3_600 * SECOND_NS))
+    desk.feed(LinkReport(up=False, reason="gone"))
+    wanted = {"ORDER_REJECTED", "ORDER_IN_DOUBT", "ORDER_NOT_SENT", "UNPROTECTED", "PAUSED", "MODES_CHANGED"}
+    assert {*wanted, "LOCKED_OUT", "LINK_DOWN"} <= set(desk.alarms)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.CoverChanged(ACCOUNT, MES.contract_id, e.Cover.PROTECTED, 0, "", 7, 0, 7),
+        e.CoverChanged(ACCOUNT, MES.contract_id, e.Cover.PROTECTING, 1, "", 7, 5, 7),
+        e.CoverChanged(ACCOUNT, MES.contract_id, e.Cover.UNPROTECTED, 1, "", 7, 5, 7),
+        e.ExitFinished(ACCOUNT, MES.contract_id, flat=False, at_ns=7),
+        e.LinkChanged(0, up=False, reason="gone"),
+        e.PositionsSpared(ACCOUNT, None),
+    ],
+)
+def test_what_did_not_end_well_or_did_not_happen_has_no_line_of_its_own(event: e.Event) -> None:
+    assert line(Desk().group, event) is None
 
 
 def test_a_leg_that_follows_the_protection_is_no_second_decision() -> None:
