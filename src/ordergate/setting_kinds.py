@@ -92,9 +92,14 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
+# To the last @: a password may hold any sign.
+_USER = re.compile(r"://.*@")
+_QUERY = re.compile(r"(?<=://)([^?]*)\?.*")
+
+
 def shown(value: object) -> str:
-    """A value that somebody else chose, fit for one line."""
-    text = repr(value)
+    """A value that somebody else chose, fit for one line: of an address neither user nor query, which may be secret."""
+    text = _QUERY.sub(r"\1?...", _USER.sub("://...@", repr(value)))
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 

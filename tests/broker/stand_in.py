@@ -309,7 +309,8 @@ class Seat:
         self._numbers += 1
         terms = Terms(self.account_id, self.contract_id, Side.BUY, 1, OrderType.MARKET)
         grant = Grant(kind, self._numbers, epoch, limits_version=1, issued_ns=self.clock.now_ns())
-        return Place(msgspec.structs.replace(terms, **changes), f"tag-{self._numbers}", grant)
+        number = self._numbers
+        return Place(msgspec.structs.replace(terms, **changes), f"tag-{number}", grant, f"order-{number}")
 
     def approved(self, effect: Place | Modify | None = None) -> Approved:
         mode = "shadow" if self._settings.get("shadow") else "live"

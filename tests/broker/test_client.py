@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from functools import partial
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from ordergate.broker.projectx.session import Credentials
@@ -16,6 +18,7 @@ from ordergate.core.order import OrderType
 from ordergate.core.reports import CancelOutcome, LinkReport, ModifyOutcome, Outcome, PlaceOutcome
 from ordergate.errors import StartRefused
 from ordergate.net.port import Response
+from ordergate.telemetry import configure, logger
 from tests.broker.stand_in import ACCOUNT, API_KEY, Desk
 from tests.simulation.virtual_time import run
 
@@ -324,3 +327,20 @@ def test_no_secret_reaches_a_log_a_report_or_the_text_of_the_settings() -> None:
             assert secret not in told
 
     run(main())
+
+
+def test_from_its_receipt_on_a_token_is_in_no_line_of_the_log_whoever_says_it() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            stream = io.StringIO()
+            configure("debug", json_lines=True, stream=stream, clock=desk.clock, libraries=False)
+            (token,) = desk.broker.tokens
+            logger("hubs").warning("gone", url=f"wss://host/hubs/user?access_token={token}")
+        assert "access_token=[redacted]" in stream.getvalue()
+        assert token not in stream.getvalue()
+
+    try:
+        run(main())
+    finally:
+        structlog.reset_defaults()

@@ -53,7 +53,7 @@ def test_an_approved_order_is_sent_once_and_its_steps_come_in_order() -> None:
         assert desk.broker.bodies(PLACE) == [
             {"accountId": ACCOUNT, "contractId": MNQ, "type": 2, "side": 0, "size": 1, "customTag": "tag-1"}
         ]
-        assert [step for step, name in desk.steps if name == "tag-1"] == [
+        assert [step for step, name in desk.steps if name == "order-1"] == [
             "command received",
             "approval recorded",
             "order sent",
@@ -362,15 +362,16 @@ def test_a_modify_and_a_cancel_are_sent_and_answered() -> None:
         desk = Desk()
         async with desk.open():
             place = desk.place(order_type=OrderType.LIMIT, limit_ticks=80_000, quantity=2)
-            await desk.send(desk.approved(Modify(place.terms, place.order_tag, 9001, place.grant)))
+            await desk.send(desk.approved(Modify(place.terms, place.order_tag, 9001, place.grant, "changed")))
             assert await desk.report(ModifyOutcome) == ModifyOutcome(ACCOUNT, "tag-1", 1, Outcome.DONE)
-            await desk.send(Cancel(ACCOUNT, 9001), Topic.EXITS)
+            await desk.send(Cancel(ACCOUNT, 9001, "cancelled"), Topic.EXITS)
             assert await desk.report(CancelOutcome) == CancelOutcome(ACCOUNT, 9001, Outcome.DONE)
         assert desk.broker.bodies("Order/modify") == [
             {"accountId": ACCOUNT, "orderId": 9001, "size": 2, "limitPrice": 20_000}
         ]
         assert desk.broker.bodies("Order/cancel") == [{"accountId": ACCOUNT, "orderId": 9001}]
-        assert ("order sent", "9001") in desk.steps
+        for name in ("changed", "cancelled"):
+            assert ("order sent", name) in desk.steps
 
     run(main())
 

@@ -173,7 +173,7 @@ def test_a_filled_leg_ends_its_sibling() -> None:
     stop, target = desk.stop("a"), desk.target("a")
     desk.fill(target.order_id, price=ASK + 80)
     assert desk.order(stop.order_id).cancel_wanted
-    assert Cancel(stop.terms.account_id, stop.broker_order_id or 0) in desk.asked(Cancel)
+    assert Cancel(stop.terms.account_id, stop.broker_order_id or 0, stop.order_id) in desk.asked(Cancel)
     desk.cancelled(stop.order_id)
     desk.wait(5_000)
     assert list(desk.account.live_orders()) == []

@@ -50,7 +50,7 @@ _STARTING = Passage(exits=False, wait_s=60.0)
 # Trying these again changes nothing until a person does.
 _HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="broker")
 
 
 class Settings(msgspec.Struct, frozen=True):

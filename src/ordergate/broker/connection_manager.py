@@ -58,7 +58,7 @@ _CANCELLING = Passage(exits=True, wait_s=60.0)
 Trace = Callable[[str, str], None]
 _Outcome = PlaceOutcome | ModifyOutcome
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="broker")
 _orders: msgspec.json.Decoder[approvals.Order] = msgspec.json.Decoder(approvals.Order)
 _encoder = msgspec.json.Encoder()
 
@@ -71,7 +71,7 @@ class ConnectionManager:
     """One broker login. From its construction no command is lost; ``run`` carries them out until cancelled.
 
     ``trace(step, name)`` is called at each step of a request: "command received", "approval recorded", "order sent",
-    "order answered", "report published"; ``name`` is the order's tag, or the broker's order id of a cancel.
+    "order answered", "report published"; ``name`` is the order's id.
     """
 
     def __init__(
@@ -215,39 +215,43 @@ class ConnectionManager:
                 self._admission.raise_epoch(order.account_id, order.epoch)
 
     async def _approved(self, approved: Approved) -> None:
-        approval, tag = approved.approval, approved.effect.order_tag
-        self._trace("command received", tag)
+        approval, name = approved.approval, approved.effect.order_id
+        self._trace("command received", name)
         refused = self._admission.admit(approved, self._clock.now_ns())
         if refused is None and await self._used.record(approval):
-            self._trace("approval recorded", tag)
+            self._trace("approval recorded", name)
         elif refused is None and approval.kind.adds_risk:
             refused = Refused(Outcome.NOT_SENT, "the record of used approvals failed")
         if refused is None:
             outcome = await self._sent(approved)
         else:
-            await self._turned_away(approved.effect.terms.account_id, approval.approval_id, tag, refused.text)
+            await self._turned_away(
+                approved.effect.terms.account_id, approval.approval_id, approval.order_tag, refused.text, name
+            )
             if refused.outcome is None:
                 return
             outcome = _unsent(approved, refused.outcome, refused.text)
         await self._publish(outcome)
-        self._trace("report published", tag)
+        self._trace("report published", name)
 
-    async def _turned_away(self, account_id: int, approval_id: str, tag: str, reason: str) -> None:
+    async def _turned_away(
+        self, account_id: int, approval_id: str, tag: str, reason: str, order_id: str | None = None
+    ) -> None:
         """Nothing left, and it is known that somebody tried: in the log, and in the journal of the gate."""
-        _log.error("an approval was refused", approval_id=approval_id, order_tag=tag, reason=reason)
+        _log.error("an approval was refused", order=order_id, approval_id=approval_id, order_tag=tag, reason=reason)
         text = [each[:TEXT_MAX] for each in (approval_id, tag, reason)]
         await self._publish(ApprovalRefused(account_id, *text))
 
     async def _sent(self, approved: Approved) -> _Outcome:
         """Check what can only be checked now, and send."""
         approval, effect = approved.approval, approved.effect
-        tag, terms = effect.order_tag, effect.terms
+        terms = effect.terms
 
         def leaving() -> None:
             lapsed = self._admission.lapsed(approved, self._clock.now_ns())
             if lapsed is not None:
                 raise NotSent(lapsed)
-            self._trace("order sent", tag)
+            self._trace("order sent", effect.order_id)
 
         wait_s = max(0, approval.expires_ns - self._clock.now_ns()) / 1_000_000_000
         passage = Passage(exits=not approval.kind.adds_risk, wait_s=wait_s)
@@ -265,11 +269,11 @@ class ConnectionManager:
             outcome = await self._last_hop.place(effect, instrument, passage)
         else:
             outcome = await self._last_hop.modify(effect, instrument, passage)
-        self._trace("order answered", tag)
+        self._trace("order answered", effect.order_id)
         return outcome
 
     async def _cancel(self, cancel: Cancel) -> None:
-        name = str(cancel.broker_order_id)
+        name = cancel.order_id
         self._trace("command received", name)
         passage = msgspec.structs.replace(_CANCELLING, leaving=lambda: self._trace("order sent", name))
         outcome = await self._last_hop.cancel(cancel.account_id, cancel.broker_order_id, passage)

@@ -61,7 +61,7 @@ KEPT_MAX = 10_000
 # An order fills at no older quote, but waits for the next: an active contract is quoted several times a second.
 _QUOTE_AGE_NS = 5_000_000_000
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="paper")
 _encoder = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _decoder: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
 

@@ -27,7 +27,7 @@ BOOK = "connection-manager"
 KIND = "approval-used"
 VERSION = 1
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="broker")
 
 
 class ApprovalUsed(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 Effects are carried to the connection manager on the ``commands`` topic; ``Place`` and ``Modify`` travel inside an
 ``Approved`` envelope (broker/approvals), the others need no permission because none of them can add risk.
+
+``order_id`` is our order's, by which the logs of all roles are read; nothing is done by it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class Place(msgspec.Struct, frozen=True, tag="place"):
     terms: Terms
     order_tag: str
     grant: Grant
+    order_id: str = ""
 
 
 class Modify(msgspec.Struct, frozen=True, tag="modify"):
@@ -40,11 +43,13 @@ class Modify(msgspec.Struct, frozen=True, tag="modify"):
     order_tag: str
     broker_order_id: int
     grant: Grant
+    order_id: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     account_id: int
     broker_order_id: int
+    order_id: str = ""
 
 
 class LookUp(msgspec.Struct, frozen=True, tag="look up"):
@@ -77,11 +82,11 @@ def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
     match event:
         case e.OrderApproved():
             grant = Grant(event.kind, event.number, event.epoch, event.limits_version, event.issued_ns)
-            return (Place(event.order.terms, event.order.tag, grant),)
+            return (Place(event.order.terms, event.order.tag, grant, event.order.order_id),)
         case e.ModifyApproved():
             return (_modify(group.accounts[event.account_id].order(event.order_id), event),)
         case e.CancelSent():
-            return (Cancel(event.account_id, event.broker_order_id),)
+            return (Cancel(event.account_id, event.broker_order_id, event.order_id),)
         case e.LookupSent():
             order = group.accounts[event.account_id].order(event.order_id)
             assert order is not None, "a look-up names an order that is in the book"
@@ -100,4 +105,4 @@ def _modify(order: Order | None, event: e.ModifyApproved) -> Modify:
     change = event.change
     terms = replace(order.terms, quantity=change.quantity, limit_ticks=change.limit_ticks, stop_ticks=change.stop_ticks)
     grant = Grant(event.kind, change.number, event.epoch, event.limits_version, event.issued_ns)
-    return Modify(terms, order.tag, order.broker_order_id, grant)
+    return Modify(terms, order.tag, order.broker_order_id, grant, order.order_id)

@@ -19,6 +19,7 @@ from ordergate.core.commands import Answer
 from ordergate.core.decide import Decided
 from ordergate.core.effects import Effect, Modify, Place, effects
 from ordergate.core.events import Event
+from ordergate.engine import decision_log
 from ordergate.telemetry import Step
 
 _encoder = msgspec.json.Encoder()
@@ -72,6 +73,8 @@ class Outlet:
             self._heard(decided.group, event, self._number)
             await self.tell(Happened(self._number, event))
         if decided.answer is not None:
+            if not decided.answer.ok and not decided.events:
+                decision_log.refused(decided.answer)
             await self.tell(decided.answer)
 
     async def tell(self, news: News) -> None:
@@ -108,7 +111,7 @@ class Outlet:
         message: Effect | Approved = effect
         if isinstance(effect, Place | Modify):
             message = approve(effect, group.book(event.account_id), self._key)
-            self._step("approved", effect.order_tag)
+            self._step("approved", effect.order_id)
         await self._lanes[lane_of(effect)].put(_encoder.encode(message))
 
 

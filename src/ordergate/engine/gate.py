@@ -22,6 +22,7 @@ from ordergate.core.exposure import closable
 from ordergate.core.inputs import Started
 from ordergate.core.market import Market, fresh_quotes
 from ordergate.core.reports import LinkReport, Report
+from ordergate.engine import decision_log
 from ordergate.engine.announcer import Announcer
 from ordergate.engine.counts import Counts, counted
 from ordergate.engine.documented import documented
@@ -171,12 +172,14 @@ class Gate:
         """Queue ``command``; a full queue, or a writer that has stopped, is answered at once."""
         order_id, now_ns = getattr(command, "order_id", None), self._clock.now_ns()
         if self.halted:
-            await self.refuse(Answer(command.request_id, ok=False, order_id=order_id, code="HALTED", message=_HALTED))
+            code, message = "HALTED", _HALTED
         elif not self._queued(command, now_ns):
-            message = "too many orders are waiting; nothing was sent, try again in a moment"
-            await self.refuse(
-                Answer(command.request_id, ok=False, order_id=order_id, code="QUEUE_FULL", message=message)
-            )
+            code, message = "QUEUE_FULL", "too many orders are waiting; nothing was sent, try again in a moment"
+        else:
+            return
+        answer = Answer(command.request_id, ok=False, order_id=order_id, code=code, message=message)
+        decision_log.refused(answer)
+        await self.refuse(answer)
 
     def _delayed_ns(self, command: Command, now_ns: int) -> int:
         if not isinstance(command, SubmitOrder):
@@ -251,6 +254,7 @@ class Gate:
         )
 
     def _heard(self, group: Group, event: Event, number: int) -> None:
+        decision_log.heard(group, event)
         self.metrics.heard(event)
         account = group.accounts.get(event.account_id)
         order = None if account is None else account.order(getattr(event, "order_id", None))

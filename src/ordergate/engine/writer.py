@@ -37,6 +37,7 @@ from ordergate.core.events import ApprovalKind, Event, OrderApproved
 from ordergate.core.inputs import Input, Stamped, Started, Wake
 from ordergate.core.market import Market
 from ordergate.core.reports import FillReport, Quote
+from ordergate.engine.decision_log import order_of
 from ordergate.engine.effects import Outlet
 from ordergate.engine.inbox import Class, Inbox, Pending
 from ordergate.errors import JournalUnavailable
@@ -150,7 +151,9 @@ class Writer:
         entries = [self._entry(decided.group, event) for decided in decisions for event in decided.events]
         if not entries:
             return True
-        self._step("decided", "")
+        names = list(dict.fromkeys(_order_of(decided) for decided in decisions if decided.events))
+        for name in names:
+            self._step("decided", name)
         if self.exit_only:
             for entry in entries:
                 self._emergency.note(entry)
@@ -165,7 +168,8 @@ class Writer:
         for entry in entries:
             self._seqs[entry.book] = self._seqs.get(entry.book, 0) + 1
         self._took("recording", self._clock.now_ns() - began_ns)
-        self._step("recorded", "")
+        for name in names:
+            self._step("recorded", name)
         return True
 
     async def _fall_back(self, batch: list[Pending]) -> None:
@@ -216,3 +220,8 @@ class Writer:
 
 def _is_leg(event: Event) -> bool:
     return isinstance(event, OrderApproved) and event.kind is ApprovalKind.LEG
+
+
+def _order_of(decided: Decided) -> str:
+    """The order that was decided on: the first that its events name, empty where they name none."""
+    return next(filter(None, map(order_of, decided.events)), "")

@@ -24,7 +24,7 @@ from ordergate.exchange.store import Store
 from ordergate.exchange.venue import Venue
 from ordergate.net.port import Network, Request, Response, RunningServer, Upgrade
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(part="exchange")
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # seen at the hubs (section 2.2)
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from ordergate.journal.port import Entry
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="journal")
 
 
 class EmergencyFile:

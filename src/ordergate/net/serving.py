@@ -27,7 +27,7 @@ NOT_AN_UPGRADE = Response(400, b"{}", _JSON)
 FAILED = Response(500, b"{}", _JSON)
 
 T = TypeVar("T")
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger(part="http")
 
 
 class ServerSocket(WebSocket, Protocol):

@@ -17,7 +17,7 @@ from ordergate.broker.projectx.translate import instrument
 from ordergate.core.instrument import Instrument
 from ordergate.errors import BrokerRefused, InputRefused
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="catalogue")
 
 
 class Catalogue:

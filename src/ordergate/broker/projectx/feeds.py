@@ -27,7 +27,7 @@ _ASKING = Passage(exits=True, wait_s=5.0)
 Publish = Callable[[Report], Awaitable[None]]
 
 _Row = TypeVar("_Row")
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="hubs")
 
 
 class UserFeed:

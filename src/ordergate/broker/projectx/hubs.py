@@ -33,7 +33,7 @@ _LOGOUT = "GatewayLogout"
 Heard = Callable[[str, msgspec.Raw], Awaitable[None]]
 Changed = Callable[[str | None], Awaitable[None]]
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="hubs")
 
 
 class Hub:

@@ -20,6 +20,7 @@ from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.rest import Passage, Rest, refusal
 from ordergate.clock import Clock
 from ordergate.errors import BrokerRefused, OutcomeUnknown, TransportError
+from ordergate.telemetry import conceal
 
 _LOGIN = "Auth/loginKey"
 # A token lives 24 h from its issue (ProjectX API notes, section 3, 2026-11-22); used where it carries no readable exp.
@@ -29,7 +30,7 @@ _RENEW_BEFORE_NS = 600_000_000_000
 # After a failed renewal the old token serves on; trying at each request would delay each by the login's deadline.
 _RENEW_AGAIN_NS = 60_000_000_000
 
-_log = structlog.get_logger()
+_log = structlog.get_logger(part="session")
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -105,6 +106,7 @@ class Session:
             raise refusal(_LOGIN, answer, messages.LoginError)
         if not answer.token:
             raise OutcomeUnknown(f"{_LOGIN}: success without a token")
+        conceal(answer.token)
         return answer.token
 
 
