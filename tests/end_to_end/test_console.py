@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -204,14 +203,14 @@ def test_flatten_waits_for_what_takes_longer_and_says_what_it_waits_for(tmp_path
                 f"--web-port={desk.ports['manual-trading']}",
             ]
             running = subprocess.Popen(words, env=clean_environment(), stdout=subprocess.PIPE, text=True)
-            time.sleep(4.0)  # the page waits two for the exit
+            assert running.stdout is not None
+            lines = [running.stdout.readline().strip() for _ in range(3)]
         finally:
             os.kill(manager, signal.SIGCONT)
         out, _ = running.communicate(timeout=55)
-        lines = out.splitlines()
         assert lines[1] == "taken; waiting until it is flat"
         assert lines[2].startswith("held: LONG 2 MES")
-        assert (running.returncode, lines[-1]) == (0, "flat: no position is held, no order works"), out
+        assert (running.returncode, out.splitlines()[-1]) == (0, "flat: no position is held, no order works"), out
         assert Venue(desk).net() == 0
 
 
