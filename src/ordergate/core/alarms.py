@@ -176,8 +176,9 @@ def _would_have_locked(_group: Group, event: e.WouldHaveLocked) -> _Told:
 
 
 def _paused(_group: Group, event: e.PauseChanged) -> _Told:
+    reason = f": {event.reason}" if event.reason else ""
     if event.paused:
-        return _Told("PAUSED", Level.WARNING, f"no account takes new risk: paused {event.by.value}")
+        return _Told("PAUSED", Level.WARNING, f"no account takes new risk: paused {event.by.value}{reason}")
     message = f"new risk is taken again, as far as the rules let it: resumed {event.by.value}"
     return _Told("RESUMED", Level.INFO, message)
 
