@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ordergate.bus.port import BusHealth, Topic
 from ordergate.core.commands import Acknowledge, Leg, SubmitOrder
+from ordergate.core.effects import Place
 from ordergate.core.market import Market
 from ordergate.core.order import OrderType, Side, Trail
 from ordergate.core.reports import (
@@ -302,23 +303,26 @@ async def test_averages_are_null_before_the_first_order_and_then_told_in_millise
 async def test_stops_that_follow_the_market_are_counted_while_their_contracts_are_held() -> None:
     async with bench(MemoryJournal()) as desk:
         await desk.adopt()
-        for number, trail in enumerate((None, Trail(40))):
+        for number, trail in enumerate((None, Trail(40)), start=1):
             name = f"o{number}"
             order = SubmitOrder(
-                name, ACCOUNT, name, MES.contract_id, Side.BUY, 1, OrderType.MARKET, targets=Leg.OFF, trail=trail
+                name, ACCOUNT, name, MES.contract_id, Side.BUY, number, OrderType.MARKET, targets=Leg.OFF, trail=trail
             )
             await desk.gate.take(order)
             assert (await desk.answer(name)).ok
         assert documented(desk)["sltp"]["trailingActive"] == 0, "nothing is held yet"
-        place = await desk.placed(Topic.COMMANDS)
-        await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, 7_001))
-        await desk.report(
-            FillReport(
-                ACCOUNT, 1, 7_001, MES.contract_id, Side.BUY, 1, 20_001, MES.fee_usd, None, voided=False,
-                at_ns=desk.clock.now_ns(),
-            )
-        )  # fmt: skip
-        await desk.placed(Topic.EXITS)
+        places = [effect for effect in desk.sent[Topic.COMMANDS] if isinstance(effect, Place)]
+        for number, place in enumerate(places, start=1):
+            await desk.report(PlaceOutcome(ACCOUNT, place.order_tag, Outcome.DONE, number))
+            terms, now_ns = place.terms, desk.clock.now_ns()
+            fill = FillReport(
+                ACCOUNT, number, number, terms.contract_id, terms.side, terms.quantity, 20_001, MES.fee_usd, None,
+                voided=False, at_ns=now_ns,
+            )  # fmt: skip
+            await desk.report(fill)
+        async with asyncio.timeout(5):
+            while documented(desk)["aggregator"]["fillsProcessed"] < 2:
+                await asyncio.sleep(0)
         assert documented(desk)["sltp"]["trailingActive"] == 1
 
 
@@ -361,6 +365,7 @@ async def test_redis_the_webhook_and_the_room_above_the_floor_are_told_where_the
 async def test_outcomes_and_what_the_gate_answers_itself_are_there_at_nought() -> None:
     async with bench(MemoryJournal()) as desk:
         samples = read(desk)
+        assert value(samples, "queue_wait_seconds_count", **{"class": "fact"}) == 0, "nor did the start itself wait"
         for outcome in ("approved", "denied", "overridden", "passed", "reducing", "withdrawn"):
             assert value(samples, "orders_total", outcome=outcome) == 0
         for code in ("OK", "QUEUE_FULL", "JOURNAL_UNAVAILABLE", "HALTED"):

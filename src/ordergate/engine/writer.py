@@ -145,7 +145,7 @@ class Writer:
     def _carried(self, pending: Pending, decided: Decided) -> None:
         """An order, or the stop of a fill, has been handed on: how long that took."""
         given = pending.input
-        if isinstance(given, SubmitOrder) and any(_approves(event, given.order_id) for event in decided.events):
+        if isinstance(given, SubmitOrder) and any(isinstance(event, OrderApproved) for event in decided.events):
             self._took("total", self._clock.now_ns() - pending.received_ns)
         elif isinstance(given, FillReport) and any(_is_leg(event) for event in decided.events):
             self._took("sltp", self._clock.now_ns() - pending.received_ns)
@@ -217,10 +217,6 @@ class Writer:
         if due_ns is None:
             return _WAKE_S_MAX
         return min(_WAKE_S_MAX, max(0.0, (due_ns - self._clock.now_ns()) / _SECOND_NS))
-
-
-def _approves(event: Event, order_id: str) -> bool:
-    return isinstance(event, OrderApproved) and event.order.order_id == order_id
 
 
 def _is_leg(event: Event) -> bool:
