@@ -15,6 +15,7 @@ import uvloop
 from bench import bus, decisions, disk, orders, processes, redis_streams
 from bench.figures import progress, tell_machine
 from ordergate import telemetry
+from ordergate.cli import SWITCH_S
 from ordergate.clock import SystemClock
 
 MEASURES: dict[str, Callable[[Path], Awaitable[None] | None]] = {
@@ -34,6 +35,7 @@ def main() -> None:
     asked = parser.parse_args()
     # What is refused in an overload is counted, not shown.
     telemetry.configure("critical", json_lines=True, stream=sys.stderr, clock=SystemClock())
+    sys.setswitchinterval(SWITCH_S)  # as the program itself
     tell_machine()
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=asked.folder) as name,

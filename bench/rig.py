@@ -129,7 +129,7 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path) -> AsyncIterator[Rig]:
+async def rig(folder: Path, orders_max: int = _ORDERS_MAX) -> AsyncIterator[Rig]:
     """A gate with journals in ``folder``, ready when the block begins."""
     folder.mkdir()
     clock, bus = SystemClock(), MemoryBus()
@@ -150,7 +150,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             clock=clock,
             approval_key=_KEY,
             started=Started("bench000", _VENUE, venue.user_name, limits),
-            orders_max=_ORDERS_MAX,
+            orders_max=orders_max,
             delay_s=0,
             emergency=EmergencyFile(folder / "emergency.jsonl"),
             step=log_step,
@@ -176,6 +176,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             step=log_step,
             enforcing=lambda: gate.enforcing,
             stop=lambda: None,
+            took=gate.metrics.took,
         )
         await gate.open()
         await stack.enter_async_context(

@@ -18,7 +18,10 @@ from ordergate.app import enforced
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.settings import Settings
 
-COMMANDS = ("demo", "run", "integration", "exchange", "self-test", "version")
+COMMANDS = (
+    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
+    "version",
+)  # fmt: skip
 FLAGS = (
     "--web-port",
     "--connection-manager-port",
@@ -302,6 +305,15 @@ def test_a_second_signal_does_not_wait_for_the_closing() -> None:
         running.send_signal(signal.SIGINT)
         code, out, err = ended(running)
         assert (code, out, err) == (-signal.SIGINT, "", "")
+
+
+def test_a_started_process_gives_its_threads_the_interpreter_back_within_half_a_millisecond() -> None:
+    script = (
+        "import sys\nfrom ordergate.cli import run_until_stopped\n"
+        "async def work(): print(sys.getswitchinterval())\nrun_until_stopped(work())"
+    )
+    with process("-c", script) as running:
+        assert first_line(running) == "0.0005"
 
 
 def test_work_that_fails_is_a_failure_of_the_process() -> None:

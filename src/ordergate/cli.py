@@ -10,11 +10,10 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import enum
-import inspect
+import functools
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,18 +23,17 @@ import typer
 from ordergate import __version__
 from ordergate.config import load
 from ordergate.errors import StartRefused
-from ordergate.settings import DOCUMENTED, SETTINGS, LogLevel, Role, Setting, Settings
+from ordergate.flags import Flags, command
+from ordergate.settings import DOCUMENTED, LogLevel, Role, Settings
 
 if TYPE_CHECKING:
     from ordergate.app import Ready
 
 # As for a usage error, which typer ends so.
 _REFUSED = 2
+SWITCH_S = 0.0005
 # A limit that would not refuse.
 _DEAD = 1
-
-# The flags that were given: text by key, the settings' own and "config".
-_Flags = dict[str, str]
 
 _app = typer.Typer(
     help="A pre-trade risk gate and bracket manager for futures traders.",
@@ -44,6 +42,10 @@ _app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
+_command = functools.partial(command, _app)
+# What the commands that ask have to tell is their output: it is not told in the log again.
+_QUIET = LogLevel.ERROR
+_AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
 def main() -> None:
@@ -65,6 +67,10 @@ def run_until_stopped(work: Coroutine[object, object, None], speed: int = 1) -> 
     import signal
 
     from ordergate.pace import new_event_loop
+
+    # The journal's thread has to have the interpreter back after each step on the disk. With the usual 5 ms a busy loop
+    # kept an append of 64 events waiting for up to half a second; with this for 25 ms (seen 2026-11-23).
+    sys.setswitchinterval(SWITCH_S)
 
     if sys.platform == "win32":
         # Loops take no signals there; asyncio cancels the work on Ctrl-C. UNVERIFIED on Windows: press it there.
@@ -99,41 +105,8 @@ def run_until_stopped(work: Coroutine[object, object, None], speed: int = 1) -> 
         runner.run(stoppable())
 
 
-def _command(function: Callable[[_Flags], None]) -> Callable[[_Flags], None]:
-    """Make a command of it, with every flag: those that no started part reads are ignored."""
-
-    def command(**given: str | bool | None) -> None:
-        # A switch that is given is turned from its default.
-        turned = {setting.key: str(setting.default is not True).lower() for setting in SETTINGS}
-        function(
-            {key: turned[key] if value is True else str(value) for key, value in given.items() if value is not None}
-        )
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    config = Annotated[str | None, typer.Option("--config", metavar="PATH", help="File of settings to read.")]
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # where typer looks for the flags
-        [_parameter(setting) for setting in SETTINGS if setting.flag]
-        + [inspect.Parameter("config", keyword, default=None, annotation=config)]
-    )
-    _app.command(function.__name__.replace("_", "-"), help=function.__doc__)(command)
-    return function
-
-
-def _parameter(setting: Setting) -> inspect.Parameter:
-    default = setting.default.value if isinstance(setting.default, enum.Enum) else setting.default
-    is_switch = isinstance(default, bool)
-    if is_switch:
-        help_text = f"Turn {'off' if default else 'on'}: {setting.meaning}"
-    else:
-        help_text = setting.meaning if default is None else f"{setting.meaning} [default: {default}]"
-    option = typer.Option(setting.option, metavar=None if is_switch else setting.kind.placeholder, help=help_text)
-    # Text, so that what is wrong with it is told together with every other mistake.
-    annotation = Annotated[bool | None, option] if is_switch else Annotated[str | None, option]
-    return inspect.Parameter(setting.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
 @_command
-def demo(flags: _Flags) -> None:
+def demo(flags: Flags) -> None:
     """The whole desk on a simulated TopstepX. Nothing leaves this machine."""
     settings = _settings(flags)
     from ordergate import app
@@ -147,7 +120,7 @@ def demo(flags: _Flags) -> None:
 
 
 @_command
-def run(flags: _Flags) -> None:
+def run(flags: Flags) -> None:
     """The desk on TopstepX, or one role of it. The settings of [broker] say where it is and who trades."""
     settings = _settings(flags)
 
@@ -167,7 +140,7 @@ def run(flags: _Flags) -> None:
 
 
 @_command
-def integration(flags: _Flags) -> None:
+def integration(flags: Flags) -> None:
     """The documented integration layer: the aggregator role over Redis, with the documented defaults (shadow mode)."""
     settings = msgspec.structs.replace(_settings(flags, DOCUMENTED), role=Role.AGGREGATOR)
     from ordergate import roles
@@ -176,7 +149,7 @@ def integration(flags: _Flags) -> None:
 
 
 @_command
-def exchange(flags: _Flags) -> None:
+def exchange(flags: Flags) -> None:
     """The simulated TopstepX alone. It keeps everything in memory unless --state-dir is given."""
     settings = _settings(flags)
     from ordergate import app
@@ -192,7 +165,86 @@ def exchange(flags: _Flags) -> None:
 
 
 @_command
-def self_test(flags: _Flags) -> None:
+def status(flags: Flags, *, as_json: _AsJson = False) -> None:
+    """How a desk that runs is: its parts, modes, accounts, positions, orders and alarms, on one screen."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.status(settings, as_json=as_json))
+
+
+@_command
+def orders(
+    flags: Flags,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """The orders that work, each with where it stands and why."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.orders(settings, everything=everything, as_json=as_json))
+
+
+@_command
+def flatten(
+    flags: Flags,
+    *,
+    account: Annotated[int | None, typer.Option("--account", metavar="ID", help="This account only.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="At the broker itself, with nothing of a desk alive.")
+    ] = False,
+) -> None:
+    """Cancel every order and close every position, and wait until it is so."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    work = commands.flatten_direct if direct else commands.flatten
+    sys.exit(work(settings, account_id=account, yes=yes))
+
+
+@_command
+def halt(
+    flags: Flags,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown while it lasts.")] = "",
+) -> None:
+    """Take no new risk and cancel the orders that wait to open; positions keep their stops and targets."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.halt(settings, reason=reason))
+
+
+@_command
+def release(flags: Flags) -> None:
+    """End a halt or a pause. It lifts nothing else: a lockout or a limit stays as it is."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.release(settings))
+
+
+@_command
+def doctor(
+    flags: Flags,
+    *,
+    options: Annotated[
+        Path | None, typer.Option("--options", metavar="PATH", help="Options of the Python API as JSON, to check too.")
+    ] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Check what a desk stands on, a line for each thing: how it is, and what to do. Ends with 1 if any is unsafe."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.console import commands
+
+    sys.exit(commands.doctor(settings, options=options, approval_key=_approval_key(), as_json=as_json))
+
+
+@_command
+def self_test(flags: Flags) -> None:
     """Fire each limit with an order that it has to refuse, as every start does. Nothing is started or sent."""
     settings = _settings(flags)
     from ordergate import app
@@ -208,12 +260,12 @@ def self_test(flags: _Flags) -> None:
 
 
 @_command
-def version(_flags: _Flags) -> None:
+def version(_flags: Flags) -> None:
     """The version."""
     print(f"ordergate {__version__}")
 
 
-def _settings(flags: _Flags, defaults: Settings | None = None) -> Settings:
+def _settings(flags: Flags, defaults: Settings | None = None, log_level: LogLevel | None = None) -> Settings:
     """The settings of this process, with which its log is set up. Raises ``StartRefused``."""
     path = flags.pop("config", os.environ.get("ORDERGATE_CONFIG"))
     settings = load(flags, os.environ, None if path is None else _text_of(path), defaults)
@@ -221,7 +273,7 @@ def _settings(flags: _Flags, defaults: Settings | None = None) -> Settings:
     from ordergate import telemetry
     from ordergate.clock import SystemClock
 
-    level = settings.log_level if settings.enable_logging else LogLevel.ERROR
+    level = log_level or (settings.log_level if settings.enable_logging else LogLevel.ERROR)
     telemetry.configure(level, json_lines=not sys.stderr.isatty(), stream=sys.stderr, clock=SystemClock())
     telemetry.conceal(settings.redis.address.password or "")
     return settings

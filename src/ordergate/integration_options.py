@@ -49,6 +49,8 @@ _PLACES: Mapping[tuple[str, ...], str] = {
     ("aggregatorConfig", "sltpConfig", "maxRiskPercent"): "max_risk_percent",
 }
 _SLTP = ("aggregatorConfig", "sltpConfig")
+# How much larger the contracts are whose values the documentation's samples hold (wire notes, section 5.5, 2026-11-22).
+_FULL_SIZE = 10
 _MULTIPLIERS, _TICK_SIZES = (*_SLTP, "instrumentMultipliers"), (*_SLTP, "tickSizes")
 _SECTIONS = {path[:length] for path in (*_PLACES, _MULTIPLIERS) for length in range(1, len(path))}
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -133,4 +135,5 @@ def _contradictions(path: tuple[str, ...], value: object, mistakes: list[str]) -
         real = product.tick_size if is_tick else product.tick_value_usd / product.tick_size
         if Decimal(str(said)) != real:
             what = "the tick size" if is_tick else "the value of one point"
-            yield f"{label} is {said}, and {what} of {symbol} is {real.normalize():f}"
+            full_size = f" ({said} is the full-size contract's)" if Decimal(str(said)) == _FULL_SIZE * real else ""
+            yield f"{label} is {said}, and {what} of {symbol} is {real.normalize():f}{full_size}"

@@ -25,6 +25,7 @@ import msgspec
 from ordergate.bus import messages
 from ordergate.bus.brackets import Preset
 from ordergate.bus.follower import Follower
+from ordergate.bus.mailbox import AT_ONCE_MAX
 from ordergate.bus.port import Bus, Channel, Subscription
 from ordergate.bus.topics import Happened, News
 from ordergate.bus.translate import as_carried, optional_ticks, quantity, submit_order
@@ -242,7 +243,11 @@ class Interception:
 
     async def _tell(self) -> None:
         await self._follower.ask()
+        at_once = 0
         while True:
+            at_once += 1
+            if at_once % AT_ONCE_MAX == 0:
+                await asyncio.sleep(0)
             told = await self._told.get()
             if isinstance(told, commands.Answer):
                 self._waiting.answered(told)

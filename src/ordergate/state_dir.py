@@ -109,6 +109,22 @@ class StateDir:
         self._locks.close()
 
 
+def held(path: Path) -> dict[Holder, str]:
+    """The ids of the processes that hold the directory at ``path``, by what they hold it as. Nothing is made there.
+
+    To see that a lock is free it is taken, shared, for the time of a system call; a role that starts in it is refused.
+    """
+    found: dict[Holder, str] = {}
+    for holder in Holder:
+        with (
+            contextlib.suppress(OSError),
+            (path / f"lock.{holder.value}").open(encoding="ascii", errors="replace") as lock,
+        ):
+            if not _try_lock(lock.fileno(), shared=True):
+                found[holder] = lock.read(20).strip()
+    return found
+
+
 def _key(text: str, source: str) -> bytes:
     # The text itself is the key, so that a file's content serves as the environment's value too.
     text = text.strip()
@@ -135,7 +151,7 @@ def _take(lock: TextIO, path: Path, holder: Holder) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: int) -> bool:
+    def _try_lock(file: int, *, shared: bool = False) -> bool:  # noqa: ARG001 - every lock is exclusive there
         # Windows refuses reads of what is locked, and others must be able to read the process id: lock far behind it.
         # UNVERIFIED on Windows: try a second start there.
         os.lseek(file, 1 << 30, os.SEEK_SET)
@@ -147,9 +163,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: int) -> bool:
+    def _try_lock(file: int, *, shared: bool = False) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

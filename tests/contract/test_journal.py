@@ -68,6 +68,16 @@ async def test_rows_come_back_in_order_with_a_seq_of_their_book(open_journal: Op
     assert {(row.recorded_ns, row.kind, row.version) for row in rows} == {(1_800_000_000_000_000_000, "sample", 1)}
 
 
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 65, 137])
+async def test_any_number_of_rows_in_one_append_come_back_in_order(open_journal: Open, count: int) -> None:
+    journal = await open_journal()
+    await journal.append([entry("a", str(number)) for number in range(count)], {"a": 0})
+    rows = [row async for row in journal.read()]
+    assert [(row.seq, row.body) for row in rows] == [
+        (number + 1, entry("a", str(number)).body) for number in range(count)
+    ]
+
+
 async def test_an_empty_journal_has_no_rows(open_journal: Open) -> None:
     assert await rows_of(await open_journal()) == []
 

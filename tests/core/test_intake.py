@@ -179,6 +179,15 @@ def test_cancel_all_leaves_the_legs_alone_and_raises_the_epoch() -> None:
     assert desk.asked(RaiseEpoch) == [RaiseEpoch(ACCOUNT, 1)]
 
 
+def test_cancel_all_leaves_somebody_elses_stop_that_protects_a_position() -> None:
+    desk = Desk()
+    desk.enter("a", quantity=2, stop=Leg.OFF)
+    desk.feed(order_row(77, Side.SELL, 2, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=BID - 40))
+    desk.feed(order_row(78, Side.BUY, 2, order_type=OrderType.STOP, limit_ticks=None, stop_ticks=ASK + 40))
+    assert desk.cancel_all().ok
+    assert [order.order_id for order in desk.account.live_orders() if order.cancel_wanted] == ["external/78"]
+
+
 def test_all_accounts_are_meant_where_none_is_named() -> None:
     desk = Desk()
     other = AccountReport(202, "PRACTICE-2", Decimal(50_000), can_trade=True)

@@ -12,6 +12,7 @@ from ordergate.core.events import Door
 from ordergate.core.fold import evolve
 from ordergate.core.modes import Modes
 from ordergate.core.order import Side
+from ordergate.core.pause import told
 from tests.core.desk import ACCOUNT, ASK, BID, Desk
 
 ALL_LOOSE = Modes(intercept=False, preserve=True, validate=False)
@@ -29,6 +30,14 @@ def test_a_pause_denies_new_risk_in_every_mode_and_its_end_lets_it_pass(modes: M
     assert desk.asked(Place) == []
     assert paused(desk, on=False).ok
     assert desk.submit("b").ok
+
+
+def test_its_reason_is_shown_while_it_lasts_and_not_after_it() -> None:
+    desk = Desk()
+    desk.ask(SetPaused(desk.request_id(), on=True, by=Door.PAGE, reason="news at ten"))
+    assert told(desk.group).endswith(" CT: news at ten")
+    assert paused(desk, on=False).ok
+    assert (told(desk.group), desk.group.paused_reason) == ("", "")
 
 
 def test_a_change_and_a_wider_stop_are_asked_about_it_and_a_smaller_order_and_a_nearer_stop_are_not() -> None:

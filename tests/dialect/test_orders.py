@@ -399,7 +399,8 @@ async def test_a_burst_that_fills_the_channel_is_answered_and_nobody_waits_for_h
                 )
             await client.say("PLACE_ORDER", ORDER)
             await placed(client)
-        assert len(client.messages("ORDER_REJECTED")) > 5_000
+            while len(client.messages("ORDER_REJECTED")) <= 5_000:
+                await asyncio.sleep(0.01)
 
 
 def _shown(client: Client) -> Any:

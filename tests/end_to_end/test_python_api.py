@@ -218,7 +218,9 @@ def test_the_documented_multipliers_are_told_to_be_wrong_in_shadow_mode_and_refu
     _, wrong = settings_of(sampled())
     assert len(wrong) == len(SAMPLE)
     assert "MES is 50, and the value of one point of MES is 5" in wrong[2]
-    with pytest.raises(StartRefused, match=r"instrumentMultipliers.MES is 50, .* is 5: leave it out"):
+    with pytest.raises(
+        StartRefused, match=r"instrumentMultipliers.MES is 50, .* is 5 \(50 is the full-size contract's\): leave"
+    ):
         settings_of(sampled() | {"shadowMode": False})
     right = {"sltpConfig": {"instrumentMultipliers": {"MES": 5, "MYM": 0.5}, "tickSizes": {"M2K": 0.1, "MES": 0.25}}}
     assert settings_of({"shadowMode": False, "aggregatorConfig": right})[1] == ()

@@ -10,11 +10,19 @@ from ordergate.core.commands import CancelAll, CancelOrder, Flatten, ModifyOrder
 from ordergate.core.inputs import Mark
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import LinkReport
-from ordergate.engine.inbox import CLOSING_MAX, FACTS_MAX, Inbox
+from ordergate.engine.inbox import CLOSING_MAX, FACTS_MAX, Inbox, Pending
 
 
 def order(order_id: str, account_id: int = 1) -> SubmitOrder:
     return SubmitOrder(order_id, account_id, order_id, "MES", Side.BUY, 1, OrderType.MARKET)
+
+
+async def drained(inbox: Inbox) -> list[Pending]:
+    """All that waits, in the order in which it is taken."""
+    found: list[Pending] = []
+    while batch := await inbox.take(10_000, 0):
+        found += batch
+    return found
 
 
 async def test_facts_go_before_closing_commands_before_orders_before_marks_and_first_in_first_out_inside() -> None:
@@ -24,7 +32,7 @@ async def test_facts_go_before_closing_commands_before_orders_before_marks_and_f
     inbox.put_command(order("b"), 0)
     inbox.put_command(CancelOrder("c", "a"), 0)
     await inbox.put_fact(LinkReport(up=True), 0)
-    taken = [type(pending.input).__name__ for pending in await inbox.take(10, None)]
+    taken = [type(pending.input).__name__ for pending in await drained(inbox)]
     assert taken == ["LinkReport", "CancelOrder", "SubmitOrder", "SubmitOrder", "Mark"]
 
 
@@ -53,7 +61,7 @@ async def test_an_order_that_only_closes_falls_back_on_the_reserve_and_keeps_its
         assert inbox.put_command(CancelOrder(f"c{number}", "x"), 0)
     assert not inbox.put_command(order("one too many"), 0, closes=True)
     assert not inbox.put_command(CancelOrder("c", "x"), 0), "the reserve is bounded too"
-    taken = await inbox.take(2 * CLOSING_MAX, None)
+    taken = await drained(inbox)
     assert [p.input.order_id for p in taken if isinstance(p.input, SubmitOrder)] == ["a", "closing"]
     assert set(inbox.waiting.values()) == {0}
     assert inbox.put_command(order("d"), 0)
@@ -63,8 +71,18 @@ async def test_orders_fill_only_their_share_and_closing_commands_still_get_in() 
     inbox = Inbox(2)
     assert [inbox.put_command(order(str(number)), 0) for number in range(3)] == [True, True, False]
     assert inbox.put_command(Flatten("f"), 0)
-    await inbox.take(10, None)
+    await drained(inbox)
     assert inbox.put_command(order("later"), 0)
+
+
+async def test_nothing_less_urgent_is_taken_along_with_a_flatten() -> None:
+    inbox = Inbox(10)
+    inbox.put_command(order("a"), 0)
+    inbox.put_command(Flatten("f"), 0)
+    inbox.put_command(CancelOrder("c", "x"), 0)
+    await inbox.put_fact(LinkReport(up=True), 0)
+    assert [type(p.input).__name__ for p in await inbox.take(10, None)] == ["LinkReport", "Flatten", "CancelOrder"]
+    assert [type(p.input).__name__ for p in await inbox.take(10, None)] == ["SubmitOrder"]
 
 
 async def test_a_fact_is_never_dropped_its_reader_waits() -> None:
@@ -86,9 +104,7 @@ async def test_an_order_that_a_flatten_of_its_account_overtook_is_superseded_and
     inbox.put_command(order("other", 2), 0)
     inbox.put_command(Flatten("f", 1), 0)
     inbox.put_command(order("new", 1), 0)
-    stamped = {
-        p.input.order_id: inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder)
-    }
+    stamped = {p.input.order_id: inbox.superseded(p) for p in await drained(inbox) if isinstance(p.input, SubmitOrder)}
     assert stamped == {"old": True, "other": False, "new": False}
 
 
@@ -97,7 +113,9 @@ async def test_a_cancel_all_of_all_accounts_supersedes_everywhere() -> None:
     inbox.put_command(order("one", 1), 0)
     inbox.put_command(order("two", 2), 0)
     inbox.put_command(CancelAll("c"), 0)
-    assert all(inbox.superseded(p) for p in await inbox.take(10, None) if isinstance(p.input, SubmitOrder))
+    orders = [p for p in await drained(inbox) if isinstance(p.input, SubmitOrder)]
+    assert len(orders) == 2
+    assert all(map(inbox.superseded, orders))
 
 
 async def test_an_order_is_known_by_its_account_until_the_batch_that_it_was_taken_with_is_decided() -> None:

@@ -22,8 +22,10 @@ import redis.asyncio
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError, RedisError
 
+from ordergate import __version__
 from ordergate.bus.address import RedisAddress
 from ordergate.bus.conversation import Command, Conversation
 from ordergate.bus.port import BusHealth
@@ -32,6 +34,8 @@ from ordergate.core.sessions import utc_text
 from ordergate.errors import BusUnavailable
 from ordergate.telemetry import conceal, logger
 
+# What our connections are called in Redis's list of clients; before 7.2 it keeps no such name.
+LIBRARY = "ordergate"
 # Waits between attempts double from the first to the last; each is shortened by chance, by up to a half.
 BACK_OFF_FIRST_S = 0.05
 BACK_OFF_LAST_S = 2.0
@@ -64,6 +68,7 @@ class Link:
             socket_connect_timeout=answer_s,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
+            driver_info=DriverInfo(name=LIBRARY, lib_version=__version__),
         )
         self._conversation = Conversation(self._client.connection_pool)
         self._running: asyncio.Task[None] | None = None

@@ -220,7 +220,8 @@ class Group(msgspec.Struct, frozen=True):
     ``limits_waiting`` are those that hold from the trading day ``limits_from``, None where none wait;
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
     ``modes_configured`` likewise. ``paused_by`` is None while no pause keeps new risk out of every account,
-    ``paused_ns`` when it last began or ended. ``alarms`` are the open ones, the newest last.
+    ``paused_ns`` when it last began or ended, ``paused_reason`` what was said then. ``alarms`` are the open ones, the
+    newest last.
     """
 
     version: int = 0
@@ -236,6 +237,7 @@ class Group(msgspec.Struct, frozen=True):
     modes_configured: Modes = Modes()
     paused_by: Door | None = None
     paused_ns: int = 0
+    paused_reason: str = ""
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     instruments: dict[str, Instrument] = {}
     link_up: bool = False

@@ -140,6 +140,7 @@ class SetPaused(msgspec.Struct, frozen=True, tag="set paused"):
     request_id: str
     on: bool
     by: Door
+    reason: str = ""
 
 
 class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):

@@ -111,6 +111,7 @@ class PauseChanged(msgspec.Struct, frozen=True, tag="pause-changed"):
     paused: bool
     by: Door
     at_ns: int
+    reason: str = ""
 
 
 class AlarmsAcknowledged(msgspec.Struct, frozen=True, tag="alarms-acknowledged"):

@@ -84,7 +84,8 @@ def _evolved(group: Group, event: e.Event) -> Group:
         case e.ModesChanged():
             return replace(group, modes=event.modes, modes_configured=event.configured)
         case e.PauseChanged():
-            return replace(group, paused_by=event.by if event.paused else None, paused_ns=event.at_ns)
+            by = event.by if event.paused else None
+            return replace(group, paused_by=by, paused_ns=event.at_ns, paused_reason=event.reason)
         case e.LinkChanged():
             return link_changed(group, event)
         case e.BracketModeConfigured():

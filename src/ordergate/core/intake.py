@@ -192,9 +192,16 @@ def _cancel_all(draft: Draft, command: CancelAll) -> Answer:
     for account in accounts:
         draft.add(e.EpochRaised(account.account_id, account.epoch + 1, "cancel all"))
         for order in list(account.live_orders()):
-            if not order.is_leg and order.role is not Role.CLOSE:
+            if not (order.is_leg or order.role is Role.CLOSE or _protects(account, order)):
                 draft.want_cancel(order, "cancel all")
     return answers.done(command)
+
+
+def _protects(account: Account, order: Order) -> bool:
+    """Whether it is somebody else's stop on the closing side of a position: it counts as cover."""
+    net = account.position(order.terms.contract_id).net
+    is_stop = order.terms.stop_ticks is not None and order.terms.limit_ticks is None
+    return order.role is Role.EXTERNAL and is_stop and net * order.terms.side.sign < 0
 
 
 def _flatten(draft: Draft, command: Flatten) -> Answer:

@@ -30,10 +30,13 @@ def set_paused(draft: Draft, command: SetPaused) -> Answer:
         if group.paused_by is e.Door.PAGE and command.by is not e.Door.PAGE:
             return answers.refused(command, answers.PAUSED, f"{told(group)}, and ended only there")
     if not is_so:
-        draft.add(e.PauseChanged(0, command.on, command.by, draft.at_ns))
+        draft.add(e.PauseChanged(0, command.on, command.by, draft.at_ns, command.reason))
     return answers.done(command)
 
 
 def told(group: Group) -> str:
     """What a person is told of the pause that ``group`` is under; empty where it is under none."""
-    return "" if group.paused_by is None else f"paused {group.paused_by.value} at {wall(group.paused_ns)}"
+    if group.paused_by is None:
+        return ""
+    reason = f": {group.paused_reason}" if group.paused_reason else ""
+    return f"paused {group.paused_by.value} at {wall(group.paused_ns)}{reason}"

@@ -128,6 +128,8 @@ class Inbox:
     async def take(self, most: int, timeout_s: float | None) -> list[Pending]:
         """Up to ``most`` waiting inputs, the most urgent first; empty when ``timeout_s`` passed without any.
 
+        Of what cancels, closes or flattens nothing less urgent is taken along: it would only hold that up.
+
         Asking for more says that the last ones have been decided.
         """
         self._forget_taken()
@@ -141,8 +143,12 @@ class Inbox:
         return list(self._pop(most))
 
     def _pop(self, most: int) -> Iterator[Pending]:
+        last = Class.FACT
         for _ in range(min(most, len(self._heap))):
+            if last is Class.CLOSING and self._heap[0][0] > Class.CLOSING:
+                break
             pending = heapq.heappop(self._heap)[2]
+            last = pending.priority
             self.waiting[pending.priority if pending.share is None else pending.share] -= 1
             if isinstance(pending.input, SubmitOrder):
                 self._taken_orders.append(pending)

@@ -45,17 +45,23 @@ def _without_time(document: Document) -> Document:
     return document | {"at_ns": 0}
 
 
+def _without_reason(document: Document) -> Document:
+    """Before version 2 nobody could say why."""
+    return document | {"reason": ""}
+
+
 # What holds an order.
 _WITH_ORDER = ("order-approved", "order-denied", "order-withdrawn", "external-order-seen", "child-seen")
 
 _WITH_TIME = ("limits-deferred", "trading-state-changed", "bracket-mode-learned", "position-corrected")
 
 # The present version of each kind; 1 where a kind is not named.
-VERSIONS: Mapping[str, int] = {"limits-changed": 3, **dict.fromkeys((*_WITH_ORDER, *_WITH_TIME), 2)}
+VERSIONS: Mapping[str, int] = {"limits-changed": 3, "pause-changed": 2, **dict.fromkeys((*_WITH_ORDER, *_WITH_TIME), 2)}
 # (kind, version) to the lift from that version to the next.
 LIFTS: Mapping[tuple[str, int], Lift] = {
     ("limits-changed", 1): _limits_without_hours,
     ("limits-changed", 2): _limits_of_the_first_rules,
+    ("pause-changed", 1): _without_reason,
     **{(kind, 1): _order_without_passing for kind in _WITH_ORDER},
     **{(kind, 1): _without_time for kind in _WITH_TIME},
 }

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import functools
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,7 +49,10 @@ _TABLE = """CREATE TABLE journal (
     hash BLOB,
     UNIQUE (book, seq)
 )"""
-_INSERT = "INSERT INTO journal (book, seq, recorded_at, type, version, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO journal (book, seq, recorded_at, type, version, body, hash) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?, ?)"
+# The rows of one statement. Each gives up the interpreter's lock, and in a busy process waits to have it back.
+_TOGETHER = (64, 8, 1)
 _HEAD = "SELECT seq, hash FROM journal WHERE book = ? AND position <= ? ORDER BY seq DESC LIMIT 1"
 _READ = """
 SELECT position, book, seq, recorded_at, type, version, body, hash
@@ -87,6 +91,20 @@ class SqliteJournal:
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         try:
             connection = await asyncio.get_running_loop().run_in_executor(thread, _connected, path)
+        except StartRefused:
+            thread.shutdown()
+            raise
+        return cls(path, connection, thread)
+
+    @classmethod
+    async def open_to_read(cls, path: Path) -> SqliteJournal:
+        """The journal at ``path`` as it stands, beside whoever writes it; an append to this one fails.
+
+        Raises ``StartRefused`` as ``open``, and if there is none.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal reader")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _reader, path)
         except StartRefused:
             thread.shutdown()
             raise
@@ -156,18 +174,36 @@ class SqliteJournal:
 
 def _connected(path: Path) -> apsw.Connection:
     """A connection to the journal at ``path``. Raises ``StartRefused``."""
+    with _opening(path), contextlib.ExitStack() as undo:
+        connection = apsw.Connection(str(path))
+        undo.callback(connection.close)
+        connection.set_busy_timeout(LOCK_WAIT_MS)
+        # FULL: a commit returns after the disk has synced. fullfsync: on macOS a plain fsync leaves the data in the
+        # drive's cache; elsewhere it changes nothing (sqlite.org/c3ref/c_sync_dataonly.html, read 2026-11-22).
+        connection.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
+        _claim(connection, path)
+        _check(connection, path)
+        undo.pop_all()
+        return connection
+
+
+def _reader(path: Path) -> apsw.Connection:
+    """A connection that can change nothing. Raises ``StartRefused``."""
+    with _opening(path), contextlib.ExitStack() as undo:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        undo.callback(connection.close)
+        connection.set_busy_timeout(LOCK_WAIT_MS)
+        _check_identity(connection, path)
+        _check_structure(connection, path)
+        undo.pop_all()
+        return connection
+
+
+@contextlib.contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """The translator of SQLite's errors at the start."""
     try:
-        with contextlib.ExitStack() as undo:
-            connection = apsw.Connection(str(path))
-            undo.callback(connection.close)
-            connection.set_busy_timeout(LOCK_WAIT_MS)
-            # FULL: a commit returns after the disk has synced. fullfsync: on macOS a plain fsync leaves the data in the
-            # drive's cache; elsewhere it changes nothing (sqlite.org/c3ref/c_sync_dataonly.html, read 2026-11-22).
-            connection.execute("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON")
-            _claim(connection, path)
-            _check(connection, path)
-            undo.pop_all()
-            return connection
+        yield
     except apsw.NotADBError as error:
         raise StartRefused(f"{path} is not an ordergate journal") from error
     except (apsw.BusyError, apsw.LockedError) as error:
@@ -179,23 +215,34 @@ def _connected(path: Path) -> apsw.Connection:
 def _claim(connection: apsw.Connection, path: Path) -> None:
     """Make the table in an empty file; change nothing in a file that is not ours, and raise ``StartRefused``."""
     connection.execute("BEGIN IMMEDIATE")
-    application_id = connection.pragma("application_id")
-    version = connection.pragma("user_version")
-    if application_id == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").get == 0:
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    if is_empty and connection.pragma("application_id") == 0:
         connection.execute(_TABLE)
         connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("user_version", TABLE_VERSION)
-    elif application_id != APPLICATION_ID:
-        raise StartRefused(f"{path} is not an ordergate journal")
-    elif version != TABLE_VERSION:
-        raise StartRefused(f"{path} has table version {version}, this ordergate reads {TABLE_VERSION}")
+    else:
+        _check_identity(connection, path)
     connection.execute("COMMIT")
+
+
+def _check_identity(connection: apsw.Connection, path: Path) -> None:
+    """Raises ``StartRefused`` for what is no journal, or one of another version."""
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise StartRefused(f"{path} is not an ordergate journal")
+    version = connection.pragma("user_version")
+    if version != TABLE_VERSION:
+        raise StartRefused(f"{path} has table version {version}, this ordergate reads {TABLE_VERSION}")
 
 
 def _check(connection: apsw.Connection, path: Path) -> None:
     """Raises ``StartRefused`` if the file cannot hold a write-ahead log or its structure is damaged."""
     if connection.pragma("journal_mode", "wal") != "wal":
         raise StartRefused(f"{path} is on a file system where SQLite cannot keep a write-ahead log")
+    _check_structure(connection, path)
+
+
+def _check_structure(connection: apsw.Connection, path: Path) -> None:
+    """Raises ``StartRefused`` if it is damaged."""
     # A flipped bit in the table's own description can make all rows disappear.
     if connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE name = 'journal'").get != _TABLE.encode():
         raise StartRefused(f"{path} is damaged: its table is not as it was made")
@@ -228,14 +275,28 @@ def _inserted(connection: apsw.Connection, append: _Append) -> SequenceConflict 
         links = linked(append.entries, append.expected, heads)
     except SequenceConflict as conflict:
         return conflict
-    connection.executemany(
-        _INSERT,
-        [
-            (entry.book, head.seq, entry.recorded_ns, entry.kind, entry.version, entry.body, head.row_hash)
-            for entry, head in ((link.entry, link.head) for link in links)
-        ],
-    )
+    rows = [
+        (entry.book, head.seq, entry.recorded_ns, entry.kind, entry.version, entry.body, head.row_hash)
+        for entry, head in ((link.entry, link.head) for link in links)
+    ]
+    for first, size in _portions(len(rows)):
+        values = [value for row in rows[first : first + size] for value in row]
+        connection.execute(_insert(size), values)
     return None
+
+
+def _portions(count: int) -> Iterator[tuple[int, int]]:
+    """``count`` rows as few statements, which have few sizes: where each begins, and its size."""
+    first = 0
+    for size in _TOGETHER:
+        while count - first >= size:
+            yield first, size
+            first += size
+
+
+@functools.cache
+def _insert(size: int) -> str:
+    return _INSERT + ", ".join([_VALUES] * size)
 
 
 def _head(connection: apsw.Connection, book: str, position_max: int) -> Head:

@@ -70,6 +70,7 @@ from ordergate.web.bodies import (
     OrderBody,
     PauseBody,
     ProtectionBody,
+    ResumeBody,
 )
 from ordergate.web.body import read
 from ordergate.web.mirror import Mirror
@@ -225,11 +226,11 @@ class Asking:
         return reply(Done(locked_until=utc_text(min(ends)), shadow=self._shadow()))
 
     async def pause(self, body: bytes) -> Response:
-        read(body, PauseBody)
-        return self._reply(await self._ask(SetPaused(self._fresh("web"), on=True, by=Door.PAGE)))
+        asked = read(body, PauseBody)
+        return self._reply(await self._ask(SetPaused(self._fresh("web"), on=True, by=Door.PAGE, reason=asked.reason)))
 
     async def resume(self, body: bytes) -> Response:
-        read(body, PauseBody)
+        read(body, ResumeBody)
         return self._reply(await self._ask(SetPaused(self._fresh("web"), on=False, by=Door.PAGE)))
 
     async def set_interception(self, body: bytes) -> Response:

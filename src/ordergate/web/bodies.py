@@ -85,6 +85,12 @@ class FlattenBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PauseBody(msgspec.Struct, frozen=True):
+    """Nothing has to be said; ``reason`` is shown while it lasts."""
+
+    reason: str = ""
+
+
+class ResumeBody(msgspec.Struct, frozen=True):
     """Nothing has to be said."""
 
 

@@ -37,7 +37,9 @@ def desk_row(group: Group, trouble: str = "") -> DeskRow:
             enforcing=modes.enforcing,
             unasked=modes.unasked,
         ),
-        paused=None if group.paused_by is None else PausedRow(group.paused_by.value, utc_text(group.paused_ns)),
+        paused=None
+        if group.paused_by is None
+        else PausedRow(group.paused_by.value, utc_text(group.paused_ns), group.paused_reason),
     )
 
 

@@ -29,6 +29,7 @@ from ordergate.web.bodies import (
     OrderBody,
     PauseBody,
     ProtectionBody,
+    ResumeBody,
 )
 from ordergate.web.limits import LimitsAnswer, LimitsBody
 from ordergate.web.presets import PresetsAnswer
@@ -255,7 +256,7 @@ ROUTES: tuple[Route, ...] = (
         Done,
         _ASK,
         note="It lifts nothing else: a lockout, a limit or a halt stays as it is.",
-        body=PauseBody,
+        body=ResumeBody,
         answered={"success": True},
     ),
     Route(

@@ -284,10 +284,11 @@ class ModesRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PausedRow(msgspec.Struct, frozen=True):
-    """``by`` is the way it came: at the page, or over the bus."""
+    """``by`` is the way it came: at the page, or over the bus. ``reason`` is what was said, if anything."""
 
     by: str
     since: str
+    reason: str
 
 
 class DeskRow(msgspec.Struct, frozen=True, rename="camel"):

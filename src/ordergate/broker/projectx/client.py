@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from ordergate.broker.projectx import messages
-from ordergate.broker.projectx.messages import CancelError, ModifyError, PlaceError
+from ordergate.broker.projectx.messages import CancelError, CloseError, ModifyError, PlaceError
 from ordergate.broker.projectx.rest import Passage, Rest, refusal
 from ordergate.broker.projectx.session import Session
 from ordergate.core.reports import CancelOutcome, ModifyOutcome, Outcome, PlaceOutcome
@@ -22,6 +22,7 @@ from ordergate.errors import BrokerRefused, NotSent, OutcomeUnknown, TurnedAway
 # Left out: "pending" and "unknown error" are no end, and neither is a code that is not in the table.
 _FINAL_PLACE = frozenset(PlaceError) - {PlaceError.ORDER_PENDING, PlaceError.UNKNOWN_ERROR}
 _FINAL_MODIFY = frozenset(ModifyError) - {ModifyError.PENDING, ModifyError.UNKNOWN_ERROR}
+_FINAL_CLOSE = frozenset(CloseError) - {CloseError.ORDER_PENDING, CloseError.UNKNOWN_ERROR}
 _FINAL_CANCEL = frozenset(CancelError) - {CancelError.PENDING, CancelError.UNKNOWN_ERROR}
 
 _Answer = TypeVar("_Answer", bound=messages.Answer)
@@ -78,6 +79,19 @@ class Client:
         except (NotSent, OutcomeUnknown, BrokerRefused) as error:
             outcome, code, text = _ending(error)
         return CancelOutcome(account_id, broker_order_id, outcome, code, text)
+
+    async def close_contract(self, account_id: int, contract_id: str, passage: Passage) -> tuple[Outcome, str]:
+        """Close the whole position, for a person at the terminal; never raises for what the network or the broker does.
+
+        No part of a desk asks for it: what closes there is an order of its own, with an approval.
+        """
+        endpoint, body = "Position/closeContract", messages.CloseBody(account_id, contract_id)
+        try:
+            answer = await self._post(endpoint, body, messages.Answer, passage)
+            outcome, _, text = _verdict(endpoint, answer, messages.CloseError, _FINAL_CLOSE)
+        except (NotSent, OutcomeUnknown, BrokerRefused) as error:
+            outcome, _, text = _ending(error)
+        return outcome, text
 
     # Reads. Each raises NotSent, OutcomeUnknown (here: not answered) or BrokerRefused.
 

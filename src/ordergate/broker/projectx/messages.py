@@ -119,6 +119,19 @@ class CancelError(ErrorCode):
     ACCOUNT_REJECTED = 6
 
 
+class CloseError(ErrorCode):
+    """``Position/closeContract``."""
+
+    ACCOUNT_NOT_FOUND = 1
+    POSITION_NOT_FOUND = 2
+    CONTRACT_NOT_FOUND = 3
+    CONTRACT_NOT_ACTIVE = 4
+    ORDER_REJECTED = 5
+    ORDER_PENDING = 6
+    UNKNOWN_ERROR = 7
+    ACCOUNT_REJECTED = 8
+
+
 class SearchError(ErrorCode):
     """The searches of orders, positions and trades."""
 
@@ -344,6 +357,13 @@ class CancelBody(msgspec.Struct, frozen=True, rename="camel"):
     order_id: int
 
 
+class CloseBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``Position/closeContract``: the whole position, by a market order; its orders stay (API notes, section 6)."""
+
+    account_id: int
+    contract_id: str
+
+
 class BarsBody(msgspec.Struct, frozen=True, rename="camel"):
     """``limit`` keeps the bars nearest ``end_time``; bars without trades are absent."""
 
@@ -367,6 +387,7 @@ Body = (
     | AccountBody
     | SinceBody
     | CancelBody
+    | CloseBody
     | BarsBody
 )
 

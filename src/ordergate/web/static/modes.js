@@ -61,8 +61,9 @@ function Paused(/** @type {{paused: import("./rows.js").Paused}} */ { paused }) 
   return html`
     <div class="banner paused">
       <p role="status">
-        <b>‖ PAUSED</b> ${paused.by} at <time datetime=${paused.since}>${clock(paused.since)}</time>: no new risk in any
-        account. What closes passes.
+        <b>‖ PAUSED</b> ${paused.by} at <time datetime=${paused.since}>${clock(paused.since)}</time>${
+          paused.reason && ` (${paused.reason})`
+        }: no new risk in any account. What closes passes.
       </p>
       <button type="button" onClick=${() => press("/api/resume", {})}>Resume</button>
       ${told.value && html`<span role="alert">${told.value}</span>`}

@@ -13,7 +13,7 @@
  *   trouble: string, limits: Limits, modes: Modes, paused: Paused | null}} Desk
  * @typedef {{shadow: boolean, interceptOrders: boolean, preserveOriginalWorkflow: boolean,
  *   enableRiskValidation: boolean, enableSLTPCalculation: boolean, enforcing: boolean, unasked: string}} Modes
- * @typedef {{by: string, since: string}} Paused
+ * @typedef {{by: string, since: string, reason: string}} Paused
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
  * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
  *   dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
