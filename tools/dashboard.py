@@ -14,6 +14,7 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "grafana" / "ordergate.
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _WIDTH = 24
 _RATE = "[$__rate_interval]"
+_COUNTED = "A count and no rate: the first of a code would be missing, for Prometheus sees no rise from nothing to one."
 
 
 class Panel(NamedTuple):
@@ -56,19 +57,24 @@ ROWS: tuple[tuple[str, int, tuple[Panel, ...]], ...] = (
         Panel("Orders", "timeseries", 8, (
             (f"sum by (outcome) (rate(ordergate_orders_total{_RATE}))", "{{outcome}}"),
         ), "ops"),
-        Panel("Limits broken", "timeseries", 8, (
-            (f"sum by (code) (rate(ordergate_breaches_total{_RATE}))", "{{code}}"),
-        ), "ops"),
-        Panel("Answers that were no", "timeseries", 8, (
-            (f'sum by (code) (rate(ordergate_answers_total{{code!="OK"}}{_RATE}))', "{{code}}"),
-        ), "ops"),
+        Panel("Limits broken since the start", "timeseries", 8, (
+            ("sum by (code) (ordergate_breaches_total)", "{{code}}"),
+        ), text=_COUNTED),
+        Panel("Answers that were no since the start", "timeseries", 8, (
+            ('sum by (code) (ordergate_answers_total{code!="OK"})', "{{code}}"),
+        ), text=_COUNTED),
     )),
     ("How long", 8, (
-        Panel("99 of 100 orders within, by step", "timeseries", 12, (
+        Panel("99 of 100 orders within, and what users were told", "timeseries", 12, (
             (_quantile(0.99, "ordergate_step_seconds", "step"), "{{step}}"),
+            ("ordergate_step_budget_seconds", "told: {{step}}"),
         ), "s"),
-        Panel("What users were told", "timeseries", 6, (("ordergate_step_budget_seconds", "{{step}}"),), "s"),
-        Panel("Heartbeat late by", "timeseries", 6, (("ordergate_loop_lag_seconds", "late"),), "s"),
+        Panel("99 of 100 inputs waited", "timeseries", 6, (
+            (_quantile(0.99, "ordergate_queue_wait_seconds", "class"), "{{class}}"),
+        ), "s"),
+        Panel("99 of 100 heartbeats late by", "timeseries", 6, (
+            (_quantile(0.99, "ordergate_loop_lag_seconds"), "late"),
+        ), "s"),
     )),
     ("Queue and fills", 8, (
         Panel("Waiting", "timeseries", 8, (("ordergate_queue_waiting", "{{class}}"),)),
@@ -86,18 +92,21 @@ ROWS: tuple[tuple[str, int, tuple[Panel, ...]], ...] = (
             ("ordergate_account_day_pnl_dollars", "{{account}}"),
             ("-ordergate_account_daily_loss_limit_dollars", "limit of {{account}}"),
         ), "currencyUSD"),
-        Panel("Open orders", "timeseries", 7, (("ordergate_account_open_orders", "{{account}}"),)),
-        Panel("Not active", "timeseries", 7, (
+        Panel("Left above the maximum loss floor", "timeseries", 4, (
+            ("ordergate_account_maximum_loss_room_dollars", "{{account}}"),
+        ), "currencyUSD", text="Empty while there is no floor."),
+        Panel("Open orders", "timeseries", 5, (("ordergate_account_open_orders", "{{account}}"),)),
+        Panel("Not active", "timeseries", 5, (
             ('ordergate_account_state{state!="active"} == 1', "{{account}} {{state}}"),
         )),
     )),
     ("Alarms and the process", 8, (
-        Panel("Alarms raised", "timeseries", 10, (
-            (f"sum by (code, level) (increase(ordergate_alarms_raised_total{_RATE}))", "{{level}} {{code}}"),
-        )),
+        Panel("Alarms raised since the start", "timeseries", 10, (
+            ("sum by (code, level) (ordergate_alarms_raised_total)", "{{level}} {{code}}"),
+        ), text=_COUNTED),
         Panel("Webhook", "timeseries", 4, (
             ("ordergate_webhook_waiting", "waiting"),
-            ("ordergate_webhook_given_up", "given up"),
+            ("ordergate_webhook_given_up_total", "given up"),
         )),
         Panel("Memory", "timeseries", 5, (("ordergate_process_resident_memory_bytes", "resident"),), "bytes"),
         Panel("Processor", "timeseries", 5, ((f"rate(ordergate_process_cpu_seconds_total{_RATE})", "cores"),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ordergate.core.reports import OrderReport, OrderState
 from ordergate.engine import endpoints
 from ordergate.journal.memory import MemoryJournal
 from ordergate.net.port import Request
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, bench
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, SetClock, bench
 
 
 def protection(desk: Bench) -> Any:
@@ -113,3 +114,14 @@ async def test_a_pause_without_a_journal_is_refused_by_its_code() -> None:
         await desk.gate.take(SetPaused("pause", on=True, by=Door.PAGE))
         assert (await desk.answer("pause")).code == "JOURNAL_UNAVAILABLE"
         assert desk.gate.group.paused_by is None
+
+
+async def test_health_says_when_it_was_asked_and_for_how_long_the_gate_has_been_there() -> None:
+    clock = SetClock()
+    async with bench(MemoryJournal(), clock=clock) as desk:
+        first = health(desk)
+        clock.ahead_ns = 60_000_000_000
+        second = health(desk)
+        assert 0 <= first["uptime"] < 60_000 <= second["uptime"]
+        lasted = datetime.fromisoformat(second["timestamp"]) - datetime.fromisoformat(first["timestamp"])
+        assert timedelta(seconds=60) <= lasted < timedelta(seconds=90)

@@ -1,6 +1,7 @@
 """The figures in the shape that users of the Node.js system read (wire notes, section 5, 2026-11-22). Pure.
 
-What that system made up, or what there is none of here, is null: nothing is throttled, no bots are registered.
+What that system made up, or what there is none of here, is null: nothing is throttled, no sources are registered, and
+limits have no severity. ``accounts`` is ours: that system knew one account.
 """
 
 from __future__ import annotations
@@ -31,10 +32,22 @@ _RISK = {
 
 
 def documented(
-    group: Group, market: Market, waiting: Mapping[Class, int], counts: Counts, *, status: str, uptime_s: float
+    group: Group,
+    market: Market,
+    waiting: Mapping[Class, int],
+    counts: Counts,
+    *,
+    queue_ms: float | None,
+    decision_ms: float | None,
+    status: str,
+    uptime_s: float,
 ) -> dict[str, Any]:
-    """``status`` is the gate's own word; money is US dollars, null while no price tells it."""
+    """``status`` is the gate's own word; money is US dollars, null while no price tells it.
+
+    ``queue_ms`` and ``decision_ms`` are how long an order waited and was decided on average, None before the first.
+    """
     accounts = [account for account in group.accounts.values() if account.adopted]
+    rows = [_account(group, account, market) for account in accounts]
     orders = waiting[Class.MANUAL] + waiting[Class.OTHER]
     total = orders + waiting[Class.CLOSING]
     return {
@@ -56,20 +69,29 @@ def documented(
                 "low": waiting[Class.OTHER],
                 "total": total,
             },
+            # Orders are decided one after another; how many of them the disk has not yet is not counted.
+            "processing": {"active": None, "maxConcurrent": 1, "avgProcessingTime": decision_ms},
             "throttle": None,
-            "history": {"processed": counts.orders_intercepted},
+            "history": {"processed": counts.orders_intercepted, "avgWaitTime": queue_ms},
         },
         "risk": {
-            "violations": {"total": counts.risk_violations, "byType": dict(counts.violations_by_type)},
-            "recent": _recent(accounts),
+            "currentState": _state(rows),
+            "violations": {
+                "total": counts.risk_violations,
+                "bySeverity": None,
+                "byType": dict(counts.violations_by_type),
+                "recent": _recent(accounts),
+            },
             "config": _config(group.limits),
         },
         "registry": None,
         "sltp": {
             "totalPositions": sum(len(account.positions) for account in accounts),
-            "defaultRiskRewardRatio": float(group.limits.risk_reward_ratio),
+            "trailingActive": sum(_trails(order) for account in accounts for order in account.orders.values()),
+            "averageRiskReward": None,
+            "config": {"defaultRiskRewardRatio": float(group.limits.risk_reward_ratio)},
         },
-        "accounts": [_account(group, account, market) for account in accounts],
+        "accounts": rows,
         "positions": [row for account in accounts for row in _positions(group, account)],
     }
 
@@ -78,6 +100,22 @@ def _config(limits: Limits) -> dict[str, Any]:
     values = {name: getattr(limits, field) for name, field in _RISK.items()}
     numbers = {name: None if value is None else float(value) for name, value in values.items()}
     return numbers | {"allowedInstruments": list(limits.allowed_symbols)}
+
+
+def _state(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """All accounts together."""
+    pnls = [row["dailyPnL"] for row in rows]
+    return {
+        "openPositions": sum(row["openPositions"] for row in rows),
+        "dailyPnL": None if None in pnls else round(sum(pnls), 2),
+        "accountBalance": round(sum(row["accountBalance"] for row in rows), 2),
+        "dailyLossCount": None,
+    }
+
+
+def _trails(order: Order) -> bool:
+    """Whether it holds contracts whose stop follows the market."""
+    return order.open_quantity > 0 and order.protection.trail is not None
 
 
 def _account(group: Group, account: Account, market: Market) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import msgspec
 
 from ordergate.core import pause
 from ordergate.core.events import TradingState
+from ordergate.core.sessions import utc_text
 from ordergate.engine.gate import Gate
 from ordergate.engine.metrics import CONTENT_TYPE
 from ordergate.engine.page_health import PageHealth
@@ -48,6 +49,8 @@ def health(gate: Gate) -> dict[str, object]:
     return {
         "status": "healthy" if healthy else "degraded",
         "service": "Trading Aggregator",
+        "timestamp": utc_text(gate.now_ns),
+        "uptime": round(gate.uptime_s * 1_000),
         "enforcing": gate.enforcing,
         "modes": {
             "shadow": group.modes.shadow,

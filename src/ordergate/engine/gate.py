@@ -161,6 +161,7 @@ class Gate:
             emergency=self._emergency,
             step=self._step,
             took=self.metrics.took,
+            waited=self.metrics.waited,
         )
         await writer.begin(self._started)
         self._writer = writer
@@ -229,6 +230,15 @@ class Gate:
                 tasks.create_task(self._webhook.run(), name="webhook")
 
     @property
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
+
+    @property
+    def uptime_s(self) -> float:
+        """For how long it has been there (>= 0)."""
+        return (self._clock.now_ns() - self._began_ns) / 1_000_000_000
+
+    @property
     def documented(self) -> dict[str, Any]:
         """The documented figures of the aggregator."""
         seen = self._seen()
@@ -237,8 +247,10 @@ class Gate:
             seen.market,
             seen.waiting,
             self.counts,
+            queue_ms=self.metrics.average_ms("queue"),
+            decision_ms=self.metrics.average_ms("validation"),
             status="HALTED" if self.halted else "EXIT_ONLY" if self.exit_only else "RUNNING",
-            uptime_s=(self._clock.now_ns() - self._began_ns) / 1_000_000_000,
+            uptime_s=self.uptime_s,
         )
 
     def _seen(self) -> Seen:

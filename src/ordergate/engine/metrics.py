@@ -4,7 +4,7 @@ Counted and timed where it happens, in the shell; what follows from the state is
 registry is the gate's own, so two gates in one process do not mix.
 
 Names and labels are bounded: outcomes, codes and steps are ours, accounts are those of the login, contracts never are a
-label. ``docs/metrics.md`` is made from what stands here.
+label. All of them stand in ``docs/metrics.md``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ordergate.bus.port import BusHealth
@@ -23,6 +23,7 @@ from ordergate.core.alarm import Level
 from ordergate.core.alarms import is_open
 from ordergate.core.commands import Answer
 from ordergate.core.figures import figures
+from ordergate.core.floor import equity_usd, floor_usd
 from ordergate.core.market import Market
 from ordergate.engine.inbox import Class
 from ordergate.engine.webhook import Figures as WebhookFigures
@@ -41,9 +42,15 @@ BUDGETS_S: Mapping[str, float | None] = {
 }
 # Each documented budget is an edge.
 _STEP_BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+# How late a heartbeat is: below a millisecond is the loop's own resolution.
+_LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 60.0)
 # From a fill to a stop that rests at the broker: 2 s is when a position counts as unprotected.
 _PROTECTION_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NS_PER_S = 1_000_000_000
+# What an order may become, and the answers that the gate itself gives: counted from nought, for Prometheus does not see
+# the first of a counter that was not there before.
+_OUTCOMES = (*(kind.value for kind in e.ApprovalKind if kind is not e.ApprovalKind.LEG), "denied", "withdrawn")
+_OWN_ANSWERS = ("OK", "QUEUE_FULL", "JOURNAL_UNAVAILABLE", "HALTED")
 _MODES = ("shadow", "intercept", "preserve", "validate", "default_bracket")
 
 
@@ -69,9 +76,12 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"ordergate_{name}", text, labels, registry=registry)
 
-        self._orders = counter("orders", "Orders decided, by what became of them.", "outcome")
+        orders = counter("orders", "Orders decided, by what became of them.", "outcome")
+        self._orders = {outcome: orders.labels(outcome) for outcome in _OUTCOMES}
         self._breaches = counter("breaches", "Limits that decided orders broke, by code; overridden ones too.", "code")
         self._answers = counter("answers", "Answers to commands, by code; OK where it was done.", "code")
+        for code in _OWN_ANSWERS:
+            self._answers.labels(code)
         self._fills = counter("fills", "Fills applied.")
         self._rejections = counter("broker_rejections", "Orders of ours that the broker rejected.")
         self._doubts = counter("orders_in_doubt", "Orders whose outcome became unknown.")
@@ -80,7 +90,13 @@ class Metrics:
             "ordergate_step_seconds", "How long an order was in each step.", ["step"], buckets=_STEP_BUCKETS_S,
             registry=registry,
         )  # fmt: skip
+        self._step_histogram = steps
         self._steps = {step: steps.labels(step) for step in BUDGETS_S}
+        waits = Histogram(
+            "ordergate_queue_wait_seconds", "How long an input waited for its decision, by its class.", ["class"],
+            buckets=_STEP_BUCKETS_S, registry=registry,
+        )  # fmt: skip
+        self._waits = {each: waits.labels(each.name.lower()) for each in Class}
         budgets = Gauge(
             "ordergate_step_budget_seconds", "What users were told that a step takes at most.", ["step"],
             registry=registry,
@@ -92,7 +108,10 @@ class Metrics:
             "ordergate_protection_seconds", "From a fill, or the loss of a stop, to stops that rest at the broker.",
             buckets=_PROTECTION_BUCKETS_S, registry=registry,
         )  # fmt: skip
-        self._lag = Gauge("ordergate_loop_lag_seconds", "How late the last heartbeat was.", registry=registry)
+        self._lag = Histogram(
+            "ordergate_loop_lag_seconds", "How late the heartbeat of each second was.", buckets=_LAG_BUCKETS_S,
+            registry=registry,
+        )  # fmt: skip
         registry.register(_State(seen))
         ProcessCollector(namespace="ordergate", registry=registry)
         self._registry = registry
@@ -101,16 +120,16 @@ class Metrics:
         """Count a durable event."""
         match event:
             case e.OrderApproved() if not event.order.is_exit:
-                self._orders.labels(event.kind.value).inc()
+                self._orders[event.kind.value].inc()
             case e.OrderDenied():
-                self._orders.labels("denied").inc()
+                self._orders["denied"].inc()
                 for breach in event.order.breaches:
                     self._breaches.labels(breach.code).inc()
             case e.OrderOverridden():
                 for breach in event.breaches:
                     self._breaches.labels(breach.code).inc()
             case e.OrderWithdrawn():
-                self._orders.labels("withdrawn").inc()
+                self._orders["withdrawn"].inc()
             case e.FillApplied():
                 self._fills.inc()
             case e.OrderRejected():
@@ -130,13 +149,24 @@ class Metrics:
         """An order was that long (>= 0) in one of ``BUDGETS_S``."""
         self._steps[step].observe(duration_ns / _NS_PER_S)
 
+    def waited(self, of: Class, duration_ns: int) -> None:
+        """An input of that class waited that long (>= 0) for its decision."""
+        self._waits[of].observe(duration_ns / _NS_PER_S)
+
+    def average_ms(self, step: str) -> float | None:
+        """How long orders were in one of ``BUDGETS_S`` on average (>= 0); None before the first."""
+        (family,) = self._step_histogram.collect()
+        of_step = {sample.name: sample.value for sample in family.samples if sample.labels == {"step": step}}
+        count = of_step["ordergate_step_seconds_count"]
+        return round(of_step["ordergate_step_seconds_sum"] / count * 1_000, 3) if count else None
+
     def protected(self, duration_ns: int) -> None:
         """All that was promised a stop has one again, that long (>= 0) after it had none."""
         self._protection.observe(duration_ns / _NS_PER_S)
 
     def lagged(self, duration_s: float) -> None:
-        """The loop was that late."""
-        self._lag.set(duration_s)
+        """The loop was that late (>= 0) with a heartbeat."""
+        self._lag.observe(duration_s)
 
     def text(self) -> bytes:
         """All figures, in the text format of Prometheus."""
@@ -193,6 +223,10 @@ def _accounts(group: Group, market: Market) -> Iterable[Metric]:
 
     pnl = family("day_pnl_dollars", "P&L of the trading day, net of fees; absent while no price tells it.")
     limit = family("daily_loss_limit_dollars", "Loss at which new risk is denied.")
+    room = family(
+        "maximum_loss_room_dollars",
+        "Equity above the maximum loss floor; absent while there is none, or no price tells.",
+    )
     orders = family("open_orders", "Orders that may still fill, stops and targets aside.")
     held = family("positions", "Contracts with a position.")
     bare = family("positions_unprotected", "Positions that were promised a stop and have none that rests.")
@@ -205,28 +239,35 @@ def _accounts(group: Group, market: Market) -> Iterable[Metric]:
         name, found = [str(account.account_id)], figures(group, account, market)
         if found.day_pnl is not None:
             pnl.add_metric(name, float(found.day_pnl))
+            floor = floor_usd(group, account)
+            if floor is not None:
+                room.add_metric(name, float(equity_usd(account, found.day_pnl) - floor))
         limit.add_metric(name, float(group.limits.daily_loss_usd_max))
         orders.add_metric(name, found.open_orders)
         held.add_metric(name, len(account.positions))
         bare.add_metric(name, sum(cover.state is e.Cover.UNPROTECTED for cover in account.covers.values()))
         for state in e.TradingState:
             states.add_metric([*name, state.value], account.trading_state is state)
-    yield from (pnl, limit, orders, held, bare, states)
+    yield from (pnl, limit, room, orders, held, bare, states)
 
 
 def _around(seen: Seen) -> Iterable[Metric]:
     bus, webhook = seen.bus_health, seen.webhook
     if bus is not None:
         yield _gauge("redis_up", "1 while Redis is connected.", bus.connected_since is not None)
-        yield _gauge("redis_resent", "Messages that Redis had forgotten unread, and was given again.", bus.resent)
-        yield _gauge("redis_lost", "How often messages may have been lost.", sum(bus.lost.values()))
-        yield _gauge(
+        yield _count("redis_resent", "Messages that Redis had forgotten unread, and was given again.", bus.resent)
+        yield _count("redis_lost", "How often messages may have been lost.", sum(bus.lost.values()))
+        yield _count(
             "redis_unsealed", "Messages that somebody without the key had written.", sum(bus.unsealed.values())
         )
     if webhook is not None:
-        yield _gauge("webhook_sent", "Alarms that have arrived at the webhook.", webhook.sent)
-        yield _gauge("webhook_given_up", "Alarms that were not sent.", webhook.given_up)
+        yield _count("webhook_sent", "Alarms that have arrived at the webhook.", webhook.sent)
+        yield _count("webhook_given_up", "Alarms that were not sent.", webhook.given_up)
         yield _gauge("webhook_waiting", "Alarms that wait to be sent.", webhook.waiting)
+
+
+def _count(name: str, text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"ordergate_{name}", text, value=value)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -82,6 +82,7 @@ class Writer:
         emergency: EmergencyNotes,
         step: Step,
         took: Callable[[str, int], None],
+        waited: Callable[[Class, int], None],
     ) -> None:
         self.group = group
         self.exit_only = False
@@ -94,6 +95,7 @@ class Writer:
         self._emergency = emergency
         self._step = step
         self._took = took
+        self._waited = waited
         self._last_ns = 0
         self._woken_ns = 0
 
@@ -133,15 +135,18 @@ class Writer:
         """Step 2 for one input."""
         stamped = self._stamp(pending)
         decided = decide(group, stamped)
+        waited_ns = stamped.market.at_ns - pending.received_ns
+        if not isinstance(pending.input, Started | Wake):  # they never waited
+            self._waited(pending.priority, waited_ns)
         if isinstance(pending.input, SubmitOrder):
-            self._took("queue", stamped.market.at_ns - pending.received_ns)
+            self._took("queue", waited_ns)
             self._took("validation", self._clock.now_ns() - stamped.market.at_ns)
         return decided
 
     def _carried(self, pending: Pending, decided: Decided) -> None:
         """An order, or the stop of a fill, has been handed on: how long that took."""
         given = pending.input
-        if isinstance(given, SubmitOrder) and decided.answer is not None and decided.answer.ok:
+        if isinstance(given, SubmitOrder) and any(isinstance(event, OrderApproved) for event in decided.events):
             self._took("total", self._clock.now_ns() - pending.received_ns)
         elif isinstance(given, FillReport) and any(_is_leg(event) for event in decided.events):
             self._took("sltp", self._clock.now_ns() - pending.received_ns)
