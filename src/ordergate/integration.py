@@ -28,7 +28,6 @@ from ordergate.core.commands import Answer, SetInterception
 from ordergate.core.order import LIVE, Role, Status
 from ordergate.core.sessions import utc_text
 from ordergate.desk import Aggregator
-from ordergate.engine import endpoints
 from ordergate.engine.counts import Counts
 from ordergate.errors import InputRefused, OrdergateError, StartRefused
 from ordergate.integration_options import settings_of
@@ -250,7 +249,7 @@ class ManualTradingIntegration:
             await asyncio.sleep(METRICS_S)
             told = self.get_metrics()
             gate = self._aggregator().gate
-            self._emit("metrics", {"integration": told, "aggregator": endpoints.health(gate)})
+            self._emit("metrics", {"integration": told, "aggregator": gate.documented})
 
     def _emit(self, event: str, payload: dict[str, Any]) -> None:
         for listener in self._listeners[event]:

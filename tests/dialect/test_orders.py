@@ -392,7 +392,7 @@ async def test_a_message_longer_than_the_bound_is_not_read() -> None:
 
 async def test_a_burst_that_fills_the_channel_is_answered_and_nobody_waits_for_himself() -> None:
     async with intercepted() as client:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(55):
             for number in range(10_100):  # more than a subscription holds unread
                 await client.publish(
                     Channel.ORDER_MANAGEMENT, b'{"type":"PLACE_ORDER","payload":{"orderId":"%d"}}' % number

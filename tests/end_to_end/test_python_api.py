@@ -152,6 +152,20 @@ async def test_the_documented_calls_have_the_documented_results(desk: Split, cap
         integration.get_order_status("manual-1")
 
 
+async def test_metrics_come_again_and_again_with_the_documented_figures_of_both(
+    desk: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ordergate.integration.METRICS_S", 0.05)
+    told: list[Any] = []
+    integration = ManualTradingIntegration(options(desk))
+    integration.on("metrics", told.append)
+    async with integration:
+        await seen(lambda: len(told) >= 2)
+    assert told[0]["integration"]["integration"]["status"] == "READY"
+    assert told[0]["aggregator"]["aggregator"]["status"] == "RUNNING"
+    assert told[0]["aggregator"]["queue"]["queues"]["total"] == 0
+
+
 async def test_interception_is_not_switched_off_while_locked_out(desk: Split) -> None:
     async with ManualTradingIntegration(**options(desk)) as integration:
         answer = await posted(desk, "/api/lockout", accountId=desk.account(), until="next-day", reason="enough")
