@@ -42,8 +42,8 @@ def heard(group: Group, event: e.Event) -> None:
         return
     told = line(group, event)
     if told is not None:
-        fields = {name: value for name, value in told.fields.items() if value is not None}
-        _log.info(told.text, account_id=event.account_id, **fields)
+        fields = {"account_id": event.account_id or None, **told.fields}
+        _log.info(told.text, **{name: value for name, value in fields.items() if value is not None})
 
 
 def refused(answer: Answer) -> None:
