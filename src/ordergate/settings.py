@@ -175,7 +175,7 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="Port of the page and its HTTP API, on loopback.",
             reason="as documented."),
     Setting("ports", "connection_manager_port", "connection_manager_port", PORT, flag=True, documented=True,
-            meaning="Port of the connection manager's health and balance.",
+            meaning="Port of the connection manager: health, balances and positions as the broker tells them.",
             reason="as documented."),
     Setting("ports", "aggregator_port", "aggregator_port", PORT, flag=True,
             meaning="Port of the gate's health and metrics.",
