@@ -120,8 +120,10 @@ def test_a_stranger_at_a_port_is_no_part() -> None:
 
 
 def test_a_part_that_is_degraded_says_why_where_the_snapshot_does_not() -> None:
-    told = found(snapshot(), manager=Answer("", 503, {"status": "degraded", "userHub": "silent", "rest": "ok"}))
-    assert (told.status, told.trouble) == (State.DEGRADED, ("connection manager: userHub: silent",))
+    told = found(
+        snapshot(), manager=Answer("", 503, {"status": "degraded", "alerts": ["gate: silent"], "userHub": "ok"})
+    )
+    assert (told.status, told.trouble) == (State.DEGRADED, ("connection manager: gate: silent",))
 
 
 def test_what_is_left_to_flatten_is_counted_by_account() -> None:

@@ -115,10 +115,7 @@ def _gate_detail(body: dict[str, Any]) -> str:
 
 def _manager_detail(body: dict[str, Any]) -> str:
     """Which of its parts is not well, in its own words."""
-    fine = ("ok", "up", "healthy", True, None)
-    parts = {name: value for name, value in body.items() if name in ("userHub", "marketHub", "rest")}
-    found = [f"{name}: {value}" for name, value in parts.items() if value not in fine]
-    return "; ".join(found) or str(body["status"])
+    return "; ".join(map(str, body.get("alerts", ()))) or str(body["status"])
 
 
 def _trouble(shown: Shown) -> Iterator[str]:
