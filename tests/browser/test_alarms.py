@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ARTEFACTS
@@ -37,6 +38,7 @@ def test_an_alarm_stays_until_it_was_seen_and_is_over_and_a_reload_does_not_lose
     assert desk.get("/api/alarms") == []
 
 
+@pytest.mark.slow
 def test_a_warning_sounds_once_and_a_critical_alarm_until_it_is_seen_or_the_sound_is_off(
     desk: Desk, page: Page
 ) -> None:

@@ -150,6 +150,7 @@ async def test_a_short_position_is_closed_too() -> None:
         assert at.door.writes() == [CLOSE, CANCEL]
 
 
+@pytest.mark.slow
 async def test_a_position_that_cannot_be_closed_keeps_its_stop_and_is_told_as_not_flat() -> None:
     async with stage() as at:
         price = await at.hold(2)
@@ -204,6 +205,7 @@ async def test_a_close_whose_answer_is_lost_is_not_sent_again_before_the_positio
         assert await at.book() == (0, [])
 
 
+@pytest.mark.slow
 async def test_a_close_that_fills_late_is_not_sent_a_second_time() -> None:
     async with stage() as at:
         await at.hold(2)
@@ -224,6 +226,7 @@ async def test_a_close_that_fills_late_is_not_sent_a_second_time() -> None:
         await asyncio.gather(*filling)
 
 
+@pytest.mark.slow
 async def test_what_is_refused_or_turned_away_once_is_asked_for_again() -> None:
     async with stage() as at:
         price = await at.hold(1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.process import Desk, call, running, until
 from tests.end_to_end.split import Split, split_desk
 
@@ -70,6 +72,7 @@ def test_in_shadow_mode_positions_are_of_the_paper_book(tmp_path: Path) -> None:
         assert desk.venue_orders() == []
 
 
+@pytest.mark.slow
 def test_as_a_process_of_its_own_it_asks_the_gate_and_says_when_the_gate_or_the_broker_is_gone(tmp_path: Path) -> None:
     with split_desk(tmp_path) as desk:
         account, url = desk.account(), f"http://127.0.0.1:{desk.ports['connection-manager']}"

@@ -129,6 +129,7 @@ def test_flatten_direct_beside_a_gate_that_lives_says_so_and_nothing_comes_back(
     assert desk.buy(1, "again")[1]["success"] is True
 
 
+@pytest.mark.slow
 def test_flatten_direct_says_whose_account_it_needs_and_takes_no_two_logins(desk: Desk) -> None:
     nobody = command("flatten", "--direct", "--yes")
     assert nobody.returncode == 2
@@ -185,6 +186,7 @@ class Venue:
         return list(self.ask("Order/searchOpen")["orders"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no process can be paused there")
 def test_flatten_waits_for_what_takes_longer_and_says_what_it_waits_for(tmp_path: Path) -> None:
     with split_desk(tmp_path) as desk:

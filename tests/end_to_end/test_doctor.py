@@ -55,6 +55,7 @@ def of(desk: Split, *words: str, **environment: str) -> tuple[int, dict[str, tup
     return examined(*places, *words, **(own | environment))
 
 
+@pytest.mark.slow
 def test_of_a_desk_of_three_roles_all_is_well_and_each_trouble_is_found(tmp_path: Path) -> None:
     with split_desk(tmp_path) as desk:
         until(lambda: desk.get("manual-trading", "/api/snapshot")[0] == 200)
