@@ -97,12 +97,12 @@ def test_a_server_that_hangs_is_seen_as_gone_though_its_connection_stands(
     desk: Desk, page: Page, faults: list[str]
 ) -> None:
     opened(page, desk)
-    desk.process.send_signal(signal.SIGSTOP)
+    desk.process.send(signal.SIGSTOP)
     try:
         page.wait_for_selector("[data-status=gone]", timeout=GONE_MS)
         assert is_grey(page)
     finally:
-        desk.process.send_signal(signal.SIGCONT)
+        desk.process.send(signal.SIGCONT)
     expect(page.locator("[data-status=live]")).to_be_visible()
     faults.clear()  # what was asked of it meanwhile
 

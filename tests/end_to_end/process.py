@@ -7,14 +7,14 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.end_to_end.program import Program
 
 READY_S = 30.0
 # A look costs its desk some milliseconds, and desks run side by side: the longer it takes, the rarer one is taken.
@@ -64,14 +64,9 @@ class Desk:
         common = ["--state-dir", str(folder / "state"), "--ready-file", str(self.ready_file), "--no-browser"]
         for port in ("web", "connection-manager", "aggregator", "gateway"):
             common += [f"--{port}-port", "0"]
-        program = ["-m", "ordergate"] if crash is None else ["-m", "tests.end_to_end.crash_at", crash[0], str(crash[1])]
-        with (folder / "log.txt").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *program, "demo", *common, *flags],
-                stdout=log,
-                stderr=log,
-                env=clean_environment() | (environment or {}),
-            )
+        module, *first = ["ordergate"] if crash is None else ["tests.end_to_end.crash_at", crash[0], str(crash[1])]
+        words = [*first, "demo", *common, *flags]
+        self.process = Program(module, words, clean_environment() | (environment or {}), folder / "log.txt")
         self.at: dict[str, Any] = {}
         self.token: str | None = None
 
@@ -79,7 +74,7 @@ class Desk:
         """Until the ready file is there."""
 
         def look() -> bool:
-            assert self.process.poll() is None, f"the desk ended with {self.process.returncode}:\n{self.log()}"
+            assert self.process.exit_code is None, f"the desk ended with {self.process.exit_code}:\n{self.log()}"
             try:
                 self.at = json.loads(self.ready_file.read_text())
             except FileNotFoundError:
@@ -142,12 +137,11 @@ class Desk:
         return self.position() is None and not self.resting() and self.venue_position() == 0
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
+        self.process.send(signal.SIGKILL)
         self.process.wait(10)
 
     def stop(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.process.send(signal.SIGTERM)
         return self.process.wait(15)
 
     def log(self) -> str:
@@ -213,5 +207,5 @@ def running(folder: Path, *flags: str) -> Iterator[Desk]:
     try:
         yield desk.wait_ready()
     finally:
-        if desk.process.poll() is None:
+        if desk.process.exit_code is None:
             desk.stop()

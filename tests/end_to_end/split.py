@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.process import call, clean_environment, until
+from tests.end_to_end.program import Program
 from tests.redis_server import RedisServer, running_redis
 
 ROLES = ("connection-manager", "aggregator", "manual-trading")
@@ -28,7 +30,7 @@ class Split:
         self._redis_at = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_DB": str(redis_db)}
         self.ports = dict(zip(ROLES, _free_ports(len(ROLES)), strict=True))
         self.at: dict[str, Any] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, Program] = {}
         self._environment = environment
 
     def start_venue(self) -> None:
@@ -72,12 +74,12 @@ class Split:
         )
 
     def kill(self, role: str) -> None:
-        self._running[role].kill()
+        self._running[role].send(signal.SIGKILL)
         self._running[role].wait(10)
 
     def end(self, role: str) -> None:
         """Stop it in order; it must end well."""
-        self._running[role].terminate()
+        self._running[role].send(signal.SIGTERM)
         assert self._running[role].wait(15) == 0, self.log(role)
 
     def ended(self, role: str, within_s: float = 20) -> tuple[int, str]:
@@ -89,7 +91,7 @@ class Split:
 
     def stop(self) -> None:
         for process in reversed(self._running.values()):
-            process.terminate()
+            process.send(signal.SIGTERM)
         for process in self._running.values():
             process.wait(15)
 
@@ -128,16 +130,15 @@ class Split:
 
     def _start(self, name: str, *words: str, **environment: str) -> None:
         (self.folder / f"{name}.json").unlink(missing_ok=True)
-        with (self.folder / f"{name}.log").open("ab") as log:
-            command = [sys.executable, "-m", "ordergate", *words, f"--ready-file={self.folder / name}.json"]
-            environment = clean_environment() | environment
-            self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        words = (*words, f"--ready-file={self.folder / name}.json")
+        log = self.folder / f"{name}.log"
+        self._running[name] = Program("ordergate", [*words], clean_environment() | environment, log)
 
     def _ready(self, name: str) -> Any:
         process = self._running[name]
 
         def look() -> Any:
-            assert process.poll() is None, self.log(name)
+            assert process.exit_code is None, self.log(name)
             with contextlib.suppress(FileNotFoundError):
                 at = json.loads((self.folder / f"{name}.json").read_text())
                 return at if at["pid"] == process.pid else None

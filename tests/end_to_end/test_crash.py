@@ -38,7 +38,7 @@ def killed_and_restarted(folder: Path, step: str, count: int) -> dict[str, Any]:
             )
         died = crashing.process.wait(20)
     finally:
-        if crashing.process.poll() is None:
+        if crashing.process.exit_code is None:
             crashing.kill()
     again = Desk(folder)
     try:

@@ -47,7 +47,7 @@ def desks(tmp_path: Path) -> Iterator[Any]:
 
     yield start
     for desk in started:
-        if desk.process.poll() is None:
+        if desk.process.exit_code is None:
             desk.kill()
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.end_to_end.process import Events, until
 from tests.end_to_end.split import ROLES, Split, client, split_desk
 
+DENIED = 422
 MARKET = 2  # `type` of an order at the broker
 
 
@@ -119,7 +120,7 @@ def test_a_dead_connection_manager_stops_new_risk_and_what_closes_waits_for_its_
 def test_a_redis_that_forgets_or_dies_costs_no_position_and_no_order_twice(desk: Split, forgets: bool) -> None:  # noqa: FBT001
     asked = {"accountId": desk.account(), "instrument": "MES", "side": "BUY", "quantity": 1}
     # What the test before has closed may yet be compared with the broker.
-    until(lambda: desk.post("/api/order", orderId=f"held-{forgets}", **asked)[0] == 200)
+    until(Asking(desk, f"held-{forgets}", asked))
     until(lambda: bracketed(desk))
     before = len(market_orders(desk))
     if forgets:
@@ -127,13 +128,25 @@ def test_a_redis_that_forgets_or_dies_costs_no_position_and_no_order_twice(desk:
     else:
         desk.redis.kill()
         desk.redis.start()
-    # Asked until it is answered, under one id: what was asked unheard may yet be decided, and counts once.
-    until(lambda: desk.post("/api/order", orderId=f"added-{forgets}", **asked)[0] == 200, 30)
+    until(Asking(desk, f"added-{forgets}", asked), 30)
     until(lambda: protected(desk) == [(2, 2)], 20)
     assert desk.post("/api/flatten", accountId="all")[0] == 200
     until(lambda: not desk.rows("/api/positions"))
     # One entry and the closing order. A leg in doubt may be placed anew: it only reduces what it protects.
     assert len(market_orders(desk)) == before + 2
+
+
+class Asking:
+    """Asks for an order until it is approved: under one id until it is decided, and under another once it is denied."""
+
+    def __init__(self, desk: Split, name: str, asked: dict[str, Any]) -> None:
+        self._desk, self._name, self._asked, self._denials = desk, name, asked, 0
+
+    def __call__(self) -> bool:
+        order_id = f"{self._name}-{self._denials}"
+        status, _ = self._desk.post("/api/order", orderId=order_id, **self._asked)
+        self._denials += status == DENIED
+        return status == 200
 
 
 def market_orders(desk: Split) -> list[dict[str, Any]]:

@@ -519,7 +519,7 @@ def killed_before_its_stop_left(folder: Path) -> tuple[int, list[Any]]:
             first.buy(2, takeProfit={"enabled": False})
         life = first.process.wait(20)
     finally:
-        if first.process.poll() is None:
+        if first.process.exit_code is None:
             first.kill()
     with process(folder) as second:
         until_now(lambda: (second.position() or {}).get("protected"))
