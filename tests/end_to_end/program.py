@@ -11,7 +11,9 @@ import multiprocessing
 import os
 import runpy
 import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 MODULES = ["ordergate.app", "ordergate.cli", "ordergate.console", "ordergate.integration", "ordergate.roles"]
@@ -25,11 +27,15 @@ else:
 class Program:
     """``module`` run with ``words`` and no other ``environment``; what it says is added to ``log``.
 
-    It is killed with the tests' own process at the latest.
+    What it says on stderr is added to ``errors`` where that is given. It is killed with the tests' own process at the
+    latest.
     """
 
-    def __init__(self, module: str, words: list[str], environment: dict[str, str], log: Path) -> None:
-        self._process = _context.Process(target=_run, args=(module, words, environment, log), daemon=True)
+    def __init__(
+        self, module: str, words: list[str], environment: dict[str, str], log: Path, errors: Path | None = None
+    ) -> None:
+        told = (log, errors or log)
+        self._process = _context.Process(target=_run, args=(module, words, environment, told), daemon=True)
         self._process.start()
         pid = self._process.pid
         assert pid is not None
@@ -53,10 +59,17 @@ class Program:
             os.kill(self.pid, number)
 
 
-def _run(module: str, words: list[str], environment: dict[str, str], log: Path) -> None:
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(said, sys.stdout.fileno())
-    os.dup2(said, sys.stderr.fileno())
+def ordergate(*words: str, environment: dict[str, str], within_s: float = 100) -> subprocess.CompletedProcess[str]:
+    """``ordergate`` run to its end, with nothing on its stdin."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        code = Program("ordergate", [*words], environment, out, err).wait(within_s)
+        return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
+
+
+def _run(module: str, words: list[str], environment: dict[str, str], told: tuple[Path, Path]) -> None:
+    for stream, path in zip((sys.stdout, sys.stderr), told, strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream.fileno())
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [module, *words]

@@ -15,22 +15,15 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.process import Desk, call, clean_environment, until
+from tests.end_to_end.program import ordergate
 from tests.end_to_end.split import ROLES, Split, split_desk
 
 MARKET, LIMIT, STOP = 2, 1, 4
 BUY, SELL = 0, 1
 
 
-def command(*words: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ordergate", *words],
-        env=clean_environment() | environment,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return ordergate(*words, environment=clean_environment() | environment)
 
 
 def test_status_of_a_healthy_desk_shows_each_part_and_what_the_accounts_hold(desk: Desk) -> None:

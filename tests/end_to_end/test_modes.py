@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.process import Desk, call, clean_environment, running, until
+from tests.end_to_end.program import ordergate
 
 
 def legs(desk: Desk) -> list[tuple[str, int]]:
@@ -19,10 +18,8 @@ def legs(desk: Desk) -> list[tuple[str, int]]:
 
 def refused(folder: Path, *flags: str) -> list[str]:
     """What a start in that folder says when it is refused."""
-    words = ["-m", "ordergate", "demo", "--no-browser", "--state-dir", str(folder / "state"), *flags]
-    done = subprocess.run(
-        [sys.executable, *words], env=clean_environment(), capture_output=True, text=True, timeout=30, check=False
-    )
+    words = ("demo", "--no-browser", "--state-dir", str(folder / "state"), *flags)
+    done = ordergate(*words, environment=clean_environment())
     assert done.returncode == 2, done.stderr
     return [line for line in done.stderr.splitlines() if line.startswith("ordergate:")]
 

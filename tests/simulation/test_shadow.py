@@ -94,5 +94,6 @@ def test_another_seed_is_another_hour_on_paper(seed: int, native: bool) -> None:
     run(session(seed, 3_600, native=native))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_journal_on_paper() -> None:
     assert run(session(5, 300, native=False)) == run(session(5, 300, native=False))
