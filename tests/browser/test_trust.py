@@ -93,6 +93,7 @@ def test_a_killed_server_greys_the_page_and_a_restarted_one_brings_it_back(
     faults.clear()
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_seen_as_gone_though_its_connection_stands(
     desk: Desk, page: Page, faults: list[str]
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_server_that_hangs_is_seen_as_gone_though_its_connection_stands(
     faults.clear()  # what was asked of it meanwhile
 
 
+@pytest.mark.slow
 def test_a_market_that_falls_silent_looks_old_though_the_server_is_there(silent_desk: Desk, page: Page) -> None:
     opened(page, silent_desk)
     expect(page.locator("#bid")).to_contain_text(".")
@@ -139,6 +141,7 @@ def test_a_double_click_is_one_order(desk: Desk, page: Page) -> None:
     assert desk.venue_position() == 1
 
 
+@pytest.mark.slow
 def test_the_same_order_asked_for_again_later_is_another_order(desk: Desk, page: Page) -> None:
     opened(page, desk)
     for count in (1, 2):

@@ -80,7 +80,7 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(MESSAGES)
 @example([(channel, b"[" * 60_000) for channel in LISTENED])
 @example([(channel, b"{" * 70_000) for channel in LISTENED])

@@ -17,10 +17,10 @@ from ordergate.telemetry import STEPS
 from tests.end_to_end.process import Desk, until
 
 ENTRY_ONLY = ("asked", "published", "intercepted", "answered")
-# Once for the entry, once for the stop; and, as a slow test, once for the target. The writer's turns come more often.
-QUICK = [(step, count) for step in STEPS for count in ((1,) if step in ENTRY_ONLY else (1, 2))]
-QUICK += [("exchange stored", 1), ("exchange stored", 2)]
-SLOW = [(step, 3) for step in (*STEPS, "exchange stored") if step not in ENTRY_ONLY] + [("decided", 4), ("recorded", 4)]
+# For the entry; and, as slow tests, for the stop and for the target. The writer's turns come more often.
+QUICK = [*((step, 1) for step in (*STEPS, "exchange stored")), ("order sent", 2)]
+LATER = [(step, count) for step in (*STEPS, "exchange stored") if step not in ENTRY_ONLY for count in (2, 3)]
+SLOW = [case for case in (*LATER, ("decided", 4), ("recorded", 4)) if case not in QUICK]
 CASES = QUICK + SLOW
 LIVE = {"PENDING", "WORKING", "PARTIALLY_FILLED", "IN_DOUBT"}
 MARKET, BUY, SELL = 2, 0, 1

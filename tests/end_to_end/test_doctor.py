@@ -235,6 +235,7 @@ def test_the_documented_sample_holds_values_ten_times_too_large_and_is_unsafe_wh
     assert (code, said["multipliers"][0]) == (0, "WARN")
 
 
+@pytest.mark.slow
 def test_a_gate_that_sends_what_nobody_checked_is_unsafe_and_shadow_mode_is_only_told(tmp_path: Path) -> None:
     for switch in ("INTERCEPT_ORDERS", "ENABLE_RISK_VALIDATION"):
         code, said, _ = examined(*NO_DESK, **{switch: "false"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.process import Desk, Events, call, until
 
 STOP, LIMIT = 4, 1
@@ -97,6 +99,7 @@ def test_the_target_fills_and_the_stop_goes(desk: Desk) -> None:
     assert ends[STOP] == CANCELLED
 
 
+@pytest.mark.slow
 def test_the_stop_fills_and_the_target_goes(desk: Desk) -> None:
     desk.buy(1, "s-1", stopLoss={"enabled": True, "points": 2}, takeProfit={"enabled": True, "points": 300})
     protected(desk, 1)
