@@ -7,7 +7,6 @@ import json
 import math
 import statistics
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import msgspec
 from bench.disk import sync
 from bench.figures import NS_PER_MS, NS_PER_S, percentiles, progress, tell
 from bench.rig import PRICE, SYMBOL, Rig, rig
-from ordergate.core.commands import Flatten
 
 _GOALS = {100: None, 1_000: {"p50": 2.0, "p99": 6.0}}
 _STEADY_S = {100: 5.0, 1_000: 10.0}
@@ -26,8 +24,6 @@ _PROBE_S, _CONFIRM_S = 2.0, 10.0
 _PROBE_FIRST, _PROBE_STEP_MIN = 500, 1.15
 _LOWERED = 0.85
 # All at once, on the documented queue.
-_BURST, _QUEUE = 10_000, 100
-_MIDDLE_S, _LOOK_S = 0.2, 0.0005
 _STATE = "brackets off; each order is accepted and cancelled at once, so few work at a time; wide limits; no page"
 
 
@@ -92,30 +88,6 @@ async def measure(folder: Path) -> None:
     run = await highest(folder, once)
     values = {"value": round(run.rate), "seconds": run.seconds} | percentiles(run.latencies_ns, NS_PER_MS)
     tell("highest sustained rate", "orders/s, ms", values, goal={"at_least": _RATE_GOAL}, raw=raw, state=_STATE)
-    await _burst(folder / "burst")
-
-
-async def _burst(folder: Path) -> None:
-    """Many orders at once on the documented queue, and a flatten in the middle."""
-    progress(f"a burst of {_BURST} orders, and a flatten in it")
-    async with rig(folder, orders_max=_QUEUE) as at:
-        load = asyncio.create_task(loaded(at, _BURST * 1_000, 1 / 1_000))
-        while not at.gate.counts.orders_intercepted:
-            await asyncio.sleep(_LOOK_S)
-        await asyncio.sleep(_MIDDLE_S)
-        epoch, waiting, asked_ns = _epoch(at), sum(at.gate.waiting.values()), time.perf_counter_ns()
-        await at.gate.take(Flatten("bench-flatten", at.account_id))
-        while _epoch(at) == epoch:
-            await asyncio.sleep(_LOOK_S)
-        told_ms = round((time.perf_counter_ns() - asked_ns) / NS_PER_MS, 3)
-        run = await load
-    values = {"count": _BURST, "answered": run.answered, "waiting": waiting, "p50": told_ms}
-    tell("a flatten amid a burst", "ms", values, goal={"p50": 50.0})
-
-
-def _epoch(at: Rig) -> int:
-    """It is raised when a flatten has been decided, and is durable."""
-    return at.gate.group.accounts[at.account_id].epoch
 
 
 async def highest(folder: Path, once: Callable[[Path, float, float], Awaitable[Run]]) -> Run:

@@ -129,7 +129,7 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, orders_max: int = _ORDERS_MAX) -> AsyncIterator[Rig]:
+async def rig(folder: Path) -> AsyncIterator[Rig]:
     """A gate with journals in ``folder``, ready when the block begins."""
     folder.mkdir()
     clock, bus = SystemClock(), MemoryBus()
@@ -150,7 +150,7 @@ async def rig(folder: Path, orders_max: int = _ORDERS_MAX) -> AsyncIterator[Rig]
             clock=clock,
             approval_key=_KEY,
             started=Started("bench000", _VENUE, venue.user_name, limits),
-            orders_max=orders_max,
+            orders_max=_ORDERS_MAX,
             delay_s=0,
             emergency=EmergencyFile(folder / "emergency.jsonl"),
             step=log_step,
