@@ -23,7 +23,6 @@ _PROBE_S, _CONFIRM_S = 2.0, 10.0
 # Where the search begins, and how fine it ends.
 _PROBE_FIRST, _PROBE_STEP_MIN = 500, 1.15
 _LOWERED = 0.85
-# All at once, on the documented queue.
 _STATE = "brackets off; each order is accepted and cancelled at once, so few work at a time; wide limits; no page"
 
 
