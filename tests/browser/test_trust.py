@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 from tests.browser.conftest import ARTEFACTS
 from tests.browser.sight import card, opened, section
 from tests.end_to_end.process import Desk, running
+from tests.ports import kept_ports
 
 # The issue's figure is for the person who looks: from the server's end to grey prices.
 GONE_MS = 2_000
@@ -36,9 +36,7 @@ def second_page(page: Page, faults: list[str]) -> Page:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
     """Starts a desk, and starts it again where it was: the same port, the same state."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = kept_ports(1)
     with contextlib.ExitStack() as started:
         yield lambda: started.enter_context(running(tmp_path, "--web-port", str(port)))
 

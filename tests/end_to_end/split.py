@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 
 from tests.end_to_end.process import call, clean_environment, until
 from tests.end_to_end.program import Program
+from tests.ports import kept_ports
 from tests.redis_server import RedisServer, running_redis
 
 ROLES = ("connection-manager", "aggregator", "manual-trading")
@@ -28,7 +28,7 @@ class Split:
         self.folder = folder
         self.redis = redis
         self._redis_at = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_DB": str(redis_db)}
-        self.ports = dict(zip(ROLES, _free_ports(len(ROLES)), strict=True))
+        self.ports = dict(zip(ROLES, kept_ports(len(ROLES)), strict=True))
         self.at: dict[str, Any] = {}
         self._running: dict[str, Program] = {}
         self._environment = environment
@@ -169,11 +169,3 @@ def client(desk: Split, account: int, dialect: str) -> subprocess.CompletedProce
     command = [sys.executable, str(program), str(desk.redis.port), str(account), dialect]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(command, capture_output=True, text=True, timeout=55, env=environment, check=False)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
