@@ -70,7 +70,12 @@ def test_a_market_order_fills_at_the_touch_and_moves_position_and_balance() -> N
         ({"size": -3}, "Invalid order size specified"),
         ({"type": 0}, "Order rejected: invalid order type."),
         ({"type": 3, "limit_price": 250, "stop_price": 250}, "Order rejected: invalid order type."),
-        ({"type": 5}, "Order rejected: invalid order type."),
+        ({"type": 5}, "Trail Distance not set."),
+        ({"type": 5, "trail_price": 250}, "Trail Distance not set."),
+        ({"type": 5, "trail_price": Decimal("248.10")}, "Invalid trail price. Price is not aligned to tick size."),
+        ({"type": 5, "side": 1, "trail_price": Decimal("-0.25")}, "Trail Distance exceeds maximum (1000)"),
+        ({"type": 6, "side": 1}, "Order rejected: invalid order type."),
+        ({"type": 7, "side": 0}, "Order rejected: invalid order type."),
         ({"type": 99}, "Order rejected: invalid order type."),
         ({"type": 1, "limit_price": Decimal("250.10")}, "Invalid limit price. Price is not aligned to tick size."),
         ({"type": 1}, "Invalid limit price. Price is not aligned to tick size."),
@@ -360,7 +365,8 @@ def offset_price(venue: Venue, contract_id: str, ticks: int) -> Decimal:
 @st.composite
 def places(draw: st.DrawFn) -> Action:
     side = draw(st.sampled_from([BUY, SELL]))
-    order_type = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP]))
+    order_type = draw(st.sampled_from([kind for kind in OrderType if kind is not OrderType.UNKNOWN]))
+    stop_type = draw(st.sampled_from([OrderType.STOP, OrderType.TRAILING_STOP]))
     contract_id = draw(st.sampled_from([MES, MNQ]))
     account_id = draw(st.sampled_from([ACCOUNT, OTHER_ACCOUNT]))
     size, away = draw(st.integers(1, 60)), draw(st.integers(-6, 6))
@@ -377,8 +383,9 @@ def places(draw: st.DrawFn) -> Action:
             size,
             limit_price=price,
             stop_price=price,
+            trail_price=price,
             custom_tag=tag,
-            stop_loss_bracket=None if loss is None else BracketRequest(-side.sign * loss, OrderType.STOP),
+            stop_loss_bracket=None if loss is None else BracketRequest(-side.sign * loss, stop_type),
             take_profit_bracket=None if profit is None else BracketRequest(side.sign * profit, OrderType.LIMIT),
         )
         return venue.place(order)
@@ -398,7 +405,7 @@ def changes_and_closes(draw: st.DrawFn) -> Action:
         account_id = ACCOUNT if order is None else order.account_id
         if kind == "modify":
             price = offset_price(venue, MES if order is None else order.contract_id, away)
-            return venue.modify(ModifyRequest(account_id, order_id, size=size, limit_price=price, stop_price=price))
+            return venue.modify(ModifyRequest(account_id, order_id, size, price, price, trail_price=price))
         if kind == "cancel":
             return venue.cancel(OrderRequest(account_id, order_id))
         if kind == "close":

@@ -15,14 +15,14 @@ import msgspec
 
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 from ordergate.exchange.models import BracketRequest, PlaceRequest
-from ordergate.exchange.orders import Order, cancelled, resized
+from ordergate.exchange.orders import STOPS, Order, cancelled, resized
 
 
 def bracket_refusal(request: PlaceRequest, side: OrderSide) -> str | None:
     """Why the brackets of an order on ``side`` are refused in Auto OCO mode, or None."""
     stop, target = request.stop_loss_bracket, request.take_profit_bracket
     if stop is not None:
-        if stop.type != OrderType.STOP:
+        if stop.type not in STOPS:
             return "Invalid stop loss bracket type."  # UNVERIFIED wording
         if side.sign * stop.ticks >= 0:
             way = "less than zero when longing" if side is OrderSide.BID else "greater than zero when shorting"
@@ -40,7 +40,9 @@ def children(entry: Order, request: PlaceRequest) -> list[Order]:
     """The suspended children of ``entry``, stop first, with the ids after its own."""
     wanted: list[tuple[BracketRequest, OrderType, str]] = []
     if request.stop_loss_bracket is not None:
-        wanted.append((request.stop_loss_bracket, OrderType.STOP, "SL"))
+        trails = request.stop_loss_bracket.type == OrderType.TRAILING_STOP
+        stop_type = OrderType.TRAILING_STOP if trails else OrderType.STOP
+        wanted.append((request.stop_loss_bracket, stop_type, "SL"))
     if request.take_profit_bracket is not None:
         wanted.append((request.take_profit_bracket, OrderType.LIMIT, "TP"))
     first_id = entry.order_id + 1
@@ -79,8 +81,9 @@ def after_entry_fill(child: Order, quantity: int, price_ticks: int, at_ns: int) 
             child,
             status=OrderStatus.OPEN,
             quantity=quantity,
-            limit_ticks=level if child.type is OrderType.LIMIT else None,
-            stop_ticks=level if child.type is OrderType.STOP else None,
+            limit_ticks=level if child.is_limit else None,
+            stop_ticks=level if child.is_stop else None,
+            trail_ticks=abs(child.bracket_ticks) if child.type is OrderType.TRAILING_STOP else None,
             updated_ns=at_ns,
         )
     return child if child.is_final else resized(child, child.quantity + quantity, at_ns)

@@ -75,13 +75,13 @@ def sweep(orders: Sequence[Order], quote: Quote, *, partial_fills: bool, incomin
     for order in sorted(orders, key=_priority):
         open_quantity = leaves[order.order_id]
         taker = order.type is OrderType.MARKET or order.triggered
-        if order.type is OrderType.STOP and not taker and is_triggered(order, quote):
+        if order.is_stop and not taker and is_triggered(order, quote):
             triggered.append(order.order_id)
             taker = True
-        takes = taker or (incoming and order.type is OrderType.LIMIT)
+        takes = taker or (incoming and order.is_limit)
         if takes:
             found = _walk(order, open_quantity, quote, partial_fills=partial_fills)
-        elif order.type is OrderType.LIMIT:
+        elif order.is_limit:
             found = _rest(order, open_quantity, quote, partial_fills=partial_fills)
         else:
             found = []
@@ -111,7 +111,7 @@ def _seen(touch: int, size: int, traded: int | None) -> list[int]:
 
 def _priority(order: Order) -> tuple[bool, int, int]:
     """Sorts takers and stops first, then limits by price, then by age."""
-    if order.type is not OrderType.LIMIT or order.limit_ticks is None:
+    if not order.is_limit or order.limit_ticks is None:
         return (False, 0, order.order_id)
     return (True, -order.side.sign * order.limit_ticks, order.order_id)
 
@@ -120,7 +120,7 @@ def _walk(order: Order, leaves: int, quote: Quote, *, partial_fills: bool) -> li
     """The fills of an order that takes liquidity from the touch outwards, within its limit if it has one."""
     sign = order.side.sign
     touch, size, taken = _opposite(quote, order.side)
-    limit = order.limit_ticks if order.type is OrderType.LIMIT else None
+    limit = order.limit_ticks if order.is_limit else None
     if not size:
         return []
     if not partial_fills:

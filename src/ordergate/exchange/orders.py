@@ -4,6 +4,7 @@ Invariants:
 1. 0 <= filled_quantity <= quantity for every order that was not rejected.
 2. FILLED, CANCELLED, EXPIRED and REJECTED are final: no function here leaves them.
 3. An order is SUSPENDED exactly while it is a bracket child whose entry has not filled.
+4. A trailing stop moves only towards the market.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import msgspec
 
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 
+LIMITS = frozenset({OrderType.LIMIT, OrderType.JOIN_BID, OrderType.JOIN_ASK})
+STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
 _FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
@@ -22,7 +25,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``filled_ticks`` is the sum of price x quantity over its fills. ``parent_id`` is a bracket child's entry,
     ``sibling_id`` the other child. ``bracket_ticks`` is a child's signed distance from the entry's fill price.
-    ``triggered``: a stop whose price was reached, from then on a market order.
+    ``triggered``: a stop whose price was reached, from then on a market order. ``trail_ticks`` is the distance (> 0) at
+    which ``stop_ticks`` of a trailing stop follows the trades.
     """
 
     order_id: int
@@ -43,6 +47,17 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     sibling_id: int | None = None
     bracket_ticks: int | None = None
     triggered: bool = False
+    trail_ticks: int | None = None
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether it waits at a price for somebody to come to it."""
+        return self.type in LIMITS
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it is a market order from a price on."""
+        return self.type in STOPS
 
     @property
     def leaves(self) -> int:
@@ -89,3 +104,14 @@ def resized(order: Order, quantity: int, at_ns: int) -> Order:
     assert not order.is_final, "a final order stays what it is"
     assert quantity > order.filled_quantity, "an order is not resized to or below its fills"
     return msgspec.structs.replace(order, quantity=quantity, updated_ns=at_ns)
+
+
+def trailed(order: Order, low: int, high: int) -> Order:
+    """A trailing stop after trades in that range; itself if they do not take it along."""
+    assert order.trail_ticks is not None, "a trailing stop has its distance"
+    assert order.stop_ticks is not None, "a trailing stop that works has its price"
+    if order.side is OrderSide.BID:
+        level = min(order.stop_ticks, low + order.trail_ticks)
+    else:
+        level = max(order.stop_ticks, high - order.trail_ticks)
+    return order if level == order.stop_ticks else msgspec.structs.replace(order, stop_ticks=level)

@@ -13,8 +13,8 @@ from ordergate.exchange.brackets import bracket_refusal
 from ordergate.exchange.enums import OrderSide, OrderType
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.matching import Quote, is_triggered
-from ordergate.exchange.models import Number, PlaceRequest
-from ordergate.exchange.orders import Order
+from ordergate.exchange.models import ModifyRequest, PlaceRequest
+from ordergate.exchange.orders import LIMITS, STOPS, Order
 from ordergate.exchange.settings import BracketMode
 
 MARKET_CLOSED = "Trading is currently unavailable. The instrument is not in an active trading status."
@@ -24,15 +24,21 @@ INVALID_SIZE = "Invalid order size specified"
 INVALID_TYPE = "Order rejected: invalid order type."  # seen to contain the last three words; the rest UNVERIFIED
 OFF_RANGE = "Invalid price. Price is outside allowed range."
 
-# What can be placed so far. Trailing stops and joins are rejected as an invalid type until they are built.
-_PLACEABLE = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.STOP})
+TRAIL_UNSET = "Trail Distance not set."
+TRAIL_TOO_FAR = "Trail Distance exceeds maximum (1000)"
+TRAIL_TICKS_MAX = 1_000
+
+# The stop limit is in the enum, and not among those that the docs can place (section 5.4).
+_PLACEABLE = frozenset({OrderType.MARKET, *LIMITS, *STOPS})
+# Which side joins which touch. UNVERIFIED: that the other side is refused; it would not join but trade.
+_JOINS = {OrderType.JOIN_BID: OrderSide.BID, OrderType.JOIN_ASK: OrderSide.ASK}
 
 
 def place_refusal(request: PlaceRequest, side: OrderSide, bracket_mode: BracketMode, *, is_open: bool) -> str | None:
     """Why a place is rejected before its prices are looked at, or None."""
     if not is_open:
         return MARKET_CLOSED
-    if request.type not in _PLACEABLE:
+    if request.type not in _PLACEABLE or _JOINS.get(OrderType(request.type), side) is not side:
         return INVALID_TYPE
     if request.size <= 0:
         return INVALID_SIZE
@@ -41,25 +47,43 @@ def place_refusal(request: PlaceRequest, side: OrderSide, bracket_mode: BracketM
     return BRACKETS_OFF if bracket_mode is BracketMode.POSITION else bracket_refusal(request, side)
 
 
-def priced(order: Order, limit_price: Number | None, stop_price: Number | None, contract: Contract) -> Order | str:
+def priced(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contract, quote: Quote) -> Order | str:
     """The order with the price that its type needs, None = as it is, or why it cannot have it.
 
     Prices that its type does not need are ignored. UNVERIFIED: the text for a price that was never given.
     """
-    if order.type is OrderType.LIMIT:
-        ticks = order.limit_ticks if limit_price is None else contract.ticks(Decimal(limit_price))
+    if order.type is OrderType.LIMIT or (order.is_limit and asked.limit_price is not None):
+        ticks = order.limit_ticks if asked.limit_price is None else contract.ticks(Decimal(asked.limit_price))
         if ticks is None:
             return "Invalid limit price. Price is not aligned to tick size."
         return msgspec.structs.replace(order, limit_ticks=ticks)
+    if order.is_limit and order.limit_ticks is None:
+        return msgspec.structs.replace(order, limit_ticks=quote.bid if order.side is OrderSide.BID else quote.ask)
     if order.type is OrderType.STOP:
-        ticks = order.stop_ticks if stop_price is None else contract.ticks(Decimal(stop_price))
+        ticks = order.stop_ticks if asked.stop_price is None else contract.ticks(Decimal(asked.stop_price))
         if ticks is None:
             return "Invalid stop price. Price is not aligned to tick size."
         return msgspec.structs.replace(order, stop_ticks=ticks)
-    return order
+    return _trailing(order, asked, contract, quote) if order.type is OrderType.TRAILING_STOP else order
+
+
+def _trailing(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contract, quote: Quote) -> Order | str:
+    """A trailing stop whose distance is that of the asked price from the last trade (section 5.4)."""
+    if asked.trail_price is None:
+        return order if order.trail_ticks is not None else TRAIL_UNSET
+    level = contract.ticks(Decimal(asked.trail_price))
+    if level is None:
+        return "Invalid trail price. Price is not aligned to tick size."
+    distance = abs(quote.last - level)
+    if not distance:
+        return TRAIL_UNSET
+    if distance > TRAIL_TICKS_MAX and isinstance(asked, PlaceRequest):  # a modify has no such check
+        return TRAIL_TOO_FAR
+    stop_ticks = quote.last + order.side.sign * distance
+    return msgspec.structs.replace(order, trail_ticks=distance, stop_ticks=stop_ticks)
 
 
 def stop_refusal(order: Order, quote: Quote) -> str | None:
     """Why a stop cannot rest at its price: the market is there already. None for any other order."""
     now = msgspec.structs.replace(quote, low=quote.last, high=quote.last)
-    return OFF_RANGE if order.type is OrderType.STOP and is_triggered(order, now) else None
+    return OFF_RANGE if order.is_stop and is_triggered(order, now) else None

@@ -38,7 +38,7 @@ from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Feed, Market, rolled
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.models import CloseRequest, ModifyRequest, OrderRequest, PartialCloseRequest, PlaceRequest
-from ordergate.exchange.orders import Order
+from ordergate.exchange.orders import Order, trailed
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.exchange.store import Store
 from ordergate.exchange.turn import Book, Event, Turn
@@ -117,7 +117,7 @@ class Venue:
             tag=request.custom_tag,
         )
         legs = children(order, request)
-        priced = placing.priced(order, request.limit_price, request.stop_price, contract)
+        priced = placing.priced(order, request, contract, turn.quote(order.contract_id))
         refusal = self._refusal(turn, priced, [order, *legs], request)
         order = order if isinstance(priced, str) else priced
         if refusal is None:
@@ -143,10 +143,10 @@ class Venue:
         if quantity <= before.filled_quantity:
             return Answer(ModifyCode.REJECTED, placing.INVALID_SIZE)
         contract = listing.known_contract(before.contract_id)
-        order = placing.priced(before, request.limit_price, request.stop_price, contract)
+        turn = Turn(self.book)
+        order = placing.priced(before, request, contract, turn.quote(before.contract_id))
         if isinstance(order, str):
             return Answer(ModifyCode.REJECTED, order)
-        turn = Turn(self.book)
         refusal = placing.stop_refusal(order, turn.quote(order.contract_id))
         if refusal is not None:
             return Answer(ModifyCode.REJECTED, refusal)
@@ -245,6 +245,7 @@ class Venue:
                 orders = [found for name in order_ids if (found := turn.order(name)) is not None and found.is_open]
                 if orders:
                     self._match(turn, orders, contract, quote, incoming=False)
+                    _trail(turn, orders, quote)
 
     def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
         """Why an order is rejected, or None. ``priced`` is the order or what is wrong with its price."""
@@ -260,7 +261,7 @@ class Venue:
     def _open(self, turn: Turn, order: Order, legs: list[Order], contract: Contract) -> None:
         """Open an accepted order. Its stop is told first, then itself, then its target (section 6)."""
         turn.order_ids(len(legs))
-        targets = [leg for leg in legs if leg.type is OrderType.LIMIT]
+        targets = [leg for leg in legs if leg.is_limit]
         for told in [*(leg for leg in legs if leg not in targets), order, *targets]:
             turn.put_order(told)
         order = msgspec.structs.replace(order, status=OrderStatus.OPEN)
@@ -336,3 +337,18 @@ class Venue:
     def _commit(self, turn: Turn) -> None:
         turn.commit(self._store)
         self._publish(turn.events)
+
+
+def _trail(turn: Turn, orders: Sequence[Order], quote: Quote) -> None:
+    """Take trailing stops along with the trades of a quote, after what the quote did to them.
+
+    Which of its trades came first is not known. UNVERIFIED: nobody is told of a move; who asks for the order sees it.
+    """
+    if quote.low is None or quote.high is None:
+        return
+    for before in orders:
+        order = turn.order(before.order_id)
+        if order is not None and order.is_open and order.trail_ticks is not None and not order.triggered:
+            after = trailed(order, quote.low, quote.high)
+            if after is not order:
+                turn.put_quietly(after)

@@ -91,7 +91,11 @@ def contract_model(contract: Contract, *, is_active: bool) -> ContractModel:
 
 
 def order_model(order: Order, contract: Contract, digits: int) -> OrderModel:
-    """``linkedOrderId`` stands on a target only, and names its stop (section 6)."""
+    """``linkedOrderId`` stands on a target only, and names its stop (section 6).
+
+    A trailing stop's ``trailPrice`` is its distance in price, ``trailDistance`` in ticks, and ``stopPrice`` where it is
+    now. UNVERIFIED: the last two.
+    """
     average = order.average_ticks
     is_target = order.parent_id is not None and order.sibling_id is not None and order.sibling_id < order.order_id
     return OrderModel(
@@ -110,8 +114,8 @@ def order_model(order: Order, contract: Contract, digits: int) -> OrderModel:
         fill_volume=order.filled_quantity,
         filled_price=None if average is None else _average(average, contract),
         custom_tag=order.tag,
-        trail_distance=None,
-        trail_price=None,
+        trail_distance=order.trail_ticks,
+        trail_price=None if order.trail_ticks is None else number(contract.price(order.trail_ticks)),
         parent_order_id=order.parent_id,
         linked_order_id=order.sibling_id if is_target else None,
     )
