@@ -41,6 +41,7 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
     "Order/search": {"accountId": 1, **EVER},
     "Order/searchOpen": {"accountId": 1},
     "Order/searchById": {"accountId": 1, "orderId": 1},
+    "Order/v2/query": {"filter": {"accountId": 1}},
     "Position/searchOpen": {"accountId": 1},
     "Position/closeContract": {"accountId": 1, "contractId": MES},
     "Position/partialCloseContract": {"accountId": 1, "contractId": MES, "size": 1},
@@ -289,6 +290,55 @@ async def test_an_order_is_found_by_its_id_in_its_account_only(client: Client) -
     for wrong in ({"accountId": OTHER_ACCOUNT, "orderId": order_id}, {"accountId": ACCOUNT, "orderId": 1}):
         answer = await client.ask("Order/searchById", **wrong)
         assert (answer["errorCode"], answer["order"]) == (1, None)
+
+
+async def test_orders_are_queried_by_status_contract_and_page(client: Client) -> None:
+    filled = (await client.place())["orderId"]
+    resting = (await client.place(type=1, limitPrice=5_000))["orderId"]
+    other = (await client.place(type=1, limitPrice=20_000, contractId="CON.F.US.MNQ.Z26"))["orderId"]
+
+    async def found(page: dict[str, Any] | None = None, **wanted: object) -> list[int]:
+        answer = await client.ok("Order/v2/query", filter={"accountId": ACCOUNT, **wanted}, **(page or {}))
+        assert answer["totalCount"] is None
+        return [order["id"] for order in answer["orders"]]
+
+    assert await found() == [filled, resting, other]
+    assert await found({"sortBy": 1, "sortDirection": 1}) == [other, resting, filled]
+    assert await found(statuses=[1]) == [resting, other]
+    assert await found(statuses=[1, 2], contractId=MES) == [filled, resting]
+    assert await found({"pageSize": 1, "pageOffset": 1}) == [resting]
+    assert await found(createdAfter="2026-11-24T00:00:00Z") == []
+    assert await found(createdBefore="2026-11-22T00:00:00Z") == []
+    counted = await client.ok(
+        "Order/v2/query", filter={"ACCOUNTID": ACCOUNT, "statuses": [1]}, pageSize=1, includeTotalCount=True
+    )
+    assert (len(counted["orders"]), counted["totalCount"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ({"pageSize": 0}, "$.pageSize"),
+        ({"pageOffset": -1}, "$.pageOffset"),
+        ({"sortBy": 2}, "$.sortBy"),
+        ({"sortDirection": 7}, "$.sortDirection"),
+        ({"filter": {"accountId": ACCOUNT, "createdAfter": "soon"}}, "$.filter.createdAfter"),
+        ({"filter": {"statuses": [1]}}, "$.filter.accountId"),
+    ],
+)
+async def test_a_query_that_cannot_be_is_answered_400_with_its_path(
+    client: Client, page: dict[str, Any], path: str
+) -> None:
+    response = await client.post("Order/v2/query", {"filter": {"accountId": ACCOUNT}} | page)
+    assert response.status == 400
+    assert list(json.loads(response.body)["errors"]) == [path]
+
+
+async def test_a_login_as_an_application_finds_none(client: Client) -> None:
+    names = ("userName", "password", "deviceId", "appId", "verifyKey")
+    answer = await client.ask("Auth/loginApp", **dict.fromkeys(names, "x"))
+    assert (answer["token"], answer["success"], answer["errorCode"]) == (None, False, 4)
+    assert (await client.post("Auth/loginApp", {"userName": "x"})).status == 400
 
 
 async def test_a_rejected_order_is_answered_with_its_id_and_a_refused_one_with_null(client: Client) -> None:

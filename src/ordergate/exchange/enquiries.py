@@ -17,6 +17,8 @@ from ordergate.exchange.models import (
     ContractsAvailableRequest,
     ContractSearchRequest,
     ContractsResponse,
+    OrderQueryRequest,
+    OrderQueryResponse,
     OrderRequest,
     OrderResponse,
     OrderSearchRequest,
@@ -31,6 +33,7 @@ from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MINUTE_NS, Store
 from ordergate.exchange.venue import Venue
 
+PAGE_DEFAULT, PAGE_MAX = 100, 1_000  # orders of one page of Order/v2/query
 BARS_MAX = 20_000  # bars of one call (section 5.3)
 # UNVERIFIED: the vendor's own bound of unitNumber; ours keeps dates inside the calendar.
 UNIT_NUMBER_MAX = 1_000
@@ -100,6 +103,39 @@ class Enquiries:
         start_ns = _instant_ns(asked.start_timestamp, "startTimestamp")
         end_ns = _EVER_NS if asked.end_timestamp is None else _instant_ns(asked.end_timestamp, "endTimestamp")
         return self._orders(asked.account_id, self._store.orders(asked.account_id, start_ns, end_ns))
+
+    def query(self, asked: OrderQueryRequest) -> OrderQueryResponse:
+        """Order/v2/query. UNVERIFIED: the page of 100, its bounds, and that an offset counts orders."""
+        wanted = asked.filter
+        for name, value, least, most in (
+            ("pageSize", asked.page_size, 1, PAGE_MAX),
+            ("pageOffset", asked.page_offset, 0, 2**31 - 1),
+            ("sortBy", asked.sort_by, 0, 1),
+            ("sortDirection", asked.sort_direction, 0, 1),
+        ):
+            if value is not None and not least <= value <= most:
+                raise Malformed(f"$.{name}", f"The value must be from {least} to {most}.")
+        after_ns = 0 if wanted.created_after is None else _instant_ns(wanted.created_after, "filter.createdAfter")
+        before_ns = (
+            _EVER_NS if wanted.created_before is None else _instant_ns(wanted.created_before, "filter.createdBefore")
+        )
+        found = [
+            order
+            for order in self._store.orders(wanted.account_id, after_ns, before_ns)
+            if (not wanted.statuses or order.status in wanted.statuses)
+            and wanted.contract_id in (None, order.contract_id)
+        ]
+        found.sort(key=lambda order: order.order_id if asked.sort_by else order.created_ns)
+        if asked.sort_direction:
+            found.reverse()
+        start = asked.page_offset or 0
+        page = self._orders(wanted.account_id, found[start : start + (asked.page_size or PAGE_DEFAULT)])
+        return OrderQueryResponse(
+            orders=page.orders,
+            total_count=len(found) if asked.include_total_count and page.success else None,
+            success=page.success,
+            error_code=page.error_code,
+        )
 
     def open_orders(self, asked: AccountRequest) -> OrdersResponse:
         """Order/searchOpen: status Open only, so no suspended bracket child (section 5.4)."""

@@ -25,6 +25,14 @@ class LoginKeyRequest(msgspec.Struct, frozen=True, rename="camel"):
     api_key: str
 
 
+class LoginAppRequest(msgspec.Struct, frozen=True, rename="camel"):
+    user_name: str
+    password: str
+    device_id: str
+    app_id: str
+    verify_key: str
+
+
 class AccountSearchRequest(msgspec.Struct, frozen=True, rename="camel"):
     only_active_accounts: bool
 
@@ -104,6 +112,27 @@ class OrderSearchRequest(msgspec.Struct, frozen=True, rename="camel"):
     account_id: Int32
     start_timestamp: str
     end_timestamp: str | None = None
+
+
+class OrderFilter(msgspec.Struct, frozen=True, rename="camel"):
+    """Of Order/v2/query; what is null keeps nothing out."""
+
+    account_id: Int32
+    statuses: list[Int32] | None = None
+    contract_id: str | None = None
+    created_after: str | None = None
+    created_before: str | None = None
+
+
+class OrderQueryRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """``sort_by``: 0 creation, 1 id. ``sort_direction``: 0 up, 1 down. ``page_offset``: orders to leave out before."""
+
+    filter: OrderFilter
+    page_size: Int32 | None = None
+    page_offset: Int32 | None = None
+    sort_by: Int32 | None = None
+    sort_direction: Int32 | None = None
+    include_total_count: bool | None = None
 
 
 class TradeSearchRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -243,6 +272,10 @@ class PlaceResponse(Envelope, frozen=True, rename="camel", kw_only=True):
 
 class OrdersResponse(Envelope, frozen=True, rename="camel", kw_only=True):
     orders: list[OrderModel]
+
+
+class OrderQueryResponse(OrdersResponse, frozen=True, rename="camel", kw_only=True):
+    total_count: int | None = None
 
 
 class OrderResponse(Envelope, frozen=True, rename="camel", kw_only=True):

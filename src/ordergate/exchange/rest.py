@@ -28,9 +28,11 @@ from ordergate.exchange.models import (
     ContractSearchRequest,
     Empty,
     Envelope,
+    LoginAppRequest,
     LoginKeyRequest,
     LoginResponse,
     ModifyRequest,
+    OrderQueryRequest,
     OrderRequest,
     OrderSearchRequest,
     PartialCloseRequest,
@@ -45,7 +47,8 @@ from ordergate.exchange.throttle import SlidingWindow
 from ordergate.exchange.venue import Answer, Venue
 from ordergate.net.port import Request, Response
 
-_LOGIN, _PING, _HISTORY = "/api/auth/loginkey", "/api/status/ping", "/api/history/retrievebars"
+_LOGIN, _APP_LOGIN = "/api/auth/loginkey", "/api/auth/loginapp"
+_PING, _HISTORY = "/api/status/ping", "/api/history/retrievebars"
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -76,6 +79,7 @@ class Rest:
             "/api/order/search": Endpoint(OrderSearchRequest, enquiries.orders),
             "/api/order/searchopen": Endpoint(AccountRequest, enquiries.open_orders),
             "/api/order/searchbyid": Endpoint(OrderRequest, enquiries.order),
+            "/api/order/v2/query": Endpoint(OrderQueryRequest, enquiries.query),
             "/api/order/place": Endpoint(PlaceRequest, lambda asked: _placed(venue.place(asked)), acts=True),
             "/api/order/modify": Endpoint(ModifyRequest, lambda asked: _envelope(venue.modify(asked)), acts=True),
             "/api/order/cancel": Endpoint(OrderRequest, lambda asked: _envelope(venue.cancel(asked)), acts=True),
@@ -96,7 +100,7 @@ class Rest:
             return _json("pong") if request.method == "GET" else Response(405, headers={"Allow": "GET"})
         auth = {"/api/auth/validate": self._validate, "/api/auth/logout": self._logout}.get(path)
         endpoint = self._endpoints.get(path)
-        if endpoint is None and auth is None and path != _LOGIN:
+        if endpoint is None and auth is None and path not in (_LOGIN, _APP_LOGIN):
             return Response(404)
         if request.method != "POST":
             return Response(405, headers={"Allow": "POST"})
@@ -105,6 +109,8 @@ class Rest:
         try:
             if path == _LOGIN:
                 return self._login(message(request.body, LoginKeyRequest))
+            if path == _APP_LOGIN:
+                return self._app_login(message(request.body, LoginAppRequest))
             token = bearer_token(request)
             user = self._sessions.user(token)
             if token is None or user is None:
@@ -125,11 +131,20 @@ class Rest:
 
     def _login(self, asked: LoginKeyRequest) -> Response:
         """Auth/loginKey. A wrong name and a wrong key are told apart no more than the vendor does (section 3)."""
-        if not self._requests.admits(f"login {asked.user_name.casefold()[:64]}", asyncio.get_running_loop().time()):
+        if not self._admits_login(asked.user_name):
             return Response(429)
         token = self._sessions.login(asked.user_name, asked.api_key)
         code = LoginCode.INVALID_CREDENTIALS if token is None else LoginCode.SUCCESS
         return _json(LoginResponse(token=token, success=token is not None, error_code=code))
+
+    def _app_login(self, asked: LoginAppRequest) -> Response:
+        """Auth/loginApp, whose page the vendor has withdrawn (section 3): no application is registered here."""
+        if not self._admits_login(asked.user_name):
+            return Response(429)
+        return _json(LoginResponse(token=None, success=False, error_code=LoginCode.APP_NOT_FOUND))
+
+    def _admits_login(self, user_name: str) -> bool:
+        return self._requests.admits(f"login {user_name.casefold()[:64]}", asyncio.get_running_loop().time())
 
     def _validate(self, _token: str, user: str) -> Envelope:
         """Auth/validate."""
