@@ -233,8 +233,19 @@ def test_a_client_that_skips_the_handshake_is_malformed(record: str) -> None:
     assert isinstance(event, Malformed)
 
 
-@pytest.mark.parametrize("request_", [HandshakeRequest("messagepack", 1), HandshakeRequest("json", 2)])
-def test_only_json_version_1_is_accepted(request_: HandshakeRequest) -> None:
+@pytest.mark.parametrize("version", [0, 1])
+def test_json_of_version_1_and_below_is_accepted(version: int) -> None:
+    server = ServerProtocol()
+    [event] = server.receive(encode(HandshakeRequest("json", version)))
+    assert isinstance(event, HandshakeRequest)
+    assert json.loads(server.accept(event).removesuffix(RECORD_SEPARATOR)) == {}
+    assert server.state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    "request_", [HandshakeRequest("messagepack", 1), HandshakeRequest("json", 2), HandshakeRequest("json", -1)]
+)
+def test_another_protocol_or_version_is_refused(request_: HandshakeRequest) -> None:
     server = ServerProtocol()
     [event] = server.receive(encode(request_))
     assert event == request_

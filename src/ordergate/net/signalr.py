@@ -272,11 +272,14 @@ class ServerProtocol(_Protocol[HandshakeRequest]):
         super().__init__(_handshake_request)
 
     def accept(self, request: HandshakeRequest) -> str:
-        """The answer to write: a refusal, after which ``state`` is CLOSED, unless JSON version 1 is asked for."""
+        """The answer to write: a refusal, after which ``state`` is CLOSED, unless JSON of version 1 or below is asked for.
+
+        Version 0 too, as ASP.NET Core takes it: signalrcore 1.0.2 asks for it unless it has negotiated version 1.
+        """
         error = None
         if request.protocol != "json":
             error = f"The protocol '{request.protocol}' is not supported."
-        elif request.version != 1:
+        elif not 0 <= request.version <= 1:
             error = f"Version {request.version} of the 'json' protocol is not supported."
         if self.state is State.HANDSHAKE:  # not where a Close came in the same frame
             self.state = State.OPEN if error is None else State.CLOSED

@@ -1,0 +1,64 @@
+"""A bot's connections by signalrcore: python third_party.py ORIGIN TOKEN ACCOUNT CONTRACT WAY.
+
+One line of JSON for each thing that happens; it ends when its stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from signalrcore.hub_connection_builder import HubConnectionBuilder
+
+WAYS = ("negotiated", "query")
+USER = ("GatewayUserAccount", "GatewayUserOrder", "GatewayUserPosition", "GatewayUserTrade")
+
+
+def say(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)  # noqa: T201 - it is what this program is for
+
+
+def teller(name: str) -> Callable[[list[Any]], None]:
+    return lambda arguments: say({"event": name, "arguments": arguments})
+
+
+def connected(url: str, token: str, way: str, names: tuple[str, ...]) -> Any:
+    options = {"access_token_factory": lambda: token} if way == "negotiated" else {"skip_negotiation": True}
+    query = "" if way == "negotiated" else f"?access_token={token}"
+    connection = HubConnectionBuilder().with_url(url + query, options=options).configure_logging(logging.ERROR).build()
+    opened = threading.Event()
+    connection.on_open(opened.set)
+    for name in names:
+        connection.on(name, teller(name))
+    connection.start()
+    assert opened.wait(10), "the hub did not open"
+    return connection
+
+
+def main() -> None:
+    origin, token, account, contract, way = sys.argv[1:]
+    user = connected(f"{origin}/hubs/user", token, way, USER)
+    user.send("SubscribeAccounts", [])
+    for name in ("Orders", "Positions", "Trades"):
+        user.send(f"Subscribe{name}", [int(account)])
+    market = connected(f"{origin}/hubs/market", token, way, ("GatewayQuote", "GatewayTrade"))
+    market.send("SubscribeContractQuotes", [contract])
+    refused, lives = threading.Event(), threading.Event()
+    user.on_error(lambda message: (say({"error": message.error}), refused.set()))
+    user.send("Nonsense", [], lambda _: refused.set())
+    assert refused.wait(10), "an unknown method was not answered"
+    user.send("SubscribeAccounts", [], lambda _: lives.set())
+    assert lives.wait(10), "the connection did not outlive it"
+    say({"ready": True})
+    sys.stdin.read()
+    say({"ended": True})
+    os._exit(0)  # its own stop waits until it is sent something (1.0.2), which is a ping after 15 s
+
+
+if __name__ == "__main__":
+    main()
