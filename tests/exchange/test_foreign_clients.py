@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
+from ordergate.app import Ready, write_ready
 from ordergate.exchange.server import Exchange
 from tests.exchange.foreign import third_party
 from tests.exchange.support import ACCOUNT, MES, Client
-from tools.vendor import install
+from tools.vendor import PACKAGES, install
 
 HERE = Path(__file__).with_name("foreign")
 PATIENCE_S = 20
@@ -106,3 +108,55 @@ async def test_the_official_client_follows_a_bracket(client: Client, node: str, 
 async def test_a_client_of_the_package_index_follows_a_bracket(client: Client, way: str) -> None:
     async with bot(client, sys.executable, str(HERE / "third_party.py"), way=way) as said:
         await follow_a_bracket(client, said, "Unknown hub method 'Nonsense'")
+
+
+DOCUMENTED = re.compile(r"^```(python|js)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs/exchange.md"
+
+
+@pytest.fixture
+async def folder(start: Start, tmp_path: Path) -> Path:
+    """Where ``exchange.json`` is, and npm's packages."""
+    exchange = await start(seed=1)
+    ready = Ready(
+        gateway=exchange.url,
+        user_name=exchange.user_name,
+        api_key=exchange.api_key,
+        account_ids=exchange.account_ids,
+        pid=os.getpid(),
+    )
+    write_ready(tmp_path / "exchange.json", ready)
+    (tmp_path / "node_modules").symlink_to(PACKAGES)
+    return tmp_path
+
+
+async def documented(folder: Path, kind: str, *program: str, lines: int) -> list[str]:
+    """The first lines that a bot of the page prints; it is ended then."""
+    [text] = [text for name, text in DOCUMENTED.findall(PAGE.read_text(encoding="utf-8")) if name == kind]
+    process = await asyncio.create_subprocess_exec(
+        *program, cwd=folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        async with asyncio.timeout(PATIENCE_S):
+            return [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_the_documented_bot_in_python_places_its_bracket(folder: Path) -> None:
+    answer, legs = await documented(folder, "python", sys.executable, "-", lines=2)
+    assert "'success': True" in answer
+    assert legs == "[(4, 2), (1, 2)]"
+
+
+async def test_the_documented_bot_in_javascript_hears_its_bracket_as_the_page_says(folder: Path, node: str) -> None:
+    connected, *heard = await documented(folder, "js", node, "--input-type=module", lines=7)
+    assert "WebSocket connected" in connected  # the client's own line
+    assert heard == ["4 8 js-SL", "2 6 js", "1 8 js-TP", "2 2 js", "4 1 js-SL", "1 1 js-TP"]
+    assert all(f"`{line}`" in PAGE.read_text(encoding="utf-8") for line in heard)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from signalrcore.hub_connection_builder import HubConnectionBuilder
+from signalrcore.hub_connection_builder import HubConnectionBuilder  # type: ignore[import-untyped]
 
 WAYS = ("negotiated", "query")
 USER = ("GatewayUserAccount", "GatewayUserOrder", "GatewayUserPosition", "GatewayUserTrade")
@@ -49,7 +49,12 @@ def main() -> None:
     market = connected(f"{origin}/hubs/market", token, way, ("GatewayQuote", "GatewayTrade"))
     market.send("SubscribeContractQuotes", [contract])
     refused, lives = threading.Event(), threading.Event()
-    user.on_error(lambda message: (say({"error": message.error}), refused.set()))
+
+    def note(message: Any) -> None:
+        say({"error": message.error})
+        refused.set()
+
+    user.on_error(note)
     user.send("Nonsense", [], lambda _: refused.set())
     assert refused.wait(10), "an unknown method was not answered"
     user.send("SubscribeAccounts", [], lambda _: lives.set())
