@@ -30,6 +30,12 @@ class Claims(msgspec.Struct, frozen=True):
     jti: str
     iss: str = "ordergate-exchange"
 
+    @property
+    def issued(self) -> tuple[int, int]:
+        """When, in nanoseconds, and as which one of its process."""
+        at_ns, _, number = self.jti.partition("-")
+        return int(at_ns), int(number)
+
 
 class Tokens:
     """Signs and reads tokens."""
@@ -37,14 +43,14 @@ class Tokens:
     def __init__(self, seed: int, lifetime_s: int) -> None:
         self._secret = hashlib.sha256(f"ordergate exchange token secret {seed}".encode()).digest()
         self._lifetime_s = lifetime_s
-        self._issued_total = 0
+        self.issued_total = 0
 
     def issue(self, user_name: str, now_ns: int) -> str:
         """A token for ``user_name``, valid from now on, and like no other even at the same instant."""
-        self._issued_total += 1
+        self.issued_total += 1
         now_s = now_ns // 1_000_000_000
         claims = Claims(
-            sub=user_name, iat=now_s, nbf=now_s, exp=now_s + self._lifetime_s, jti=f"{now_ns}-{self._issued_total}"
+            sub=user_name, iat=now_s, nbf=now_s, exp=now_s + self._lifetime_s, jti=f"{now_ns}-{self.issued_total}"
         )
         signed = f"{_text(msgspec.json.encode(_HEADER))}.{_text(msgspec.json.encode(claims))}"
         return f"{signed}.{self._signature(signed)}"
@@ -74,6 +80,7 @@ class Sessions:
         self._tokens = Tokens(settings.seed, settings.token_lifetime_s)
         self._store = store
         self._clock = clock
+        self._expired: tuple[int, int] = (0, 0)
 
     def login(self, user_name: str, api_key: str) -> str | None:
         """A new token, or None if name (without case) or key is wrong. Older tokens stay valid (section 3)."""
@@ -89,7 +96,14 @@ class Sessions:
     def user(self, token: str | None) -> str | None:
         """The user of a valid token, None without one."""
         claims = None if token is None else self._tokens.claims(token, self._clock.now_ns())
-        return None if token is None or claims is None or self._store.is_revoked(_signature(token)) else claims.sub
+        if token is None or claims is None or claims.issued <= self._expired:
+            return None
+        return None if self._store.is_revoked(_signature(token)) else claims.sub
+
+    def expire(self) -> int:
+        """Refuse every token that was given so far; how many that were since the start. Forgotten with the process."""
+        self._expired = (self._clock.now_ns(), self._tokens.issued_total)
+        return self._tokens.issued_total
 
     def logout(self, token: str) -> None:
         """Refuse a valid token from now on. Raises ``StoreUnavailable``."""

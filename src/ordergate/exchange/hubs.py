@@ -8,6 +8,7 @@ Invariants:
 2. Nothing is replayed: a subscription sees what is published after it, on this connection only. UNVERIFIED except for
    quotes, whose first is the whole picture: the hub sends it when the subscription is made.
 3. A completion answers exactly the calls that carry an id; an unknown method is answered, and the connection lives.
+4. What a fault makes of events, their store does not know: only what is told changes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import msgspec
 from ordergate.errors import SocketClosed
 from ordergate.exchange import listing, wire
 from ordergate.exchange.accounts import Account, Fill, Position
+from ordergate.exchange.faults import EVENTS, Faults, Kind
 from ordergate.exchange.market import Market
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import ExchangeSettings
@@ -40,6 +42,16 @@ _NEGOTIATED_MAX = 1_000
 
 # The docs' sample data for ``action`` (section 8.4); its meaning is not documented: 1 and 2 by what was seen live.
 _CREATED, _UPDATED, _REMOVED = 0, 1, 2
+
+_SHUFFLE, _SLOW = frozenset({Kind.SHUFFLE}), frozenset({Kind.SLOW})
+# What each event is told as; of a market's step those that it may be.
+_NAMES: Sequence[tuple[type, str]] = (
+    (Order, "GatewayUserOrder"),
+    (Fill, "GatewayUserTrade"),
+    (Position, "GatewayUserPosition"),
+    (Account, "GatewayUserAccount"),
+    (Tick, "GatewayQuote"),
+)
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -75,7 +87,8 @@ class Connection:
         self.hub = hub
         self.protocol = signalr.ServerProtocol()
         self.outbox: asyncio.Queue[str] = asyncio.Queue(messages_max)
-        self.overflowed = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.is_mute = False
         self.subscriptions: dict[Key, None] = {}
 
     def send(self, text: str) -> None:
@@ -83,14 +96,16 @@ class Connection:
         try:
             self.outbox.put_nowait(text)
         except asyncio.QueueFull:
-            self.overflowed.set()
+            self.ended.set()
 
 
 class Hubs:
     """See the module. ``market_of`` gives the market of a contract as it stands, None if there is none."""
 
-    def __init__(self, settings: ExchangeSettings, market_of: Callable[[str], Market | None]) -> None:
+    def __init__(self, settings: ExchangeSettings, market_of: Callable[[str], Market | None], faults: Faults) -> None:
         self._settings = settings
+        self._faults = faults
+        self._connections: dict[Connection, None] = {}
         self._market_of = market_of
         self._subscribers: dict[Key, dict[Connection, None]] = {}
         self._negotiated: dict[str, None] = {}
@@ -119,19 +134,60 @@ class Hubs:
         return Upgrade(serve)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Tell subscribers what has happened, in its order."""
-        for event in events:
-            match event:
-                case Tick():
-                    self._publish_tick(event)
-                case Order():
-                    self._publish_order(event)
-                case Fill():
-                    self._publish_fill(event)
-                case Position():
-                    self._publish_position(event)
-                case Account():
-                    self._publish_account(event)
+        """Tell subscribers what has happened, in its order, or in that of a fault."""
+        if not self._faults.standing:
+            for event in events:
+                self._tell(event)
+            return
+        for event in self._shuffled(events):
+            names = (name for kind, name in _NAMES if isinstance(event, kind))
+            fault = next(filter(None, (self._faults.strike(EVENTS, name) for name in names)), None)
+            if fault is not None and fault.kind is Kind.LATE:
+                asyncio.get_running_loop().call_later(fault.ms / 1_000, self._tell, event)
+            elif fault is None or fault.kind is Kind.DOUBLE:
+                for _ in range(1 if fault is None else 2):
+                    self._tell(event)
+
+    def drop(self) -> int:
+        """End every connection without a word; how many there were."""
+        for connection in self._connections:
+            connection.ended.set()
+        return len(self._connections)
+
+    def mute(self) -> int:
+        """Let nothing more go over the connections that there are, which stay open; how many there are."""
+        for connection in self._connections:
+            connection.is_mute = True
+        return len(self._connections)
+
+    def logout(self) -> int:
+        """Tell GatewayLogout on every connection and end it; how many there were. UNVERIFIED: that it is ended."""
+        _send(self._connections, "GatewayLogout", "logged out")
+        for connection in self._connections:
+            connection.send(_END)
+        return len(self._connections)
+
+    def _shuffled(self, events: Sequence[Event]) -> list[Event]:
+        """The events, where a fault strikes with what each fill tells in another order."""
+        told = list(events)
+        for place in [place for place, event in enumerate(told) if isinstance(event, Fill)]:
+            if self._faults.strike(_SHUFFLE, "GatewayUserTrade"):
+                of_fill = slice(place - 1, place + 3)  # order, trade, position, account
+                told[of_fill] = self._faults.shuffled(told[of_fill])
+        return told
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case Tick():
+                self._publish_tick(event)
+            case Order():
+                self._publish_order(event)
+            case Fill():
+                self._publish_fill(event)
+            case Position():
+                self._publish_position(event)
+            case Account():
+                self._publish_account(event)
 
     def _publish_order(self, order: Order) -> None:
         if subscribers := self._subscribers.get(("orders", order.account_id)):
@@ -168,8 +224,9 @@ class Hubs:
         """Read and write until the client leaves, falls silent or does not keep up."""
         reader = asyncio.create_task(self._read(connection, socket))
         writer = asyncio.create_task(self._write(connection, socket))
-        overflow = asyncio.create_task(connection.overflowed.wait())
-        tasks = [reader, writer, overflow]
+        end = asyncio.create_task(connection.ended.wait())
+        tasks = [reader, writer, end]
+        self._connections[connection] = None
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if reader.done():
@@ -179,6 +236,7 @@ class Hubs:
                 if task.done():
                     task.result()
         finally:
+            del self._connections[connection]
             for key in connection.subscriptions:
                 self._forget(connection, key)
             for task in tasks:
@@ -195,10 +253,12 @@ class Hubs:
                 async with asyncio.timeout(patience_s):
                     text = await socket.receive()
             except TimeoutError:
+                if connection.is_mute:
+                    continue
                 return
             if text is None:
                 return
-            for event in protocol.receive(text):
+            for event in [] if connection.is_mute else protocol.receive(text):
                 self._take(connection, event)
 
     async def _write(self, connection: Connection, socket: WebSocket) -> None:
@@ -212,8 +272,11 @@ class Hubs:
                 texts = [signalr.encode(signalr.Ping())]
             while len(texts) < _FRAME_MESSAGES_MAX and not outbox.empty():
                 texts.append(outbox.get_nowait())
+            slow = self._faults.strike(_SLOW, connection.hub)
+            if slow is not None:
+                await asyncio.sleep(slow.ms / 1_000)
             try:
-                if any(texts):
+                if any(texts) and not connection.is_mute:
                     await socket.send("".join(texts))
             except SocketClosed:
                 return

@@ -12,10 +12,13 @@ import structlog
 
 from ordergate.clock import Clock
 from ordergate.errors import StoreUnavailable
+from ordergate.exchange.admin import PREFIX, Act, Admin
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
+from ordergate.exchange.faults import Faults
 from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs
 from ordergate.exchange.market import Market, Walk
+from ordergate.exchange.outage import answered
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.replay import Replay
 from ordergate.exchange.rest import Rest, bearer_token
@@ -40,12 +43,22 @@ class Exchange:
         self._store = store
         self._clock = clock
         self._recording = recording
-        self._hubs = Hubs(settings, self._market_of)
+        self._faults = Faults(settings.seed)
+        self._hubs = Hubs(settings, self._market_of, self._faults)
         walk = Walk(settings.seed)
         feed = walk if recording is None else Replay(recording, walk)
         self._venue = Venue(settings, store, clock, feed, self._hubs.publish)
         self._sessions = Sessions(settings, store, clock)
         self._rest = Rest(settings, self._venue, Enquiries(settings, self._venue, store, clock), self._sessions)
+        self._admin = Admin(
+            self._faults,
+            {
+                Act.DROP: self._hubs.drop,
+                Act.MUTE: self._hubs.mute,
+                Act.LOGOUT: self._hubs.logout,
+                Act.EXPIRE: self._sessions.expire,
+            },
+        )
         self._server: RunningServer | None = None
         self._market_task: asyncio.Task[None] | None = None
 
@@ -110,9 +123,11 @@ class Exchange:
     async def _answer(self, request: Request) -> Response | Upgrade:
         """Every request to the port."""
         path = request.path.casefold()
+        if path.startswith(PREFIX):
+            return self._admin.answer(request)
         hub, _, rest = path.removesuffix("/").partition("/negotiate")
         if hub not in (USER_HUB, MARKET_HUB) or rest:
-            return await self._rest.answer(request)
+            return await answered(self._faults, self._clock, request, self._rest.answer)
         token = request.query.get("access_token") or bearer_token(request)
         if self._sessions.user(token) is None:
             return Response(401, headers=_INVALID_TOKEN)

@@ -272,7 +272,7 @@ class ServerProtocol(_Protocol[HandshakeRequest]):
         super().__init__(_handshake_request)
 
     def accept(self, request: HandshakeRequest) -> str:
-        """The answer to write: a refusal, after which ``state`` is CLOSED, unless JSON of version 1 or below is asked for.
+        """The answer to write: a refusal, after which ``state`` is CLOSED, unless JSON up to version 1 is asked for.
 
         Version 0 too, as ASP.NET Core takes it: signalrcore 1.0.2 asks for it unless it has negotiated version 1.
         """
