@@ -19,8 +19,12 @@ WAYS = ("negotiated", "query")
 USER = ("GatewayUserAccount", "GatewayUserOrder", "GatewayUserPosition", "GatewayUserTrade")
 
 
+_speaking = threading.Lock()  # each connection has a thread of its own
+
+
 def say(line: dict[str, Any]) -> None:
-    print(json.dumps(line), flush=True)  # noqa: T201 - it is what this program is for
+    with _speaking:
+        print(json.dumps(line), flush=True)  # noqa: T201 - it is what this program is for
 
 
 def teller(name: str) -> Callable[[list[Any]], None]:
