@@ -105,6 +105,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "alarm_webhook_level": ("warning", Level.WARNING),
     "alarm_webhook_timeout_ms": ("200", 200),
     "seed": ("42", 42),
+    "topstep": ("true", True),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
     "speed": ("20", 20),

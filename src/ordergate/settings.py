@@ -413,6 +413,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exchange", "hours", "exchange.hours", one_of(Hours), flag=True,
             meaning="When the simulated market is open: always, or as the real one, with its holidays.",
             reason="it can be tried on a Sunday."),
+    Setting("exchange", "topstep", "exchange.topstep", SWITCH, flag=True,
+            meaning="Whether the simulated account is Topstep's: maximum and daily loss limit, largest position, "
+                    "and flat at 15:10 in Chicago. An account that breaks a limit is closed and locked.",
+            reason="an exchange knows no firm; what the gate is for can be seen without it."),
     Setting("exchange", "replay", "replay", PATH, flag=True,
             meaning="File of recorded quotes and trades that drive ES and MES; time begins at its first record.",
             reason="prices are simulated.",

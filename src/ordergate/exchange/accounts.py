@@ -21,12 +21,20 @@ _SHARE_USD = Decimal("0.000001")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """One trading account. ``balance_usd`` moves with realised P&L and fees only (section 5.1)."""
+    """One trading account. ``balance_usd`` moves with realised P&L and fees only (section 5.1).
+
+    The rest is the firm's (``topstep``): the trading day (ISO date, "" before the first) and its balance at its start,
+    the highest balance at a start, and until which day it is locked ("" = it is not).
+    """
 
     account_id: int
     name: str
     balance_usd: Decimal
     can_trade: bool = True
+    day: str = ""
+    day_opened_usd: Decimal | None = None
+    high_usd: Decimal | None = None
+    locked: str = ""
 
 
 class Position(msgspec.Struct, frozen=True):

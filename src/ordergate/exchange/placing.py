@@ -22,6 +22,9 @@ BRACKETS_OFF = "Brackets cannot be used with Position Brackets. You must enable 
 TAG_USED = "Order rejected: custom tag already in use."  # seen to contain the last five words; the rest UNVERIFIED
 INVALID_SIZE = "Invalid order size specified"
 INVALID_TYPE = "Order rejected: invalid order type."  # seen to contain the last three words; the rest UNVERIFIED
+# Seen to contain the last four words; the rest UNVERIFIED. The next is ours: what the firm says is not known.
+OUTSIDE_HOURS = "Order rejected: outside of trading hours"
+POSITION_TOO_LARGE = "Order rejected: maximum position size exceeded."
 OFF_RANGE = "Invalid price. Price is outside allowed range."
 
 TRAIL_UNSET = "Trail Distance not set."

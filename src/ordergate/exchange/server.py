@@ -16,6 +16,7 @@ from ordergate.exchange.admin import PREFIX, Act, Admin
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
 from ordergate.exchange.faults import Faults
+from ordergate.exchange.firm import Firm
 from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs
 from ordergate.exchange.market import Market, Walk
 from ordergate.exchange.outage import answered
@@ -48,6 +49,7 @@ class Exchange:
         walk = Walk(settings.seed)
         feed = walk if recording is None else Replay(recording, walk)
         self._venue = Venue(settings, store, clock, feed, self._hubs.publish)
+        self._firm = Firm(settings, self._venue, clock)
         self._sessions = Sessions(settings, store, clock)
         self._rest = Rest(settings, self._venue, Enquiries(settings, self._venue, store, clock), self._sessions)
         self._admin = Admin(
@@ -114,6 +116,7 @@ class Exchange:
             await asyncio.sleep(self._settings.quote_interval_ms / 1_000)
             try:
                 self._venue.step()
+                self._firm.step()
             except StoreUnavailable as error:
                 _log.error("market step not stored", error=str(error))
             if is_playing and self._recording is not None and self._clock.now_ns() > self._recording.last_ns:

@@ -9,6 +9,8 @@ import msgspec
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.errors import StartRefused
+from ordergate.exchange.enums import PlaceCode
+from ordergate.exchange.topstep import PLANS
 
 ACCOUNTS_MAX = 50
 
@@ -74,6 +76,12 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bracket_mode: BracketMode = BracketMode.AUTO_OCO
     """AUTO_OCO accepts brackets on an order; POSITION, the real platform's default, rejects such an order."""
 
+    topstep: bool = False
+    """Whether the firm's rules hold: loss limits, largest position, flat at 15:10. False: an exchange knows no firm."""
+
+    locked_code: int = PlaceCode.ACCOUNT_VIOLATION
+    """The code of a place in a locked account: 4 or 10, which one is not known (section 14, 8)."""
+
     close_cancels_legs: bool = False
     """Whether closing a position also cancels its bracket legs. False: seen live in Auto OCO mode (section 6)."""
 
@@ -113,6 +121,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 1 <= self.account_count <= ACCOUNTS_MAX:
             wrong.append(f"account_count {self.account_count} is not 1 to {ACCOUNTS_MAX}")
         wrong += [f"{name} {getattr(self, name)} is below 1" for name in _AT_LEAST_ONE if getattr(self, name) < 1]
+        if self.topstep and self.starting_balance_usd not in PLANS:
+            sizes = ", ".join(f"{size}" for size in PLANS)
+            wrong.append(f"starting_balance_usd {self.starting_balance_usd} is no size of a Topstep account: {sizes}")
         if self.latency_ms < 0:
             wrong.append(f"latency_ms {self.latency_ms} is below 0")
         if wrong:

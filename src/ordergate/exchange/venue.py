@@ -21,7 +21,7 @@ import msgspec
 
 from ordergate.clock import Clock
 from ordergate.errors import StartRefused
-from ordergate.exchange import fills, hours, listing, matching, placing
+from ordergate.exchange import fills, hours, listing, matching, placing, topstep
 from ordergate.exchange.accounts import Account, Position
 from ordergate.exchange.brackets import children
 from ordergate.exchange.enums import (
@@ -100,6 +100,8 @@ class Venue:
             return Answer(PlaceCode.CONTRACT_NOT_FOUND)
         if request.contract_id not in self.book.markets:
             return Answer(PlaceCode.CONTRACT_NOT_ACTIVE)
+        if not self.book.accounts[request.account_id].can_trade:
+            return Answer(self._settings.locked_code)
         if request.side not in tuple(OrderSide):
             return Answer(PlaceCode.ORDER_REJECTED, "Order rejected: invalid order side.")  # UNVERIFIED
         turn = Turn(self.book)
@@ -199,6 +201,25 @@ class Venue:
             return Answer(PartialCloseCode.ORDER_REJECTED)
         return self._close(held, request.size)
 
+    def liquidate(self, account_id: int) -> None:
+        """Cancel all that works in an account, and close all that it holds at market. Raises ``StoreUnavailable``."""
+        turn = Turn(self.book)
+        for order in self.book.orders.values():
+            left = turn.order(order.order_id)
+            if order.account_id == account_id and left is not None and not left.is_final:
+                fills.cancel(turn, left, self._clock.now_ns())
+        if turn.events:
+            self._commit(turn)
+        for held in [held for held in self.book.positions.values() if held.account_id == account_id]:
+            if self._is_open(listing.known_contract(held.contract_id), self._clock.now_ns()):
+                self._close(held, abs(held.net_quantity))
+
+    def put_account(self, account: Account) -> None:
+        """Change an account but for its balance. Raises ``StoreUnavailable``."""
+        turn = Turn(self.book)
+        turn.put_account(account)
+        self._commit(turn)
+
     def history(self, contract_id: str) -> Sequence[Bar]:
         """The minutes that a market has had before it began, oldest first."""
         market = self.book.markets.get(contract_id)
@@ -254,9 +275,26 @@ class Venue:
         refusal = placing.place_refusal(request, side, self._settings.bracket_mode, is_open=is_open)
         if refusal is not None:
             return refusal
+        if self._settings.topstep:
+            refusal = self._firm_refusal(placed[0])
+            if refusal is not None:
+                return refusal
         if any(self._store.is_tag_used(account_id, order.tag) for order in placed if order.tag is not None):
             return placing.TAG_USED
         return priced if isinstance(priced, str) else placing.stop_refusal(priced, turn.quote(priced.contract_id))
+
+    def _firm_refusal(self, order: Order) -> str | None:
+        """Why the firm rejects an order, or None. What works counts with what is held, on the order's side."""
+        if topstep.is_flat_time(order.created_ns):
+            return placing.OUTSIDE_HOURS
+        held = {key[1]: item.net_quantity for key, item in self.book.positions.items() if key[0] == order.account_id}
+        for other in [order, *self.book.orders.values()]:
+            # A bracket's legs only take away (section 12.6).
+            if (other.account_id, other.side, other.parent_id) == (order.account_id, order.side, None):
+                held[other.contract_id] = held.get(other.contract_id, 0) + other.side.sign * other.leaves
+        worst = [(listing.known_contract(name).product.symbol, quantity) for name, quantity in held.items()]
+        plan = topstep.PLANS[self._settings.starting_balance_usd]
+        return placing.POSITION_TOO_LARGE if topstep.is_too_large(plan, worst) else None
 
     def _open(self, turn: Turn, order: Order, legs: list[Order], contract: Contract) -> None:
         """Open an accepted order. Its stop is told first, then itself, then its target (section 6)."""

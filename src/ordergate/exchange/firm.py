@@ -1,0 +1,60 @@
+"""Topstep's rules, watched and enforced at each step of the market: ``topstep`` decides, this acts on the venue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import structlog
+
+from ordergate.clock import Clock
+from ordergate.exchange import hours, listing, topstep
+from ordergate.exchange.accounts import Account
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.topstep import Breach
+from ordergate.exchange.venue import Venue
+
+_log = structlog.get_logger(part="firm")
+
+
+class Firm:
+    """See the module. Without ``settings.topstep`` it does nothing."""
+
+    def __init__(self, settings: ExchangeSettings, venue: Venue, clock: Clock) -> None:
+        self._starting_usd = settings.starting_balance_usd
+        self._plan = topstep.PLANS[settings.starting_balance_usd] if settings.topstep else None
+        self._venue = venue
+        self._clock = clock
+
+    def step(self) -> None:
+        """Begin a day, or close and lock an account that has touched a limit. Raises ``StoreUnavailable``."""
+        if self._plan is None:
+            return
+        now_ns = self._clock.now_ns()
+        day = hours.trading_day(now_ns).isoformat()
+        for known in list(self._venue.book.accounts.values()):
+            account = known
+            if account.day != day:
+                account = topstep.at_start_of(day, account)
+                self._venue.put_account(account)
+            if topstep.is_flat_time(now_ns):
+                self._venue.liquidate(account.account_id)
+            elif account.can_trade:
+                found = topstep.breach(account, self._plan, self._starting_usd, self._open_pnl_usd(account))
+                if found is not None:
+                    self._close(account, found)
+
+    def _close(self, account: Account, found: Breach) -> None:
+        """Lock first, so that nothing opens in between."""
+        _log.info("account locked", account_id=account.account_id, why=found.value)
+        self._venue.put_account(topstep.locked(account, found))
+        self._venue.liquidate(account.account_id)
+
+    def _open_pnl_usd(self, account: Account) -> Decimal:
+        """What the account's positions would earn at the last trades, before fees."""
+        pnl = Decimal(0)
+        for held in self._venue.book.positions.values():
+            if held.account_id == account.account_id:
+                tick_value_usd = listing.known_contract(held.contract_id).product.tick_value_usd
+                last = self._venue.book.markets[held.contract_id].last
+                pnl += tick_value_usd * last * held.net_quantity - held.cost_usd
+        return pnl
