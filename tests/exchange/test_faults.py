@@ -111,6 +111,12 @@ async def test_the_newest_bars_are_missing_and_the_others_as_they_are(client: Cl
     assert stale == bars[90:]
 
 
+async def test_what_is_no_bar_is_not_stale(client: Client) -> None:
+    await client.place()
+    await strikes(client, kind="stale", times=None)
+    assert len((await client.ok("Trade/search", accountId=ACCOUNT))["trades"]) == 1
+
+
 async def test_an_event_is_lost_and_what_was_lost_is_found_by_asking(client: Client) -> None:
     hub = await hub_of_all(client)
     await strikes(client, kind="lose", on="GatewayUserTrade")
@@ -178,6 +184,16 @@ async def test_a_half_open_connection_says_nothing_more_and_stays(client: Client
         async with asyncio.timeout(0.2):
             await mute.next()
     await mute.socket.close()
+
+
+async def test_a_half_open_connection_outlives_the_silence_of_its_client(client: Client, start: Start) -> None:
+    quick = await start(client_timeout_s=0.1)
+    other = await Client(client.network, quick.url).login(quick)
+    mute = await hub_of_all(other)
+    assert await act(other, "mute") == 1
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await mute.next()
 
 
 async def test_a_logout_is_told_and_ends_the_connection(client: Client) -> None:
@@ -252,3 +268,9 @@ def test_the_same_seed_strikes_the_same_and_never_more_often_than_asked(
     assert first == struck()
     assert times is None or sum(first) <= times
     assert chance < 100 or all(first[:times])
+
+
+def test_a_chance_of_a_half_strikes_sometimes() -> None:
+    faults = Faults(1)
+    faults.add(Fault(Kind.LOSE, chance_percent=50, times=None))
+    assert 5 < sum(faults.strike(EVENTS, "GatewayUserTrade") is not None for _ in range(30)) < 25

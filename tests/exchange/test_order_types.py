@@ -58,6 +58,8 @@ def test_a_trailing_stop_to_buy_follows_the_market_down() -> None:
     buy = placed(desk, OrderType.TRAILING_STOP, BUY, trail=1_010)
     desk.market(979, 980, [980])
     assert resting(desk, buy).stop_ticks == 990
+    desk.market(984, 985, [985])
+    assert resting(desk, buy).stop_ticks == 990
     desk.market(989, 990, [990])
     assert desk.fill_prices() == [990]
 

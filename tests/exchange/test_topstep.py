@@ -98,10 +98,27 @@ def test_an_account_that_has_touched_its_floor_never_trades_again() -> None:
     desk.place(BUY, 10)
     moved(desk, firm, 1_001 - 160)
     assert account(desk).locked == FOR_EVER
+    desk.venue.put_account(msgspec.structs.replace(account(desk), balance_usd=Decimal(60_000)))
     for day in (24, 25):
         at_chicago(desk, day, 9, 0)
         moved(desk, firm, 841)
         assert not account(desk).can_trade
+
+
+def test_an_account_that_is_locked_is_not_locked_again() -> None:
+    desk, firm = watched()
+    desk.place(BUY, 10)
+    moved(desk, firm, 100)
+    desk.published.clear()
+    moved(desk, firm, 90)
+    assert [event for event in desk.published if isinstance(event, Account)] == []
+
+
+def test_an_account_answers_for_its_own_positions_only() -> None:
+    desk, firm = watched()
+    desk.venue.place(msgspec.structs.replace(MARKET, account_id=OTHER_ACCOUNT, size=10))
+    moved(desk, firm, 100)
+    assert (account(desk).can_trade, account(desk, OTHER_ACCOUNT).can_trade) == (True, False)
 
 
 @pytest.mark.parametrize("code", [4, 10])
@@ -114,7 +131,7 @@ def test_which_code_a_locked_account_is_answered_with_can_be_chosen(code: int) -
 
 def test_no_more_is_opened_than_the_largest_position_micros_counting_ten_to_one() -> None:
     desk, _ = watched()
-    desk.place(BUY, 40)
+    desk.place(BUY, 40, loss=-100, profit=100)
     desk.place(BUY, 10, limit=900)
     too_large = desk.venue.place(MARKET)
     assert (too_large.code, too_large.text) == (2, "Order rejected: maximum position size exceeded.")

@@ -258,7 +258,7 @@ class Hubs:
                 return
             if text is None:
                 return
-            for event in [] if connection.is_mute else protocol.receive(text):
+            for event in protocol.receive(text):
                 self._take(connection, event)
 
     async def _write(self, connection: Connection, socket: WebSocket) -> None:

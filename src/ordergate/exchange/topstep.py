@@ -55,7 +55,7 @@ class Breach(enum.Enum):
 def at_start_of(day: str, account: Account) -> Account:
     """The account as the trading day ``day`` (ISO date) finds it; what was locked until then is free."""
     high = account.balance_usd if account.high_usd is None else max(account.high_usd, account.balance_usd)
-    still = "" if account.locked not in ("", FOR_EVER) and account.locked < day else account.locked
+    still = FOR_EVER if account.locked == FOR_EVER else ""
     return msgspec.structs.replace(
         account,
         day=day,

@@ -386,7 +386,7 @@ def _trail(turn: Turn, orders: Sequence[Order], quote: Quote) -> None:
         return
     for before in orders:
         order = turn.order(before.order_id)
-        if order is not None and order.is_open and order.trail_ticks is not None and not order.triggered:
+        if order is not None and order.is_open and order.trail_ticks is not None:
             after = trailed(order, quote.low, quote.high)
             if after is not order:
                 turn.put_quietly(after)
