@@ -34,7 +34,7 @@ LINKED = [*PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CHANGELOG.md", 
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"")
-PORTS = {"3003": "web", "7500": "connectionManager", "7600": "aggregator"}
+PORTS = {"3003": "web", "7500": "connectionManager", "7600": "aggregator", "7800": "gateway"}
 DOCUMENTED_CONTRACT = "CON.F.US.MES.Z26"
 # A command that starts something that stays is asked for its help instead, which refuses an unknown flag too.
 STAYING = {"demo", "exchange", "run", "integration"}
