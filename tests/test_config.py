@@ -26,9 +26,11 @@ from ordergate.core.alarm import Level
 from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
-from ordergate.exchange.settings import Hours
+from ordergate.exchange.settings import BracketMode as Brackets
+from ordergate.exchange.settings import Hours, LockedCode
 from ordergate.preset_settings import EXAMPLE
-from ordergate.settings import SETTINGS, LogLevel, Role, Setting, Settings
+from ordergate.setting_table import SETTINGS, Setting
+from ordergate.settings import LogLevel, Role, Settings
 
 SHIPPED = Path(__file__).resolve().parent.parent / "config" / "ordergate.toml"
 
@@ -106,6 +108,15 @@ OTHER: dict[str, tuple[str, object]] = {
     "alarm_webhook_timeout_ms": ("200", 200),
     "seed": ("42", 42),
     "topstep": ("true", True),
+    "simulated_accounts": ("5", 5),
+    "simulated_balance": ("100000", Decimal(100_000)),
+    "simulated_brackets": ("position", Brackets.POSITION),
+    "close_cancels_legs": ("true", True),
+    "partial_fills": ("false", False),
+    "locked_code": ("account_rejected", LockedCode.ACCOUNT_REJECTED),
+    "requests_a_minute": ("30", 30),
+    "bar_requests": ("30", 30),
+    "token_lifetime_s": ("60", 60),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
     "speed": ("20", 20),

@@ -17,7 +17,7 @@ from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS
 from ordergate.preset_settings import EXAMPLE
-from ordergate.settings import SETTINGS, Setting
+from ordergate.setting_table import SETTINGS, Setting
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
 from ordergate.web.routes import ROUTES
 from tools import rulebook
@@ -31,7 +31,7 @@ _PART = re.compile(r"(<!-- made: ([a-z]+)(?: (\w+))? -->\n).*?(<!-- end -->)", r
 _SETTINGS_INTRO = """\
 # Settings
 
-Made by `python -m tools.reference` from the table in `src/ordergate/settings.py`.
+Made by `python -m tools.reference` from the table in `src/ordergate/setting_table.py`.
 
 - A flag wins over the environment, the environment over the file, the file over the default.
 - The file is read only if it is named: `--config PATH`, or `ORDERGATE_CONFIG=PATH`. `config/ordergate.toml` holds every

@@ -23,7 +23,7 @@ from ordergate.core.order import Role
 from ordergate.core.rules import RULES, Rule
 from ordergate.core.tighter import differing
 from ordergate.limit_settings import BY_FIELD, plain
-from ordergate.settings import SETTINGS, Setting
+from ordergate.setting_table import SETTINGS, Setting
 from tests.core.desk import Desk
 from tests.core.examples import Ask, Example, Wanted, played, stage
 from tests.core.hand_figures import AVERAGE, QUANTITY, STOP_TICKS, STRESS_TICKS, TARGET_TICKS, TRADES, Average, Trade

@@ -38,7 +38,8 @@ from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
 from ordergate.journal.sqlite import SqliteJournal
 from ordergate.net.http import HttpNetwork
-from ordergate.settings import SETTINGS, Settings
+from ordergate.setting_table import SETTINGS
+from ordergate.settings import Settings
 from ordergate.state_dir import Holder, StateDir
 from ordergate.telemetry import Step, conceal, log_step, logger
 

@@ -22,7 +22,8 @@ from ordergate.core.limits import OVERRIDABLE, InstrumentLimits
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import Hours
 from ordergate.setting_kinds import Fraction, one_line, value_of, written
-from ordergate.settings import SETTINGS, Setting, Settings
+from ordergate.setting_table import SETTINGS, Setting
+from ordergate.settings import Settings
 
 
 def load(

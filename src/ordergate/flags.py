@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ordergate.settings import SETTINGS, Setting
+from ordergate.setting_table import SETTINGS, Setting
 
 # The flags that were given: text by key, the settings' own and "config".
 Flags = dict[str, str]

@@ -16,7 +16,8 @@ from ordergate.config import filled
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.errors import StartRefused
 from ordergate.setting_kinds import Fraction, one_line, shown, value_of
-from ordergate.settings import DOCUMENTED, SETTINGS, Settings
+from ordergate.setting_table import SETTINGS
+from ordergate.settings import DOCUMENTED, Settings
 
 # Where a setting stands among the options, by its key.
 _PLACES: Mapping[tuple[str, ...], str] = {

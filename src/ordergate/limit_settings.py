@@ -15,7 +15,7 @@ from ordergate.core.account import Group
 from ordergate.core.limits import Blackout, Limits
 from ordergate.core.tighter import differing
 from ordergate.errors import InputRefused
-from ordergate.settings import SETTINGS, Setting
+from ordergate.setting_table import SETTINGS, Setting
 
 _PREFIX = "limits."
 # More digits before or after the point than any setting may have: written out, 1e999999999999 would fill the memory.

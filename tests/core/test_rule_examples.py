@@ -14,7 +14,7 @@ from ordergate.core.limits import Limits
 from ordergate.core.preview import MEASURES
 from ordergate.core.rules import RULES
 from ordergate.core.selftest import CASES, self_test
-from ordergate.settings import SETTINGS
+from ordergate.setting_table import SETTINGS
 from tests.core.examples import Ask, Example, played, proposed, stage
 from tests.core.hand_sums import sums
 from tests.core.rule_examples import ASIDE, EXAMPLES

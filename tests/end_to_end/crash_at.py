@@ -15,7 +15,7 @@ from ordergate import app, config
 from ordergate.cli import run_until_stopped
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import Changes
-from ordergate.settings import SETTINGS
+from ordergate.setting_table import SETTINGS
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from ordergate.settings import SETTINGS
+from ordergate.setting_table import SETTINGS
 from tests.end_to_end.process import call, clean_environment, until
 from tests.end_to_end.split import ROLES, Split
 from tests.redis_server import RedisServer, running_redis

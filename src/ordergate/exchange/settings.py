@@ -9,7 +9,6 @@ import msgspec
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.errors import StartRefused
-from ordergate.exchange.enums import PlaceCode
 from ordergate.exchange.topstep import PLANS
 
 ACCOUNTS_MAX = 50
@@ -38,6 +37,13 @@ class BracketMode(enum.Enum):
 
     AUTO_OCO = "auto_oco"
     POSITION = "position"
+
+
+class LockedCode(enum.Enum):
+    """The code of a place in a locked account, by its name: 4 or 10. Which one is not known (section 14, 8)."""
+
+    ACCOUNT_VIOLATION = "account_violation"
+    ACCOUNT_REJECTED = "account_rejected"
 
 
 class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,8 +85,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topstep: bool = False
     """Whether the firm's rules hold: loss limits, largest position, flat at 15:10. False: an exchange knows no firm."""
 
-    locked_code: int = PlaceCode.ACCOUNT_VIOLATION
-    """The code of a place in a locked account: 4 or 10, which one is not known (section 14, 8)."""
+    locked_code: LockedCode = LockedCode.ACCOUNT_VIOLATION
+    """What a place in a locked account is answered."""
 
     close_cancels_legs: bool = False
     """Whether closing a position also cancels its bracket legs. False: seen live in Auto OCO mode (section 6)."""

@@ -101,7 +101,7 @@ class Venue:
         if request.contract_id not in self.book.markets:
             return Answer(PlaceCode.CONTRACT_NOT_ACTIVE)
         if not self.book.accounts[request.account_id].can_trade:
-            return Answer(self._settings.locked_code)
+            return Answer(PlaceCode[self._settings.locked_code.name])
         if request.side not in tuple(OrderSide):
             return Answer(PlaceCode.ORDER_REJECTED, "Order rejected: invalid order side.")  # UNVERIFIED
         turn = Turn(self.book)
