@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,9 @@ from ordergate.exchange.store import MemoryStore, Store
 from ordergate.exchange.turn import Event
 from ordergate.exchange.venue import Venue
 from ordergate.net import signalr
+from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Network, Response, WebSocket
+from tests.simulation.virtual_time import VirtualClock, run
 
 SECOND_NS = 1_000_000_000
 # A Monday, 09:00 in Chicago: open whatever the hours.
@@ -249,3 +252,21 @@ class HubClient:
             assert message is not None, "the connection is open"
             if isinstance(message, signalr.Completion) and message.invocation_id == invocation_id:
                 return message.error
+
+
+def in_virtual_time(
+    body: Callable[[Exchange, Client], Coroutine[Any, Any, None]], settings: Mapping[str, Any] | None = None
+) -> None:
+    """Play ``body`` with an exchange and a client of it, on no sockets, in time that passes as it waits."""
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        chosen = ExchangeSettings(**({"quote_interval_ms": 1_000_000_000} | dict(settings or {})))
+        clock = VirtualClock(asyncio.get_running_loop())
+        exchange = Exchange(chosen, MemoryStore(BARS_KEPT_MIN), clock)
+        await exchange.start(network, "127.0.0.1", 0)
+        await body(exchange, await Client(network, exchange.url).login(exchange))
+        await exchange.close()
+        await network.close()
+
+    run(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,14 +15,18 @@ from ordergate.errors import UpgradeRefused
 from ordergate.exchange import listing, wire
 from ordergate.exchange.market import Walk
 from ordergate.exchange.server import Exchange
-from ordergate.exchange.settings import ExchangeSettings
-from ordergate.exchange.store import MemoryStore
 from ordergate.exchange.turn import Tick
 from ordergate.net import signalr
-from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Network
-from tests.exchange.support import ACCOUNT, BARS_KEPT_MIN, MES, MONDAY_NS, OTHER_ACCOUNT, Client, HubClient
-from tests.simulation.virtual_time import VirtualClock, run
+from tests.exchange.support import (
+    ACCOUNT,
+    MES,
+    MONDAY_NS,
+    OTHER_ACCOUNT,
+    Client,
+    HubClient,
+    in_virtual_time,
+)
 
 Start = Callable[..., Awaitable[Exchange]]
 USER_EVENTS = ("Accounts", "Orders", "Positions", "Trades")
@@ -296,22 +300,6 @@ async def test_closing_ends_connections_and_leaves_no_task(network: Network, sta
 
 
 # Where seconds must pass, they pass on a virtual clock.
-
-
-def in_virtual_time(
-    body: Callable[[Exchange, Client], Coroutine[Any, Any, None]], settings: Mapping[str, Any] | None = None
-) -> None:
-    async def main() -> None:
-        network = MemoryNetwork()
-        chosen = ExchangeSettings(**({"quote_interval_ms": 1_000_000_000} | dict(settings or {})))
-        clock = VirtualClock(asyncio.get_running_loop())
-        exchange = Exchange(chosen, MemoryStore(BARS_KEPT_MIN), clock)
-        await exchange.start(network, "127.0.0.1", 0)
-        await body(exchange, await Client(network, exchange.url).login(exchange))
-        await exchange.close()
-        await network.close()
-
-    run(main())
 
 
 def test_an_order_is_acted_on_after_the_latency_and_a_question_at_once() -> None:

@@ -1,0 +1,79 @@
+"""Whatever a client sends: no request is answered 500, no frame ends anything but its own connection."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ordergate.errors import SocketClosed
+from ordergate.exchange.server import Exchange
+from tests.exchange.support import Client, HubClient, in_virtual_time
+from tests.exchange.test_rest import ENDPOINTS
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+# What is nearly right gets further than what is not: the accounts, contracts and enums that there are, and beside them.
+NEARLY = st.one_of(
+    st.integers(-2, 8),
+    st.sampled_from([1001, 1002, 3_400_000_001, 2**31, 1e300, 0.25, -0.0, "2026-11-23T15:00:00Z", "0001-01-01", ""]),
+    st.sampled_from(["CON.F.US.MES.Z26", "CON.F.US.MES.Z99", "CON.F.US.EP.Z26", {"ticks": 4, "type": 4}, [1, 8]]),
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[str, object]:
+    """A path, and a body that is like the right one or like nothing."""
+    path = draw(st.sampled_from([*(name for name in ENDPOINTS if name != "Auth/logout"), "Auth/loginKey"]))
+    wrong = draw(st.dictionaries(st.sampled_from([*ENDPOINTS.get(path, {}), "side", "type", "size"]), NEARLY | ANY))
+    body = ENDPOINTS.get(path, {}) | {"accountId": 1001} | wrong
+    return path, draw(st.just(body) | ANY) if not draw(st.integers(0, 5)) else body
+
+
+SETTINGS = {"symbols": ("MES",), "latency_ms": 0, "requests_max": 10_000, "history_requests_max": 10_000}
+
+
+@given(st.lists(requests(), min_size=1, max_size=20))
+def test_whatever_is_asked_is_answered_with_a_status_that_clients_know(asked: list[tuple[str, object]]) -> None:
+    async def work(_exchange: Exchange, client: Client) -> None:
+        for path, body in asked:
+            response = await client.post(path, raw=json.dumps(body).encode())
+            assert response.status in (200, 400), (path, body, response.body)
+            if response.status == 200:
+                assert json.loads(response.body)["errorMessage"] != ""
+        await client.ok("Account/search", onlyActiveAccounts=True)
+
+    in_virtual_time(work, SETTINGS)
+
+
+FRAMES = st.one_of(
+    st.text(max_size=60),
+    ANY.map(lambda value: json.dumps(value) + "\x1e"),
+    st.fixed_dictionaries(
+        {"type": st.integers(-1, 9), "target": st.text(max_size=9) | st.just("SubscribeOrders"), "arguments": ANY},
+        optional={"invocationId": st.none() | st.text(max_size=4)},
+    ).map(lambda message: json.dumps(message) + "\x1e"),
+)
+
+
+@given(st.lists(FRAMES, min_size=1, max_size=10), st.booleans())
+def test_whatever_a_hub_is_sent_others_are_served(frames: list[str], shaken: bool) -> None:  # noqa: FBT001
+    async def work(_exchange: Exchange, client: Client) -> None:
+        url = f"{client.url}/hubs/user?access_token={client.token}"
+        other = await HubClient.connect(client.network, url)
+        socket = await client.network.connect(url, timeout_s=5)
+        if shaken:
+            await socket.send('{"protocol":"json","version":1}\x1e')
+        for frame in frames:
+            try:
+                await socket.send(frame)
+            except SocketClosed:
+                break
+        await socket.close()
+        assert await other.invoke("SubscribeAccounts") is None
+
+    in_virtual_time(work, SETTINGS)
