@@ -23,21 +23,28 @@ NEARLY = st.one_of(
     st.sampled_from([1001, 1002, 3_400_000_001, 2**31, 1e300, 0.25, -0.0, "2026-11-23T15:00:00Z", "0001-01-01", ""]),
     st.sampled_from(["CON.F.US.MES.Z26", "CON.F.US.MES.Z99", "CON.F.US.EP.Z26", {"ticks": 4, "type": 4}, [1, 8]]),
 )
+PRICE = st.sampled_from([5_000, 0.25, 0.1, 0, -1, 1e300, -1e300, 5e-324, 2**70])
+PRICES = {"limitPrice": 5_000, "stopPrice": 9_000, "trailPrice": 4_990}
+LEGS = {"stopLossBracket": {"ticks": -4, "type": 4}, "takeProfitBracket": {"ticks": 4, "type": 1}, "customTag": None}
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, object]:
     """A path, and a body that is like the right one or like nothing."""
-    path = draw(st.sampled_from([*(name for name in ENDPOINTS if name != "Auth/logout"), "Auth/loginKey"]))
-    wrong = draw(st.dictionaries(st.sampled_from([*ENDPOINTS.get(path, {}), "side", "type", "size"]), NEARLY | ANY))
-    body = ENDPOINTS.get(path, {}) | {"accountId": 1001} | wrong
-    return path, draw(st.just(body) | ANY) if not draw(st.integers(0, 5)) else body
+    others = [*(name for name in ENDPOINTS if name != "Auth/logout"), "Auth/loginKey"]
+    path = draw(st.sampled_from(["Order/place", "Order/modify"]) | st.sampled_from(others))
+    body = ENDPOINTS.get(path, {}) | {"accountId": 1001}
+    if path in ("Order/place", "Order/modify"):
+        body = body | PRICES | LEGS | {"type": draw(st.integers(1, 7))}
+    for name in draw(st.lists(st.sampled_from([*body]), max_size=2, unique=True)):
+        body[name] = draw(ANY if draw(st.integers(0, 7)) == 7 else PRICE if name in PRICES else NEARLY)
+    return path, draw(ANY) if draw(st.integers(0, 19)) == 19 else body
 
 
 SETTINGS = {"symbols": ("MES",), "latency_ms": 0, "requests_max": 10_000, "history_requests_max": 10_000}
 
 
-@given(st.lists(requests(), min_size=1, max_size=20))
+@given(st.lists(requests(), min_size=10, max_size=30))
 def test_whatever_is_asked_is_answered_with_a_status_that_clients_know(asked: list[tuple[str, object]]) -> None:
     async def work(_exchange: Exchange, client: Client) -> None:
         for path, body in asked:
