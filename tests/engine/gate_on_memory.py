@@ -28,6 +28,8 @@ from ordergate.core.reports import (
     FillReport,
     InstrumentsReport,
     LinkReport,
+    OrderReport,
+    OrderState,
     Outcome,
     PlaceOutcome,
     Quote,
@@ -186,3 +188,24 @@ async def bench(
         for task in tasks:
             task.cancel()
     bus.close()
+
+
+async def show_stop(desk: Bench) -> None:
+    """The broker shows the stop open."""
+    stop = await desk.placed(Topic.EXITS)
+    terms = stop.terms
+    row = OrderReport(
+        account_id=ACCOUNT,
+        broker_order_id=7_900,
+        order_tag=stop.order_tag,
+        contract_id=terms.contract_id,
+        side=terms.side,
+        order_type=terms.order_type,
+        quantity=terms.quantity,
+        limit_ticks=terms.limit_ticks,
+        stop_ticks=terms.stop_ticks,
+        state=OrderState.OPEN,
+        filled_quantity=0,
+        created_ns=desk.clock.now_ns(),
+    )
+    await desk.report(row)

@@ -8,15 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ordergate.bus.port import Topic
 from ordergate.core.commands import SetPaused, SubmitOrder
 from ordergate.core.events import Door
 from ordergate.core.order import OrderType, Side
-from ordergate.core.reports import OrderReport, OrderState
 from ordergate.engine import endpoints
 from ordergate.journal.memory import MemoryJournal
 from ordergate.net.port import Request
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, SetClock, bench
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, SetClock, bench, show_stop
 
 
 def protection(desk: Bench) -> Any:
@@ -27,27 +25,6 @@ def protection(desk: Bench) -> Any:
 
 def health(desk: Bench) -> Any:
     return msgspec.json.decode(endpoints.answer(Request("GET", "/health"), desk.gate).body)
-
-
-async def show_stop(desk: Bench) -> None:
-    """The broker shows the stop open."""
-    stop = await desk.placed(Topic.EXITS)
-    terms = stop.terms
-    row = OrderReport(
-        account_id=ACCOUNT,
-        broker_order_id=7_900,
-        order_tag=stop.order_tag,
-        contract_id=terms.contract_id,
-        side=terms.side,
-        order_type=terms.order_type,
-        quantity=terms.quantity,
-        limit_ticks=terms.limit_ticks,
-        stop_ticks=terms.stop_ticks,
-        state=OrderState.OPEN,
-        filled_quantity=0,
-        created_ns=desk.clock.now_ns(),
-    )
-    await desk.report(row)
 
 
 async def test_the_time_from_a_fill_to_its_stop_is_told() -> None:

@@ -26,8 +26,6 @@ from ordergate.core.reports import (
     ApprovalRefused,
     FillReport,
     LinkReport,
-    OrderReport,
-    OrderState,
     Outcome,
     PlaceOutcome,
     Quote,
@@ -39,7 +37,7 @@ from ordergate.engine.webhook import Figures
 from ordergate.journal.memory import MemoryJournal
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Request, Response
-from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, bench
+from tests.engine.gate_on_memory import ACCOUNT, MES, Bench, FullDisk, bench, show_stop
 from tools import dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,24 +104,8 @@ def documented(desk: Bench) -> Any:
 
 
 async def rest(desk: Bench) -> None:
-    """The broker shows the stop open."""
-    stop = await desk.placed(Topic.EXITS)
-    terms = stop.terms
-    row = OrderReport(
-        account_id=ACCOUNT,
-        broker_order_id=7_900,
-        order_tag=stop.order_tag,
-        contract_id=terms.contract_id,
-        side=terms.side,
-        order_type=terms.order_type,
-        quantity=terms.quantity,
-        limit_ticks=terms.limit_ticks,
-        stop_ticks=terms.stop_ticks,
-        state=OrderState.OPEN,
-        filled_quantity=0,
-        created_ns=desk.clock.now_ns(),
-    )
-    await desk.report(row)
+    """The broker shows the stop open, and the gate has heard it."""
+    await show_stop(desk)
     async with asyncio.timeout(5):
         while not desk.gate.protection.count:
             await asyncio.sleep(0)
