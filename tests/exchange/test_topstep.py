@@ -20,7 +20,7 @@ from ordergate.exchange import topstep
 from ordergate.exchange.accounts import Account
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType, PlaceCode
 from ordergate.exchange.firm import Firm
-from ordergate.exchange.models import PlaceRequest
+from ordergate.exchange.models import ModifyRequest, PlaceRequest
 from ordergate.exchange.settings import ExchangeSettings, LockedCode
 from ordergate.exchange.topstep import FOR_EVER, PLANS, Breach
 from tests.exchange.support import ACCOUNT, MES, OTHER_ACCOUNT, Desk
@@ -137,6 +137,22 @@ def test_no_more_is_opened_than_the_largest_position_micros_counting_ten_to_one(
     assert (too_large.code, too_large.text) == (2, "Order rejected: maximum position size exceeded.")
     assert desk.venue.place(msgspec.structs.replace(MARKET, side=SELL, size=90)).code == 0
     assert desk.net() == -50
+
+
+def test_no_working_order_is_made_larger_than_the_largest_position() -> None:
+    desk, _ = watched()
+    desk.place(BUY, 40)
+    waiting = desk.place(BUY, 5, limit=900)
+    too_large = desk.venue.modify(ModifyRequest(ACCOUNT, waiting, size=11))
+    assert (too_large.code, too_large.text) == (3, "Order rejected: maximum position size exceeded.")
+    assert desk.order(waiting).quantity == 5
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, waiting, size=10)).code == 0
+
+
+def test_the_legs_of_a_bracket_are_moved_whatever_is_held() -> None:
+    desk, _ = watched()
+    entry = desk.place(BUY, 50, loss=-100, profit=100)
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, entry + 1, stop_price=desk.price(950))).code == 0
 
 
 def test_from_ten_past_three_nothing_is_held_and_nothing_opened_until_five() -> None:

@@ -150,9 +150,11 @@ class Venue:
         if isinstance(order, str):
             return Answer(ModifyCode.REJECTED, order)
         refusal = placing.stop_refusal(order, turn.quote(order.contract_id))
+        order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
+        if refusal is None and self._settings.topstep and order.parent_id is None:
+            refusal = self._firm_refusal(order, order.updated_ns)
         if refusal is not None:
             return Answer(ModifyCode.REJECTED, refusal)
-        order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
         turn.put_order(order)
         if self._is_open(contract, order.updated_ns):
             self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
@@ -276,19 +278,19 @@ class Venue:
         if refusal is not None:
             return refusal
         if self._settings.topstep:
-            refusal = self._firm_refusal(placed[0])
+            refusal = self._firm_refusal(placed[0], placed[0].created_ns)
             if refusal is not None:
                 return refusal
         if any(self._store.is_tag_used(account_id, order.tag) for order in placed if order.tag is not None):
             return placing.TAG_USED
         return priced if isinstance(priced, str) else placing.stop_refusal(priced, turn.quote(priced.contract_id))
 
-    def _firm_refusal(self, order: Order) -> str | None:
-        """Why the firm rejects an order, or None. What works counts with what is held, on the order's side."""
-        if topstep.is_flat_time(order.created_ns):
+    def _firm_refusal(self, order: Order, now_ns: int) -> str | None:
+        """Why the firm rejects an order as it is now to be, or None. What works on its side counts with what is held."""
+        if topstep.is_flat_time(now_ns):
             return placing.OUTSIDE_HOURS
         held = {key[1]: item.net_quantity for key, item in self.book.positions.items() if key[0] == order.account_id}
-        for other in [order, *self.book.orders.values()]:
+        for other in (self.book.orders | {order.order_id: order}).values():
             # A bracket's legs only take away (section 12.6).
             if (other.account_id, other.side, other.parent_id) == (order.account_id, order.side, None):
                 held[other.contract_id] = held.get(other.contract_id, 0) + other.side.sign * other.leaves
