@@ -286,7 +286,7 @@ class Venue:
         return priced if isinstance(priced, str) else placing.stop_refusal(priced, turn.quote(priced.contract_id))
 
     def _firm_refusal(self, order: Order, now_ns: int) -> str | None:
-        """Why the firm rejects an order as it is now to be, or None. What works on its side counts with what is held."""
+        """Why the firm rejects an order as it would be, or None. What works on its side counts with what is held."""
         if topstep.is_flat_time(now_ns):
             return placing.OUTSIDE_HOURS
         held = {key[1]: item.net_quantity for key, item in self.book.positions.items() if key[0] == order.account_id}
