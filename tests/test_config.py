@@ -27,7 +27,8 @@ from ordergate.core.limits import Blackout, InstrumentLimits, Limits, OnDailyLos
 from ordergate.core.order import BracketMode
 from ordergate.errors import StartRefused
 from ordergate.exchange.settings import BracketMode as Brackets
-from ordergate.exchange.settings import Hours, LockedCode
+from ordergate.exchange.settings import Hours
+from ordergate.exchange.variants import Variant
 from ordergate.preset_settings import EXAMPLE
 from ordergate.setting_table import SETTINGS, Setting
 from ordergate.settings import LogLevel, Role, Settings
@@ -108,12 +109,12 @@ OTHER: dict[str, tuple[str, object]] = {
     "alarm_webhook_timeout_ms": ("200", 200),
     "seed": ("42", 42),
     "topstep": ("true", True),
+    "simulated_users": ("5", 5),
     "simulated_accounts": ("5", 5),
     "simulated_balance": ("100000", Decimal(100_000)),
     "simulated_brackets": ("position", Brackets.POSITION),
-    "close_cancels_legs": ("true", True),
     "partial_fills": ("false", False),
-    "locked_code": ("account_rejected", LockedCode.ACCOUNT_REJECTED),
+    "variants": ("no_joins, bare_events", (Variant.NO_JOINS, Variant.BARE_EVENTS)),
     "requests_a_minute": ("30", 30),
     "bar_requests": ("30", 30),
     "token_lifetime_s": ("60", 60),
@@ -759,7 +760,7 @@ def shipped_file() -> str:
 
 def comment(setting: Setting) -> list[str]:
     allowed = setting.kind.allowed
-    default = "none" if setting.default is None else as_toml(setting.default)
+    default = "none" if setting.default in (None, ()) else as_toml(setting.default)
     names = [setting.option] * setting.flag + list(setting.variables)
     return [
         *textwrap.wrap(f"{setting.meaning} {allowed[0].upper()}{allowed[1:]}.", 116, break_on_hyphens=False),
@@ -769,7 +770,7 @@ def comment(setting: Setting) -> list[str]:
 
 
 def key_line(setting: Setting) -> str:
-    if setting.default is None:
+    if setting.default in (None, ()):
         return f"# {setting.key} = {setting.example}"
     return f"{setting.key} = {as_toml(setting.default)}"
 

@@ -95,7 +95,7 @@ def pages() -> dict[Path, str]:
 
 def _setting(setting: Setting) -> Iterator[str]:
     allowed = setting.kind.allowed
-    default = "none" if setting.default is None else f"`{written(setting.default)}`"
+    default = "none" if setting.default in (None, ()) else f"`{written(setting.default)}`"
     yield f"{setting.meaning}\n"
     yield f"- {allowed[0].upper()}{allowed[1:]}."
     yield f"- Default {default}: {setting.reason}"

@@ -28,6 +28,7 @@ def main() -> str | int:
         trade(page, desk)
         taken(page, "desk")
         on_a_phone(browser, desk)
+        of_the_exchange(browser, desk)
         desk.kill()
         page.wait_for_selector("[data-status=gone]")
         taken(page, "not-connected")
@@ -57,6 +58,18 @@ def on_a_phone(browser: Browser, desk: Desk) -> None:
     phone.wait_for_timeout(1_000)  # the chart
     taken(phone, "phone")
     phone.close()
+
+
+def of_the_exchange(browser: Browser, desk: Desk) -> None:
+    page = browser.new_page(viewport=DESK)
+    page.goto(f"{desk.at['gateway']}/sim/")
+    page.get_by_label("On").fill("/api/Order/place")
+    page.get_by_role("button", name="Let it strike").click()
+    page.get_by_role("button", name="Pause").nth(4).click()
+    expect(page.get_by_text("paused until")).to_be_visible()
+    taken(page, "exchange")
+    page.get_by_role("button", name="Take all away").click()
+    page.close()
 
 
 def taken(page: Page, name: str) -> None:

@@ -30,7 +30,7 @@ from ordergate.desk import HOST, Books, Ports, check_alive, desk_parts
 from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.exchange import replay
 from ordergate.exchange.recording import Recording
-from ordergate.exchange.server import Exchange
+from ordergate.exchange.server import Exchange, User
 from ordergate.exchange.settings import Hours
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
@@ -64,6 +64,7 @@ class Ready(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     user_name: str | None = None
     api_key: str | None = None
     account_ids: tuple[int, ...] = ()
+    users: tuple[User, ...] = ()
     pid: int
 
 
@@ -218,6 +219,7 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
                 user_name=venue.user_name,
                 api_key=venue.api_key,
                 account_ids=venue.account_ids,
+                users=venue.users,
                 pid=os.getpid(),
             )
             write_ready(settings.ready_file, at)

@@ -50,7 +50,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
     if is_switch:
         help_text = f"Turn {'off' if default else 'on'}: {setting.meaning}"
     else:
-        help_text = setting.meaning if default is None else f"{setting.meaning} [default: {default}]"
+        help_text = setting.meaning if default in (None, ()) else f"{setting.meaning} [default: {default}]"
     option = typer.Option(setting.option, metavar=None if is_switch else setting.kind.placeholder, help=help_text)
     # Text, so that what is wrong with it is told together with every other mistake.
     annotation = Annotated[bool | None, option] if is_switch else Annotated[str | None, option]

@@ -21,6 +21,7 @@ from ordergate.core.instrument import QUANTITY_MAX
 from ordergate.core.limits import Blackout
 from ordergate.core.pace import KEPT_MAX
 from ordergate.errors import InputRefused
+from ordergate.exchange.variants import Variant
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -142,6 +143,10 @@ def _symbols(text: str) -> tuple[str, ...]:
     return symbols
 
 
+def _variants(text: str) -> tuple[Variant, ...]:
+    return tuple(dict.fromkeys(Variant(word.strip()) for word in text.split(",")))
+
+
 def _switch(text: str) -> bool:
     # "False", "0" and "no" meant true in the documented runner (wire notes, section 4, 2026-11-22): nobody can tell
     # what they are meant to mean here.
@@ -215,6 +220,9 @@ WIDE_PERCENT = amount("0.01", "1000", "percent")
 RATE = whole(1, KEPT_MAX, "orders")
 RATIO = amount("0.1", "100", "stop distances")
 SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL,SYMBOL", (list,))
+VARIANTS = Kind(
+    _variants, f"a list out of {', '.join(variant.value for variant in Variant)}", "VARIANT,VARIANT", (list,)
+)
 SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
 URL = Kind(_url, "an address as https://host:port/path, without user and query", "URL", (str,))
 SECRET_URL = Kind(

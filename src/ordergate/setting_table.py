@@ -12,7 +12,7 @@ from ordergate.core.alarm import Level
 from ordergate.core.limits import OnDailyLoss, OnMustBeFlat, Trailing
 from ordergate.core.order import BracketMode
 from ordergate.core.pace import KEPT_MAX
-from ordergate.exchange.settings import ACCOUNTS_MAX, Hours, LockedCode
+from ordergate.exchange.settings import ACCOUNTS_MAX, Hours
 from ordergate.exchange.settings import BracketMode as Brackets
 from ordergate.setting_kinds import (
     BALANCE,
@@ -30,6 +30,7 @@ from ordergate.setting_kinds import (
     SYMBOLS,
     TIME,
     URL,
+    VARIANTS,
     WIDE_PERCENT,
     WORD,
     Kind,
@@ -326,8 +327,11 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="Whether the simulated account is Topstep's: maximum and daily loss limit, largest position, "
                     "and flat at 15:10 in Chicago. An account that breaks a limit is closed and locked.",
             reason="an exchange knows no firm; what the gate is for can be seen without it."),
+    Setting("exchange", "simulated_users", "exchange.user_count", whole(1, ACCOUNTS_MAX, "logins"),
+            meaning="How many logins the simulated API has; with all their accounts no more than 50.",
+            reason="a trader is alone."),
     Setting("exchange", "simulated_accounts", "exchange.account_count", whole(1, ACCOUNTS_MAX, "accounts"),
-            meaning="How many accounts the simulated login has.",
+            meaning="How many accounts each simulated login has.",
             reason="the smallest number with which a wrong account can be chosen."),
     Setting("exchange", "simulated_balance", "exchange.starting_balance_usd", DOLLARS,
             meaning="What a new simulated account holds.",
@@ -335,20 +339,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exchange", "simulated_brackets", "exchange.bracket_mode", one_of(Brackets),
             meaning="The simulated account's bracket setting: auto_oco takes brackets on an order.",
             reason="a bracket can be tried; the platform's own default is position."),
-    Setting("exchange", "close_cancels_legs", "exchange.close_cancels_legs", SWITCH,
-            meaning="Whether closing a simulated position also cancels the legs of its bracket.",
-            reason="seen live: they go on working."),
     Setting("exchange", "partial_fills", "exchange.partial_fills", SWITCH,
             meaning="Whether a simulated order takes no more than the quoted size at each price.",
             reason="as at an exchange."),
-    Setting("exchange", "locked_code", "exchange.locked_code", one_of(LockedCode),
-            meaning="What Order/place answers in a locked simulated account: code 4 or 10, which one is not known.",
-            reason="the first of the two that are possible."),
+    Setting("exchange", "variants", "exchange.variants", VARIANTS, flag=True,
+            meaning="What the simulated API does otherwise than the evidence supports best, where the real one may.",
+            reason="the evidence.",
+            example='["bare_events", "no_joins"]'),
     Setting("exchange", "requests_a_minute", "exchange.requests_max", whole(1, 1_000_000, "requests"),
-            meaning="How many requests the simulated API takes with one token in a minute, bars left out.",
+            meaning="How many requests the simulated API takes of one login in a minute, bars left out.",
             reason="the vendor's own number."),
     Setting("exchange", "bar_requests", "exchange.history_requests_max", whole(1, 1_000_000, "requests"),
-            meaning="How many requests for bars the simulated API takes with one token in 30 seconds.",
+            meaning="How many requests for bars the simulated API takes of one login in 30 seconds.",
             reason="two digests of 2026; an undated page says 30."),
     Setting("exchange", "token_lifetime_s", "exchange.token_lifetime_s", whole(1, 31_536_000, "seconds"),
             meaning="How long a token of the simulated API is valid.",

@@ -157,7 +157,7 @@ def test_a_stale_ready_file_is_gone_before_the_desk_is_ready_and_after_it_has_en
     with running(folder) as desk:
         assert desk.at["pid"] == desk.process.pid
         assert set(desk.at) == {
-            "web", "connectionManager", "aggregator", "gateway", "userName", "apiKey", "accountIds", "pid",
+            "web", "connectionManager", "aggregator", "gateway", "userName", "apiKey", "accountIds", "users", "pid",
         }  # fmt: skip
         assert desk.stop() == 0
     assert not (folder / "ready.json").exists()
@@ -194,6 +194,7 @@ def test_the_exchange_alone_answers_and_forgets_unless_it_has_a_state_directory(
         assert (at["web"], at["connectionManager"], at["aggregator"]) == (None, None, None)
         assert at["gateway"].startswith("http://127.0.0.1:")
         assert len(at["accountIds"]) == 2
+        assert [user["accountIds"] for user in at["users"]] == [at["accountIds"]]
     finally:
         process.terminate()
         assert process.wait(15) == 0

@@ -14,6 +14,7 @@ import msgspec
 
 from ordergate.exchange import listing
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
+from ordergate.exchange.faults import Faults
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market, Moved, Print, Walk
 from ordergate.exchange.models import BracketRequest, PlaceRequest
@@ -90,21 +91,30 @@ class Script:
             last=trades[-1] if trades else market.last,
             day=day,
         )
-        low, high = (min(trades), max(trades)) if trades else (None, None)
         prints = tuple(Print(OrderSide.BID, price, 1, now_ns) for price in trades)
-        return Moved(moved, prints, (msgspec.structs.replace(moved.quote, low=low, high=high),))
+        traded = tuple((price, 1) for price in trades)
+        return Moved(moved, prints, (msgspec.structs.replace(moved.quote, traded=traded),))
 
 
 class Desk:
     """A venue on a scripted market of MES and MNQ, and everything that it published. Prices are in ticks."""
 
-    def __init__(self, *, store: Store | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store | None = None,
+        publish: Callable[[Sequence[Event]], None] | None = None,
+        **settings: Any,
+    ) -> None:
         self.clock = SetClock()
         self.script = Script()
         self.store = store or MemoryStore(BARS_KEPT_MIN)
         self.published: list[Event] = []
         self.settings = ExchangeSettings(symbols=("MES", "MNQ"), **settings)
-        self.venue = Venue(self.settings, self.store, self.clock, self.script, self.published.extend)
+        self.faults = Faults(self.settings.seed)
+        self.venue = Venue(
+            self.settings, self.store, self.clock, self.script, self.faults, publish or self.published.extend
+        )
         self.market(1_000, 1_001, [1_000])
         self.market(1_000, 1_001, [1_000], contract_id=MNQ)
 

@@ -9,6 +9,7 @@ from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 from ordergate.exchange.models import BracketRequest, CloseRequest, ModifyRequest, OrderRequest, PlaceRequest
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import BracketMode
+from ordergate.exchange.variants import Variant
 from tests.exchange.support import ACCOUNT, MES, Desk
 
 BUY, SELL = OrderSide.BID, OrderSide.ASK
@@ -143,7 +144,7 @@ def test_closing_the_position_leaves_the_legs_working_and_they_can_open_a_naked_
 
 
 def test_closing_the_position_cancels_the_legs_where_the_switch_says_so() -> None:
-    desk = Desk(close_cancels_legs=True)
+    desk = Desk(variants=(Variant.CLOSE_TAKES_LEGS,))
     entry = desk.place(BUY, 1, loss=-8, profit=12)
     desk.venue.close(CloseRequest(ACCOUNT, MES))
     assert (desk.net(), desk.statuses(entry + 1, entry + 2)) == (0, [CANCELLED, CANCELLED])

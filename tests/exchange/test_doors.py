@@ -19,7 +19,7 @@ from ordergate.exchange.auth import Tokens, derived_api_key
 from ordergate.exchange.models import Empty, PlaceRequest
 from ordergate.exchange.requests import Malformed, is_json, message
 from ordergate.exchange.settings import ExchangeSettings
-from ordergate.exchange.throttle import CALLERS_MAX, SlidingWindow
+from ordergate.exchange.throttle import CALLERS_MAX, Window
 from tests.exchange.support import MONDAY_NS, SECOND_NS
 
 NOW_S = MONDAY_NS // SECOND_NS
@@ -85,22 +85,30 @@ def test_the_api_key_follows_from_the_seed() -> None:
 
 
 def test_a_window_admits_its_number_and_again_as_it_slides() -> None:
-    window = SlidingWindow(requests_max=3, window_s=60)
-    assert [window.admits("a", at_s) for at_s in (0, 10, 20, 30)] == [True, True, True, False]
-    assert window.admits("b", 30)
-    assert [window.admits("a", at_s) for at_s in (59.9, 60, 69.9, 70)] == [False, True, False, True]
+    window = Window(requests_max=3, window_s=60)
+    assert [window.wait_s("a", at_s) for at_s in (0, 10, 20, 30)] == [0, 0, 0, 30]
+    assert window.wait_s("b", 30) == 0
+    assert [bool(window.wait_s("a", at_s)) for at_s in (59.9, 60, 69.9, 70)] == [True, False, True, False]
+
+
+def test_a_fixed_window_begins_with_a_request_and_ends_all_at_once() -> None:
+    window = Window(requests_max=2, window_s=60, fixed=True)
+    assert [window.wait_s("a", at_s) for at_s in (0, 50, 55, 60, 61, 62)] == [0, 0, 5, 0, 0, 58]
 
 
 def test_a_window_forgets_the_longest_unseen_user_when_there_are_too_many() -> None:
-    window = SlidingWindow(requests_max=1, window_s=60)
+    window = Window(requests_max=1, window_s=60)
     for number in range(CALLERS_MAX + 1):
-        assert window.admits(str(number), 0)
-    assert window.admits("0", 1)
-    assert not window.admits(str(CALLERS_MAX), 1)
+        assert window.wait_s(str(number), 0) == 0
+    assert window.wait_s("0", 1) == 0
+    assert window.wait_s(str(CALLERS_MAX), 1) == 59
 
 
 def test_settings_that_cannot_be_are_refused_all_at_once() -> None:
-    with pytest.raises(StartRefused, match=r"unknown symbol XX; account_count 51.*quote_interval_ms 0.*latency_ms -1"):
+    with pytest.raises(
+        StartRefused,
+        match=r"unknown symbol XX; 1 users with 51 accounts each are not.*quote_interval_ms 0.*latency_ms -1",
+    ):
         ExchangeSettings(symbols=("XX",), account_count=51, quote_interval_ms=0, latency_ms=-1).checked()
     assert ExchangeSettings().checked() == ExchangeSettings()
 

@@ -244,7 +244,7 @@ async def test_the_first_quote_is_whole_and_the_next_have_only_what_changed(netw
     assert merged["volume"] > first["volume"]
 
 
-async def test_trades_and_depth_come_as_arrays_with_the_contract_first(network: Network, start: Start) -> None:
+async def test_trades_come_as_arrays_with_the_contract_first(network: Network, start: Start) -> None:
     exchange = await start(quote_interval_ms=10)
     client = await Client(network, exchange.url).login(exchange)
     hub = await market_hub(client)
@@ -252,12 +252,48 @@ async def test_trades_and_depth_come_as_arrays_with_the_contract_first(network: 
     target, [contract_id, trades] = await hub.event()
     assert (target, contract_id) == ("GatewayTrade", MES)
     assert set(trades[0]) == {"symbolId", "price", "timestamp", "type", "volume", "contractId"}
-    await hub.invoke("UnsubscribeContractTrades", MES)
-    await hub.invoke("SubscribeContractMarketDepth", MES)
-    target, [contract_id, levels] = await hub.event()
-    assert (target, contract_id) == ("GatewayDepth", MES)
-    assert [level["type"] for level in levels] == [4, 3]
-    assert set(levels[0]) == {"contractId", "timestamp", "type", "price", "volume", "currentVolume"}
+
+
+Depth = dict[tuple[int, Decimal], int]
+RESET, ASK, BID, BESTS = 6, 1, 2, {3, 4, 9, 10}
+
+
+def rebuilt(depth: Depth, levels: list[dict[str, Any]]) -> None:
+    """What a client makes of one GatewayDepth."""
+    for level in levels:
+        assert set(level) == {"contractId", "timestamp", "type", "price", "volume", "currentVolume"}
+        if level["type"] == RESET:
+            depth.clear()
+        elif level["type"] in BESTS:
+            side = BID if level["type"] in (4, 9) else ASK
+            assert depth[side, level["price"]] == level["volume"]
+        elif level["volume"]:
+            depth[level["type"], level["price"]] = level["volume"]
+        else:
+            del depth[level["type"], level["price"]]
+
+
+async def test_depth_is_told_whole_and_then_by_what_changed_which_keeps_the_book_whole(
+    network: Network, start: Start
+) -> None:
+    exchange = await start(quote_interval_ms=10)
+    client = await Client(network, exchange.url).login(exchange)
+    early, late = await market_hub(client), await market_hub(client)
+    kept, fresh = Depth(), Depth()
+    subscription = signalr.encode(signalr.invocation("SubscribeContractMarketDepth", MES))
+    await early.socket.send(subscription)
+    for _ in range(20):
+        _, [_, levels] = await early.event()
+        rebuilt(kept, levels)
+        assert sum(side == BID for side, _ in kept) == sum(side == ASK for side, _ in kept) == 10
+        assert max(price for side, price in kept if side == BID) < min(price for side, price in kept if side == ASK)
+    await late.socket.send(subscription)
+    _, [_, whole] = await late.event()
+    rebuilt(fresh, whole)
+    assert [level["type"] for level in whole] == [RESET, *[BID] * 10, *[ASK] * 10, 4, 3]
+    while kept != fresh:
+        _, [_, levels] = await early.event()
+        rebuilt(kept, levels)
 
 
 async def test_a_contract_that_is_not_traded_can_be_subscribed_to_and_is_silent(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import statistics
 
 import msgspec
 import pytest
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.exchange import bars, hours, listing
+from ordergate.exchange.activity import activity
 from ordergate.exchange.enums import BarUnit, OrderSide
 from ordergate.exchange.levels import LEVELS
-from ordergate.exchange.market import HISTORY_MIN, Bar, Market, Moved, Walk, rolled
+from ordergate.exchange.market import HISTORY_MIN, Bar, Market, Moved, Walk, rolled, scaled
 from ordergate.exchange.store import MINUTE_NS
 from tests.exchange.support import MONDAY_NS
 
 DAY = "2026-11-23"
 STEP_NS = 250_000_000
+JUMP = 4_069  # a step of seed 1 at which the indices jump
 
 
 def contract(symbol: str) -> listing.Contract:
@@ -54,12 +57,69 @@ def test_every_product_has_a_level() -> None:
 def test_the_same_seed_gives_the_same_prices_and_another_seed_others() -> None:
     assert walked("MES", 1, 200) == walked("MES", 1, 200)
     assert walked("MES", 1, 200)[-1] != walked("MES", 2, 200)[-1]
-    assert walked("MES", 1, 200)[-1].bid != walked("ES", 1, 200)[-1].bid
+
+
+def test_every_size_of_a_product_goes_the_same_way_with_sizes_and_trades_of_its_own() -> None:
+    large, small = walked("ES", 1, 500), walked("MES", 1, 500)
+    assert [state.fair for state in large] == [state.fair for state in small]
+    assert [state.volume for state in large] != [state.volume for state in small]
+    oil, minis = walked("CL", 1, 500), walked("QM", 1, 500)
+    assert all(abs(one.fair * 10 - two.fair * 25) < 20 * 25 for one, two in zip(oil, minis, strict=True))
+
+
+def correlation(first: str, second: str) -> float:
+    """Of their moves in a step."""
+    moves = []
+    for symbol in (first, second):
+        path = walked(symbol, 7, 6_000)
+        moves.append([after.fair - before.fair for before, after in itertools.pairwise(path)])
+    return statistics.correlation(*moves)
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
+def test_a_move_is_rounded_the_same_way_up_and_down_so_that_a_day_does_not_drift(value: int, over: int) -> None:
+    assert scaled(-value, over) == -scaled(value, over)
+    assert abs(scaled(value, over) * over - value) < over
+
+
+def test_indices_move_together_and_oil_does_not_go_with_them() -> None:
+    assert 0.75 < correlation("ES", "NQ") < 0.95
+    assert 0.75 < correlation("MES", "MYM") < 0.95
+    assert abs(correlation("ES", "CL")) < 0.1
+
+
+def test_the_morning_in_new_york_is_livelier_than_the_evening() -> None:
+    def activity_from(at_ns: int) -> tuple[float, int]:
+        market = begun("MES", 1)
+        bids = [market.bid]
+        for number in range(2_000):
+            market = moved(market, "MES", 1, at_ns + number * STEP_NS).market
+            bids.append(market.bid)
+        return statistics.stdev(bids), market.volume
+
+    evening, morning = activity_from(at("2026-11-23T19:00:00-06:00")), activity_from(at("2026-11-23T08:30:00-06:00"))
+    assert morning[0] > 2 * evening[0]
+    assert morning[1] > 4 * evening[1]
+
+
+def test_over_a_trading_day_activity_is_what_is_usual() -> None:
+    start = at("2026-11-23T17:00:00-06:00")
+    day = [activity(start + minute * 60_000_000_000) for minute in range(23 * 60)]
+    assert 0.95 < statistics.fmean((each.move / 1_000) ** 2 for each in day) < 1.05
+    assert 0.95 < statistics.fmean(each.volume / 1_000 for each in day) < 1.05
+
+
+def test_a_jump_that_is_too_far_makes_the_market_pause_for_some_seconds() -> None:
+    calm, hot = (msgspec.structs.replace(begun("MES", 1), number=JUMP, heat=heat) for heat in (1_000, 9_000))
+    assert moved(calm, "MES", 1, MONDAY_NS).market.resumes_ns == 0
+    pause_ns = moved(hot, "MES", 1, MONDAY_NS).market.resumes_ns - MONDAY_NS
+    assert 2 <= pause_ns / 1_000_000_000 <= 10
+    assert moved(hot, "ES", 1, MONDAY_NS).market.resumes_ns > MONDAY_NS
 
 
 def test_the_walk_is_the_same_on_every_machine() -> None:
     last = walked("MES", 1, 1_000)[-1]
-    assert (last.fair, last.bid, last.ask, last.volume) == (30286010, 30285, 30286, 7876)
+    assert (last.fair, last.bid, last.ask, last.volume) == (30303789, 30303, 30304, 23850)
 
 
 @given(st.sampled_from(sorted(LEVELS)), st.integers(0, 2**32))
@@ -161,8 +221,9 @@ def test_the_past_is_as_lively_as_what_follows() -> None:
         after = moved(market, "MES", 5, MONDAY_NS + number * STEP_NS)
         market = after.market
         minutes += after.minutes
+    then = [bar for bar in past if activity(bar.start_ns) == activity(MONDAY_NS)]
     for figure in (lambda bar: bar.high - bar.low, lambda bar: bar.volume):
-        mean_past, mean_live = (sum(map(figure, bars)) / len(bars) for bars in (past, minutes))
+        mean_past, mean_live = (sum(map(figure, bars)) / len(bars) for bars in (then, minutes))
         assert mean_live / 2 < mean_past < mean_live * 2
 
 

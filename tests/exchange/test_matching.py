@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -73,27 +76,73 @@ def test_a_resting_limit_touched_by_the_opposite_side_fills_up_to_the_quoted_siz
 
 def test_a_resting_limit_traded_or_quoted_through_fills_whole_at_its_own_price() -> None:
     assert matched([order(1, BUY, 7, limit=103)], QUOTE) == [(1, 7, 103)]
-    traded = msgspec.structs.replace(QUOTE, low=98)
+    traded = msgspec.structs.replace(QUOTE, traded=((98, 1),))
     assert matched([order(1, BUY, 7, limit=99)], traded) == [(1, 7, 99)]
-    assert matched([order(1, BUY, 7, limit=98)], traded) == []
+    behind = msgspec.structs.replace(order(1, BUY, 7, limit=98), ahead=1)
+    assert matched([behind], traded) == []
+
+
+def queued(ahead: int, quantity: int = 2, order_id: int = 1, limit: int = 100) -> Order:
+    """A buy that waits behind others."""
+    return msgspec.structs.replace(order(order_id, BUY, quantity, limit=limit), ahead=ahead)
+
+
+def after(traded: tuple[tuple[int, int], ...], size: int = 50) -> Quote:
+    return Quote(100, 101, 100, size, size, traded=traded)
+
+
+def test_what_trades_at_a_limit_s_price_serves_those_before_it_first() -> None:
+    quote = after(((100, 8), (101, 30)))
+    assert matched([queued(8)], quote) == []
+    assert matched([queued(7)], quote) == [(1, 1, 100)]
+    assert matched([queued(3)], quote) == [(1, 2, 100)]
+    assert matched([queued(7)], quote, partial=False) == [(1, 2, 100)]
+
+
+def test_a_limit_moves_up_with_what_trades_and_with_what_leaves_its_price() -> None:
+    assert sweep([queued(20)], after(((100, 8),)), partial_fills=True).ahead == ((1, 12),)
+    assert sweep([queued(20)], after((), size=9), partial_fills=True).ahead == ((1, 9),)
+    assert sweep([queued(20, limit=101)], Quote(100, 103, 100, 5, 5), partial_fills=True).ahead == ((1, 0),)
+    assert sweep([queued(20, limit=95)], after(()), partial_fills=True).ahead == ()
+
+
+def test_orders_at_one_price_share_what_trades_there_the_oldest_first() -> None:
+    orders = [queued(3, 2, order_id=1), queued(5, 4, order_id=2)]
+    assert matched(orders, after(((100, 4),))) == [(1, 1, 100)]
+    assert matched(orders, after(((100, 9),))) == [(1, 2, 100), (2, 2, 100)]
+    assert sweep(orders, after(((100, 4),)), partial_fills=True).ahead == ((1, 0), (2, 2))
+
+
+def test_behind_the_touch_each_price_has_a_size_of_its_own_which_changes_now_and_then() -> None:
+    quote = Quote(100, 101, 100, 5, 3, behind=40, number=7)
+    levels = quote.levels(SELL, 10)
+    assert levels[0] == (101, 3)
+    assert [price for price, _ in levels] == list(range(101, 111))
+    assert len({size for _, size in levels[1:]}) > 4
+    assert all(20 <= size <= 90 for _, size in levels[1:])
+    assert matched([order(1, BUY, 10)], quote) == [(1, 3, 101), (1, 7, 102)]
+    later = [msgspec.structs.replace(quote, number=7 + step).levels(SELL, 10) for step in range(17)]
+    changes = [sum(one != other for one, other in zip(*pair, strict=True)) for pair in itertools.pairwise(later)]
+    assert sum(changes) == 9
+    assert max(changes) < 4
 
 
 @pytest.mark.parametrize(
     ("side", "stop", "market", "triggers"),
     [
         (BUY, 103, {}, False),
-        (BUY, 103, {"high": 103}, True),
+        (BUY, 103, {"traded": ((103, 1),)}, True),
         (BUY, 103, {"last": 103}, False),
         (BUY, 103, {"bid": 103, "ask": 104}, True),
         (BUY, 103, {"ask": 103}, False),
         (SELL, 99, {}, False),
-        (SELL, 99, {"low": 99}, True),
+        (SELL, 99, {"traded": ((99, 1),)}, True),
         (SELL, 99, {"bid": 98, "ask": 99}, True),
         (SELL, 99, {"bid": 99}, False),
     ],
 )
 def test_a_stop_is_triggered_by_a_trade_or_by_the_opposite_touch(
-    *, side: OrderSide, stop: int, market: dict[str, int], triggers: bool
+    *, side: OrderSide, stop: int, market: dict[str, Any], triggers: bool
 ) -> None:
     quote = msgspec.structs.replace(QUOTE, **market)
     assert is_triggered(order(1, side, 1, stop=stop), quote) is triggers
@@ -139,7 +188,7 @@ def test_what_one_sweep_took_the_next_does_not_find_again_and_a_new_quote_does()
 
 
 def test_the_range_of_trades_is_seen_by_one_sweep_only() -> None:
-    quote = msgspec.structs.replace(QUOTE, low=90)
+    quote = msgspec.structs.replace(QUOTE, traded=((90, 1),))
     after = sweep([], quote, partial_fills=True).quote
     assert matched([order(1, BUY, 1, limit=95)], quote) == [(1, 1, 95)]
     assert matched([order(1, BUY, 1, limit=95)], after) == []
@@ -148,7 +197,7 @@ def test_the_range_of_trades_is_seen_by_one_sweep_only() -> None:
 def test_of_two_legs_hit_by_the_same_range_the_stop_fills_and_the_target_does_not() -> None:
     stop = msgspec.structs.replace(order(1, SELL, 2, stop=99), sibling_id=2)
     target = msgspec.structs.replace(order(2, SELL, 2, limit=104), sibling_id=1)
-    wild = msgspec.structs.replace(QUOTE, low=98, high=106)
+    wild = msgspec.structs.replace(QUOTE, traded=((98, 1), (106, 1)))
     assert matched([stop, target], wild) == [(1, 2, 100)]
 
 
@@ -160,9 +209,9 @@ prices = st.integers(90, 110)
 def quotes(draw: st.DrawFn) -> Quote:
     bid = draw(prices)
     ask = bid + draw(st.integers(1, 3))
-    traded = draw(st.lists(prices, max_size=3))
-    low, high = min(traded, default=None), max(traded, default=None)
-    return Quote(bid, ask, draw(prices), draw(sizes), draw(sizes), low, high)
+    traded = draw(st.lists(st.tuples(prices, sizes), max_size=3))
+    behind, number = draw(st.integers(0, 9)), draw(st.integers(0, 99))
+    return Quote(bid, ask, draw(prices), draw(sizes), draw(sizes), tuple(traded), behind=behind, number=number)
 
 
 @st.composite
@@ -175,7 +224,8 @@ def books(draw: st.DrawFn) -> list[Order]:
         if kind == "market":
             orders.append(order(first, side, quantity))
         elif kind == "limit":
-            orders.append(order(first, side, quantity, limit=draw(prices)))
+            limit = order(first, side, quantity, limit=draw(prices))
+            orders.append(msgspec.structs.replace(limit, ahead=draw(st.integers(0, 9))))
         elif kind == "stop":
             orders.append(order(first, side, quantity, stop=draw(prices)))
         else:
@@ -221,8 +271,41 @@ def traded_through(one: Order, quote: Quote) -> bool:
     """Whether the market traded beyond a limit, so that it fills whatever is quoted."""
     if one.limit_ticks is None:
         return False
-    traded = quote.low if one.side is BUY else quote.high
-    return traded is not None and one.side.sign * (one.limit_ticks - traded) > 0
+    return any(one.side.sign * (one.limit_ticks - price) > 0 for price, _ in quote.traded)
+
+
+@given(orders=books(), quote=quotes(), partial=st.booleans())
+def test_price_then_time_while_a_limit_has_leaves_none_younger_fills_there_nor_any_at_a_worse_price(
+    *, orders: list[Order], quote: Quote, partial: bool
+) -> None:
+    limits = [one for one in orders if one.limit_ticks is not None and one.sibling_id is None]
+    swept = sweep(limits, quote, partial_fills=partial)
+    filled = dict.fromkeys((one.order_id for one in limits), 0)
+    for match in swept.matches:
+        filled[match.order_id] += match.quantity
+    for first in limits:
+        assert first.limit_ticks is not None
+        others = [one for one in limits if one.side is first.side and one.limit_ticks is not None]
+        if filled[first.order_id] == first.quantity:
+            continue
+        for other in others:
+            worse = first.side.sign * (first.limit_ticks - (other.limit_ticks or 0)) > 0
+            younger = other.limit_ticks == first.limit_ticks and other.order_id > first.order_id
+            # The market's queue is another for each: who joined later is not behind fewer of it.
+            if worse or (younger and other.ahead >= first.ahead):
+                assert not filled[other.order_id]
+
+
+@given(orders=books(), quote=quotes())
+def test_what_trades_at_a_price_is_given_away_once(*, orders: list[Order], quote: Quote) -> None:
+    limits = [one for one in orders if one.limit_ticks is not None and not traded_through(one, quote)]
+    swept = sweep(limits, quote, partial_fills=True)
+    for side, opposite in ((BUY, quote.ask), (SELL, quote.bid)):
+        for price in range(90, 111):
+            ours = {one.order_id for one in limits if one.side is side and one.limit_ticks == price}
+            if side.sign * (price - opposite) < 0:
+                taken = sum(match.quantity for match in swept.matches if match.order_id in ours)
+                assert taken <= sum(size for at, size in quote.traded if at == price)
 
 
 @given(orders=books(), quote=quotes(), partial=st.booleans())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.exchange import listing
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
+from ordergate.exchange.faults import Faults
 from ordergate.exchange.market import Bar, Market, Moved, Print, Walk
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.models import PlaceRequest
@@ -54,7 +56,7 @@ class Desk:
         self.store = store or MemoryStore(BARS_KEPT_MIN)
         self.told: list[Event] = []
         settings = ExchangeSettings(symbols=("MES", "ES", "MNQ"), hours=Hours.EXCHANGE)
-        self.venue = Venue(settings, self.store, self.clock, REPLAY, self.told.extend)
+        self.venue = Venue(settings, self.store, self.clock, REPLAY, Faults(settings.seed), self.told.extend)
 
     def go(self, to_ns: int, every_s: float = 1) -> None:
         """Let the market run until then."""
@@ -123,8 +125,13 @@ def test_every_record_is_applied_once_however_the_time_is_cut(cuts_ms: list[int]
     whole = moved(opening(), s(130))
     assert (market, tuple(prints), tuple(minutes)) == (whole.market, whole.prints, whole.minutes)
     assert [(quote.bid, quote.ask) for quote in path] == [(quote.bid, quote.ask) for quote in whole.path]
-    traded = [price for quote in path for price in (quote.low, quote.high) if price is not None]
-    assert (min(traded), max(traded)) == (min(p.price for p in prints), max(p.price for p in prints))
+    traded = collections.Counter[int]()
+    for price, quantity in [each for quote in path for each in quote.traded]:
+        traded[price] += quantity
+    printed = collections.Counter[int]()
+    for trade in prints:
+        printed[trade.price] += trade.quantity
+    assert traded == printed
 
 
 def test_after_the_last_record_the_market_stands_still() -> None:
@@ -168,7 +175,7 @@ def test_a_trade_that_no_quote_follows_is_met_too(tmp_path: Path) -> None:
     feed = played(tmp_path / "day.csv", (1, "quote,4800,1,4800.25,1,,,"), (2, "trade,,,,,4799,1,sell"))
     market = feed.opening(CONTRACT, s(1), AFTER)
     [quote] = feed.move(market, CONTRACT, s(3), AFTER, is_open=True).path
-    assert (quote.bid, quote.low, quote.high, quote.last) == (19_200, 19_196, 19_196, 19_196)
+    assert (quote.bid, quote.traded, quote.last) == (19_200, ((19_196, 1),), 19_196)
 
 
 def test_a_recording_may_begin_with_a_trade(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from ordergate.exchange.accounts import Account
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType, PlaceCode
 from ordergate.exchange.firm import Firm
 from ordergate.exchange.models import ModifyRequest, PlaceRequest
-from ordergate.exchange.settings import ExchangeSettings, LockedCode
+from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.topstep import FOR_EVER, PLANS, Breach
+from ordergate.exchange.variants import Variant
 from tests.exchange.support import ACCOUNT, MES, OTHER_ACCOUNT, Desk
 
 BUY, SELL = OrderSide.BID, OrderSide.ASK
@@ -121,9 +122,9 @@ def test_an_account_answers_for_its_own_positions_only() -> None:
     assert (account(desk).can_trade, account(desk, OTHER_ACCOUNT).can_trade) == (True, False)
 
 
-@pytest.mark.parametrize(("chosen", "code"), [*zip(LockedCode, [4, 10], strict=True)])
-def test_which_code_a_locked_account_is_answered_with_can_be_chosen(chosen: LockedCode, code: int) -> None:
-    desk, firm = watched(locked_code=chosen)
+@pytest.mark.parametrize(("variants", "code"), [((), 4), ((Variant.LOCKED_IS_REJECTED,), 10)])
+def test_which_code_a_locked_account_is_answered_with_can_be_chosen(variants: tuple[Variant, ...], code: int) -> None:
+    desk, firm = watched(variants=variants)
     desk.place(BUY, 10)
     moved(desk, firm, 100)
     assert desk.venue.place(MARKET).code == code

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ordergate.errors import StartRefused, StoreUnavailable
 from ordergate.exchange.accounts import Fill
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
+from ordergate.exchange.faults import Faults
 from ordergate.exchange.market import Walk
 from ordergate.exchange.models import (
     BracketRequest,
@@ -295,8 +296,7 @@ def test_nothing_is_told_before_it_is_stored() -> None:
             super().save(changes)
 
     log: list[str] = []
-    desk = Desk(store=Watched(BARS_KEPT_MIN))
-    desk.venue._publish = lambda _events: log.append("told")  # noqa: SLF001 - the order of the two is the test
+    desk = Desk(store=Watched(BARS_KEPT_MIN), publish=lambda _events: log.append("told"))
     log.clear()
     desk.place(BUY, 1)
     desk.market(1_000, 1_001)
@@ -426,7 +426,7 @@ actions = st.lists(places() | changes_and_closes() | st.just(stepped), min_size=
 
 def seeded(store: Store, clock: SetClock, told: list[Event], **settings: Any) -> Venue:
     chosen = ExchangeSettings(symbols=("MES", "MNQ"), **settings)
-    return Venue(chosen, store, clock, Walk(chosen.seed), told.extend)
+    return Venue(chosen, store, clock, Walk(chosen.seed), Faults(chosen.seed), told.extend)
 
 
 def assert_adds_up(venue: Venue, store: Store) -> None:
@@ -523,7 +523,7 @@ def fills_of(store: Store) -> list[Fill]:
 def test_what_was_taken_from_a_quote_is_not_there_again_after_a_restart() -> None:
     desk = Desk()
     desk.place(BUY, 60)
-    again = Venue(desk.settings, desk.store, desk.clock, desk.script, desk.published.extend)
+    again = Venue(desk.settings, desk.store, desk.clock, desk.script, desk.faults, desk.published.extend)
     assert again.place(request(size=60)).code == 0
     quantities = [(fill.quantity, fill.price_ticks) for fill in desk.store.fills(ACCOUNT, 0, EVER_NS)]
     assert quantities == [(20, 1_002), (40, 1_001), (60, 1_001)]
@@ -536,7 +536,7 @@ def test_orders_and_positions_stand_in_the_order_of_their_ids_before_and_after_a
     desk.place(SELL, 1, contract_id=MNQ)
     desk.place(BUY, 1, contract_id=MNQ)
     desk.place(BUY, 1, limit=990, loss=-8, profit=8)
-    again = Venue(desk.settings, desk.store, desk.clock, desk.script, desk.published.extend)
+    again = Venue(desk.settings, desk.store, desk.clock, desk.script, desk.faults, desk.published.extend)
     for venue in (desk.venue, again):
         assert list(venue.book.orders) == sorted(venue.book.orders)
         assert list(venue.book.positions) == [(ACCOUNT, MES), (ACCOUNT, MNQ)]

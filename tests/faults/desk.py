@@ -180,9 +180,8 @@ class Desk:
 
     async def quoted(self, bid: int, *traded: int, bid_size: int = 100, ask_size: int = 100) -> None:
         """The market goes there; it has ``traded`` at those prices on its way. A size of 0: nobody is there."""
-        low, high = (min(traded), max(traded)) if traded else (None, None)
         last = traded[-1] if traded else bid
-        await self._market.tell(Quote(bid, bid + 1, last, bid_size, ask_size, low, high))
+        await self._market.tell(Quote(bid, bid + 1, last, bid_size, ask_size, tuple((price, 1) for price in traded)))
 
     async def seen(self, bid: int) -> None:
         """Until the desk has heard of that bid."""

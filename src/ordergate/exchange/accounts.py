@@ -20,11 +20,15 @@ from ordergate.exchange.enums import OrderSide
 _SHARE_USD = Decimal("0.000001")
 
 
+# The first login's name, unless it is given another.
+PRACTICE = "practice"
+
+
 class Account(msgspec.Struct, frozen=True):
     """One trading account. ``balance_usd`` moves with realised P&L and fees only (section 5.1).
 
     The rest is the firm's (``topstep``): the trading day (ISO date, "" before the first) and its balance at its start,
-    the highest balance at a start, and until which day it is locked ("" = it is not).
+    the highest balance at a start, and until which day it is locked ("" = it is not). ``user_name`` is whose it is.
     """
 
     account_id: int
@@ -35,6 +39,7 @@ class Account(msgspec.Struct, frozen=True):
     day_opened_usd: Decimal | None = None
     high_usd: Decimal | None = None
     locked: str = ""
+    user_name: str = PRACTICE
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -54,7 +59,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Fill(msgspec.Struct, frozen=True):
-    """One fill, a half-turn. ``pnl_usd`` is None when it only opened; ``fee_usd`` is for all its contracts."""
+    """One fill, a half-turn. ``pnl_usd`` is None when it only opened; ``fee_usd`` is for all its contracts.
+
+    ``voided``: it was taken back, and counts for nothing.
+    """
 
     fill_id: int
     order_id: int
@@ -66,6 +74,7 @@ class Fill(msgspec.Struct, frozen=True):
     fee_usd: Decimal
     pnl_usd: Decimal | None
     at_ns: int
+    voided: bool = False
 
 
 def position_after(
@@ -94,6 +103,24 @@ def position_after(
         average_ticks=cost / (tick_value_usd * net_quantity) if net_quantity and opening else position.average_ticks,
     )
     return after, pnl
+
+
+def position_without(position: Position, fill: Fill, tick_value_usd: Decimal) -> tuple[Position, Decimal]:
+    """The position after one of its fills was taken back, and by how much that changes the realised P&L.
+
+    Invariant 3 holds without the fill. Where nothing is held any more, what is left of the cost is realised.
+    """
+    signed, pnl = fill.side.sign * fill.quantity, fill.pnl_usd or Decimal(0)
+    net_quantity = position.net_quantity - signed
+    cost = position.cost_usd - tick_value_usd * fill.price_ticks * signed - pnl
+    change = -pnl if net_quantity else -pnl - cost
+    after = msgspec.structs.replace(
+        position,
+        net_quantity=net_quantity,
+        cost_usd=cost if net_quantity else Decimal(0),
+        average_ticks=cost / (tick_value_usd * net_quantity) if net_quantity else position.average_ticks,
+    )
+    return after, change
 
 
 def credited(account: Account, pnl_usd: Decimal | None, fee_usd: Decimal) -> Account:

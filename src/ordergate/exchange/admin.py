@@ -1,5 +1,6 @@
-"""``/sim/``: what a test does to the simulated exchange. For programs of this machine only.
+"""``/sim/``: what a test does to the simulated exchange, and a page that shows it. For programs of this machine only.
 
+- ``GET /sim/``: the page; ``GET /sim/state``: what it shows.
 - ``GET /sim/faults``, ``POST /sim/faults``, ``DELETE /sim/faults``: the faults that stand, one more, none any more.
 - ``POST /sim/act``: something that happens once, now.
 """
@@ -7,16 +8,22 @@
 from __future__ import annotations
 
 import enum
+import importlib.resources
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import msgspec
 
 from ordergate.errors import InputRefused
 from ordergate.exchange.faults import Fault, Faults
+from ordergate.exchange.panel import Panel
 from ordergate.net import guard
 from ordergate.net.port import Request, Response
 
 PREFIX = "/sim/"
+_FILES = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
+_HALT_S_MAX = 86_400
 
 
 class Act(enum.Enum):
@@ -30,18 +37,38 @@ class Act(enum.Enum):
     """GatewayLogout is told on every connection, and it ends."""
     EXPIRE = "expire"
     """Every token that was given so far has expired."""
+    HALT = "halt"
+    """The market of a contract pauses for some seconds."""
+    BUST = "bust"
+    """A fill is taken back."""
+    LIQUIDATE = "liquidate"
+    """The firm cancels and closes all that an account has, and locks it for the day."""
 
 
-class ActRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ActRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``contract_id`` and ``seconds`` (0 to a day) are a halt's, ``fill_id`` a bust's, ``account_id`` the last's."""
+
     act: Act
+    contract_id: str = ""
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=_HALT_S_MAX)] = 5
+    fill_id: int = 0
+    account_id: int = 0
 
 
 class Admin:
-    """See the module. ``acts`` does each act and says how many it was done to."""
+    """See the module.
 
-    def __init__(self, faults: Faults, acts: Mapping[Act, Callable[[], int]]) -> None:
+    ``acts`` does each act and says how many it was done to; 0: there is no such contract, fill or account.
+    """
+
+    def __init__(
+        self, faults: Faults, acts: Mapping[Act, Callable[[ActRequest], int]], panel: Callable[[], Panel]
+    ) -> None:
         self._faults = faults
         self._acts = acts
+        self._panel = panel
+        static = importlib.resources.files("ordergate.exchange").joinpath("static")
+        self._files = {name: static.joinpath(name or "page.html").read_bytes() for name in _FILES}
 
     def answer(self, request: Request) -> Response:
         """The answer to a request under ``/sim/``."""
@@ -57,6 +84,11 @@ class Admin:
 
     def _answer(self, request: Request) -> Response:
         match request.method, request.path.removeprefix(PREFIX):
+            case "GET", name if name in _FILES:
+                headers = {"content-type": f"{_FILES[name]}; charset=utf-8", "content-security-policy": _POLICY}
+                return Response(200, self._files[name], headers | {"cache-control": "no-cache"})
+            case "GET", "state":
+                return _json(self._panel())
             case "GET", "faults":
                 return _json(self._faults.standing)
             case "POST", "faults":
@@ -64,8 +96,8 @@ class Admin:
             case "DELETE", "faults":
                 return _json({"taken": self._faults.clear()})
             case "POST", "act":
-                act = msgspec.json.decode(request.body, type=ActRequest).act
-                return _json({"act": act, "done": self._acts[act]()})
+                asked = msgspec.json.decode(request.body, type=ActRequest)
+                return _json({"act": asked.act, "done": self._acts[asked.act](asked)})
         return Response(404)
 
 

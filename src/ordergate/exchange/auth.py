@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable
 
 import msgspec
 
 from ordergate.clock import Clock
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import Store
+from ordergate.exchange.variants import Variant
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 
@@ -74,20 +76,28 @@ class Sessions:
     UNVERIFIED: what logout does to the token; the notes know only that the endpoint exists.
     """
 
-    def __init__(self, settings: ExchangeSettings, store: Store, clock: Clock) -> None:
-        self.api_key = settings.api_key or derived_api_key(settings.seed)
-        self._user_name = settings.user_name
+    def __init__(
+        self, settings: ExchangeSettings, store: Store, clock: Clock, logged_out: Callable[[str], object]
+    ) -> None:
+        """``logged_out`` is told whose tokens a login has ended, where it does so."""
+        self._logged_out = logged_out if Variant.LOGIN_ENDS_OTHERS in settings.variants else None
+        self.keys = api_keys(settings)
+        self._names = {name.casefold(): name for name in self.keys}
         self._tokens = Tokens(settings.seed, settings.token_lifetime_s)
         self._store = store
         self._clock = clock
-        self._expired: tuple[int, int] = (0, 0)
+        self._refused_until: dict[str, tuple[int, int]] = {}
 
     def login(self, user_name: str, api_key: str) -> str | None:
         """A new token, or None if name (without case) or key is wrong. Older tokens stay valid (section 3)."""
-        known = user_name.casefold() == self._user_name.casefold()
-        if not hmac.compare_digest(api_key.encode(), self.api_key.encode()) or not known:
+        known = self._names.get(user_name.casefold())
+        expected = "" if known is None else self.keys[known]
+        if not hmac.compare_digest(api_key.encode(), expected.encode()) or known is None:
             return None
-        return self.renew(self._user_name)
+        if self._logged_out is not None:
+            self.expire(known)
+            self._logged_out(known)
+        return self.renew(known)
 
     def renew(self, user_name: str) -> str:
         """A new token for a user who has shown a valid one."""
@@ -96,13 +106,27 @@ class Sessions:
     def user(self, token: str | None) -> str | None:
         """The user of a valid token, None without one."""
         claims = None if token is None else self._tokens.claims(token, self._clock.now_ns())
-        if token is None or claims is None or claims.issued <= self._expired:
+        if token is None or claims is None or claims.issued <= self._refused_until.get(claims.sub, (0, 0)):
             return None
-        return None if self._store.is_revoked(_signature(token)) else claims.sub
+        return None if self._store.is_revoked(_signature(token)) or claims.sub not in self.keys else claims.sub
 
-    def expire(self) -> int:
-        """Refuse every token that was given so far; how many that were since the start. Forgotten with the process."""
-        self._expired = (self._clock.now_ns(), self._tokens.issued_total)
+    def left_s(self, token: str | None) -> float:
+        """How long a valid token is still valid."""
+        now_ns = self._clock.now_ns()
+        claims = None if token is None else self._tokens.claims(token, now_ns)
+        return 0 if claims is None else claims.exp - now_ns / 1_000_000_000
+
+    def is_expired(self, token: str) -> bool:
+        """Whether a token that is not valid any more was ours."""
+        return self._tokens.claims(token, 0) is not None
+
+    def expire(self, *user_names: str) -> int:
+        """Refuse every token that users, all if none is named, have so far; how many were issued since the start.
+
+        Forgotten with the process.
+        """
+        for name in user_names or self.keys:
+            self._refused_until[name] = (self._clock.now_ns(), self._tokens.issued_total)
         return self._tokens.issued_total
 
     def logout(self, token: str) -> None:
@@ -113,9 +137,16 @@ class Sessions:
         self._store.revoke(_signature(token), claims.exp, now_ns // 1_000_000_000)
 
 
-def derived_api_key(seed: int) -> str:
-    """The practice user's API key, 44 characters like the vendor's."""
-    return base64.b64encode(hashlib.sha256(f"ordergate exchange api key {seed}".encode()).digest()).decode()
+def api_keys(settings: ExchangeSettings) -> dict[str, str]:
+    """The key of each user by name."""
+    keys = {name: derived_api_key(settings.seed, number) for number, name in enumerate(settings.user_names)}
+    return keys | {settings.user_name: settings.api_key or keys[settings.user_name]}
+
+
+def derived_api_key(seed: int, user_number: int = 0) -> str:
+    """A user's API key, 44 characters like the vendor's. The first user's number is 0."""
+    text = f"ordergate exchange api key {seed}" + (f" user {user_number}" if user_number else "")
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _signature(token: str) -> str:

@@ -2,8 +2,8 @@
 
 Invariants:
 1. Children are suspended while the entry has not filled, and end with it if it never does.
-2. A child's price is the price of the entry's *first* fill plus its signed ticks. UNVERIFIED for an entry that fills in
-   parts: the notes say only "the fill price, not averaged".
+2. A child's price is the price of the entry's *first* fill plus its signed ticks, unless it was given another.
+   UNVERIFIED for an entry that fills in parts: the notes say only "the fill price, not averaged".
 3. A child's quantity is what the entry has filled, less what its sibling has (one-cancels-other).
 4. A child that has filled completely ends its sibling, and the rest of an entry that is still open. UNVERIFIED: the
    notes do not say what becomes of such an entry; otherwise the rest would fill without protection.
@@ -14,37 +14,44 @@ from __future__ import annotations
 import msgspec
 
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
-from ordergate.exchange.models import BracketRequest, PlaceRequest
-from ordergate.exchange.orders import STOPS, Order, cancelled, resized
+from ordergate.exchange.models import PlaceRequest
+from ordergate.exchange.orders import Order, cancelled, resized
+from ordergate.exchange.settings import ExchangeSettings
+from ordergate.exchange.variants import Variant
+
+_STOPS = (OrderType.STOP, OrderType.TRAILING_STOP)
+_TICKS_MIN = 4
 
 
-def bracket_refusal(request: PlaceRequest, side: OrderSide) -> str | None:
+def bracket_refusal(request: PlaceRequest, side: OrderSide, settings: ExchangeSettings) -> str | None:
     """Why the brackets of an order on ``side`` are refused in Auto OCO mode, or None."""
     stop, target = request.stop_loss_bracket, request.take_profit_bracket
+    unsigned = Variant.UNSIGNED_TICKS in settings.variants
+    least = _TICKS_MIN if Variant.BRACKET_MINIMUM in settings.variants else 1
     if stop is not None:
-        if stop.type not in STOPS:
+        if stop.type not in _STOPS:
             return "Invalid stop loss bracket type."  # UNVERIFIED wording
-        if side.sign * stop.ticks >= 0:
+        if (-abs(stop.ticks) if unsigned else side.sign * stop.ticks) > -least:
             way = "less than zero when longing" if side is OrderSide.BID else "greater than zero when shorting"
             return f"Invalid stop loss ticks ({stop.ticks}). Ticks should be {way}."
     if target is not None:
         if target.type != OrderType.LIMIT:
             return "Invalid take profit bracket type."  # UNVERIFIED wording
-        if side.sign * target.ticks <= 0:
+        if (abs(target.ticks) if unsigned else side.sign * target.ticks) < least:
             way = "greater than zero when going long" if side is OrderSide.BID else "less than zero when going short"
             return f"Invalid take profit ticks ({target.ticks}). Ticks should be {way}."
     return None
 
 
 def children(entry: Order, request: PlaceRequest) -> list[Order]:
-    """The suspended children of ``entry``, stop first, with the ids after its own."""
-    wanted: list[tuple[BracketRequest, OrderType, str]] = []
+    """The suspended children of ``entry``, stop first, with the ids after its own. Their ticks have their signs."""
+    wanted: list[tuple[int, OrderType, str]] = []
     if request.stop_loss_bracket is not None:
         trails = request.stop_loss_bracket.type == OrderType.TRAILING_STOP
         stop_type = OrderType.TRAILING_STOP if trails else OrderType.STOP
-        wanted.append((request.stop_loss_bracket, stop_type, "SL"))
+        wanted.append((-entry.side.sign * abs(request.stop_loss_bracket.ticks), stop_type, "SL"))
     if request.take_profit_bracket is not None:
-        wanted.append((request.take_profit_bracket, OrderType.LIMIT, "TP"))
+        wanted.append((entry.side.sign * abs(request.take_profit_bracket.ticks), OrderType.LIMIT, "TP"))
     first_id = entry.order_id + 1
     siblings = {0: first_id + 1, 1: first_id} if len(wanted) > 1 else {}
     return [
@@ -61,9 +68,9 @@ def children(entry: Order, request: PlaceRequest) -> list[Order]:
             tag=child_tag(entry.tag, suffix),
             parent_id=entry.order_id,
             sibling_id=siblings.get(place),
-            bracket_ticks=bracket.ticks,
+            bracket_ticks=ticks,
         )
-        for place, (bracket, order_type, suffix) in enumerate(wanted)
+        for place, (ticks, order_type, suffix) in enumerate(wanted)
     ]
 
 
@@ -77,6 +84,8 @@ def after_entry_fill(child: Order, quantity: int, price_ticks: int, at_ns: int) 
     if child.status is OrderStatus.SUSPENDED:
         assert child.bracket_ticks is not None, "a suspended order is a bracket child"
         level = price_ticks + child.bracket_ticks
+        given = child.limit_ticks if child.is_limit else child.stop_ticks
+        level = level if given is None else given  # modified while it slept
         return msgspec.structs.replace(
             child,
             status=OrderStatus.OPEN,

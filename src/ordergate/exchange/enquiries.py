@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ordergate.clock import Clock
 from ordergate.exchange import bars, listing, wire
 from ordergate.exchange.enums import BarCode, BarUnit, ContractByIdCode, OrderByIdCode, SearchCode
@@ -31,6 +33,7 @@ from ordergate.exchange.orders import Order
 from ordergate.exchange.requests import Malformed
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MINUTE_NS, Store
+from ordergate.exchange.variants import Variant
 from ordergate.exchange.venue import Venue
 
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000  # orders of one page of Order/v2/query
@@ -46,13 +49,14 @@ class Enquiries:
 
     def __init__(self, settings: ExchangeSettings, venue: Venue, store: Store, clock: Clock) -> None:
         self._settings = settings
+        self._rows_max = PAGE_DEFAULT if Variant.SHORT_PAGES in settings.variants else sys.maxsize
         self._venue = venue
         self._store = store
         self._clock = clock
 
-    def accounts(self, asked: AccountSearchRequest) -> AccountsResponse:
-        """Account/search."""
-        found = self._venue.book.accounts.values()
+    def accounts(self, asked: AccountSearchRequest, user_name: str) -> AccountsResponse:
+        """Account/search: those of a user."""
+        found = [account for account in self._venue.book.accounts.values() if account.user_name == user_name]
         shown = [account for account in found if account.can_trade or not asked.only_active_accounts]
         return AccountsResponse(accounts=[wire.account_model(item) for item in shown], success=True, error_code=0)
 
@@ -102,7 +106,7 @@ class Enquiries:
         """Order/search: every status, by the time of creation."""
         start_ns = _instant_ns(asked.start_timestamp, "startTimestamp")
         end_ns = _EVER_NS if asked.end_timestamp is None else _instant_ns(asked.end_timestamp, "endTimestamp")
-        return self._orders(asked.account_id, self._store.orders(asked.account_id, start_ns, end_ns))
+        return self._orders(asked.account_id, self._store.orders(asked.account_id, start_ns, end_ns)[-self._rows_max :])
 
     def query(self, asked: OrderQueryRequest) -> OrderQueryResponse:
         """Order/v2/query. UNVERIFIED: the page of 100, its bounds, and that an offset counts orders."""
@@ -169,8 +173,13 @@ class Enquiries:
         end_ns = _EVER_NS if asked.end_timestamp is None else _instant_ns(asked.end_timestamp, "endTimestamp")
         if asked.account_id not in self._venue.book.accounts:
             return TradesResponse(trades=[], success=False, error_code=SearchCode.ACCOUNT_NOT_FOUND)
-        found = self._store.fills(asked.account_id, start_ns, end_ns)
-        models = [wire.trade_model(fill, listing.known_contract(fill.contract_id), wire.REST_DIGITS) for fill in found]
+        found = self._store.fills(asked.account_id, start_ns, end_ns)[: self._rows_max]
+        models = [
+            wire.trade_model(
+                fill, listing.known_contract(fill.contract_id), wire.REST_DIGITS, self._settings.commission_usd
+            )
+            for fill in found
+        ]
         return TradesResponse(trades=models, success=True, error_code=0)
 
     def _orders(self, account_id: int, orders: list[Order]) -> OrdersResponse:

@@ -105,6 +105,16 @@ class LoginCode(enum.IntEnum):
     API_KEY_AUTHENTICATION_DISABLED = 10
 
 
+class ValidateCode(enum.IntEnum):
+    """ValidateErrorCode."""
+
+    SUCCESS = 0
+    INVALID_SESSION = 1
+    SESSION_NOT_FOUND = 2
+    EXPIRED_TOKEN = 3
+    UNKNOWN_ERROR = 4
+
+
 class PlaceCode(enum.IntEnum):
     """PlaceOrderErrorCode, section 4."""
 

@@ -1,7 +1,7 @@
 """The faults that can be asked of the simulated exchange, and when one strikes. PURE, but for the standing faults.
 
-A fault strikes where it is asked to: on requests of a path, on events of a name, on the frames of a hub. It strikes
-``times`` times, or until it is taken away.
+A fault strikes where it is asked to: on requests of a path, on events of a name, on the frames of a hub, on orders of a
+tag. It strikes ``times`` times, or until it is taken away.
 
 Invariants:
 1. Same seed, same faults, same requests and events: the same strikes.
@@ -45,6 +45,14 @@ class Kind(enum.Enum):
     """What one fill tells of order, trade, position and account comes in another order."""
     SLOW = "slow"
     """Each frame of a hub waits some milliseconds."""
+    REJECT = "reject"
+    """An order is rejected, with an id and a text."""
+    REJECT_LEG = "reject_leg"
+    """A bracket's leg is rejected when it wakes up."""
+    PART = "part"
+    """Of a fill only half comes now; the rest waits for the next quote."""
+    OVERFILL = "overfill"
+    """An order that has filled fills one contract more."""
 
 
 REQUESTS = frozenset({Kind.STATUS, Kind.HANG})
@@ -55,10 +63,11 @@ EVENTS = frozenset({Kind.LOSE, Kind.DOUBLE, Kind.LATE})
 class Fault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One fault as it is asked for.
 
-    ``on`` is where: a path ("/api/Order/place"), an event ("GatewayUserTrade"), a hub ("/hubs/user"), without case;
-    "" is anywhere. ``when`` an outage of a request begins: before it is acted on, or after. ``status`` is that of the
-    answer; ``seconds`` (0 to 600), ``minutes`` and ``ms`` are how long. ``times``: how often, null = until taken away.
-    ``chance_percent``: how likely each time, 1 to 100.
+    ``on`` is where: a path ("/api/Order/place"), an event ("GatewayUserTrade"), a hub ("/hubs/user"), the tag of an
+    order or a leg, without case; "" is anywhere. ``when`` an outage of a request begins: before it is acted on, or
+    after. ``status`` is that of the answer, ``text`` that of a rejection; ``seconds`` (0 to 600), ``minutes`` and
+    ``ms`` are how long. ``times``: how often, null = until taken away. ``chance_percent``: how likely each time, 1 to
+    100.
     """
 
     kind: Kind
@@ -66,6 +75,7 @@ class Fault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     when: Literal["before", "after"] = "before"
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 503
     seconds: Annotated[float, msgspec.Meta(ge=0, le=_SECONDS_MAX)] = 60
+    text: Annotated[str, msgspec.Meta(max_length=200)] = "Order rejected."
     minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 60
     ms: Annotated[int, msgspec.Meta(ge=1, le=_SECONDS_MAX * 1_000)] = 500
     times: Annotated[int, msgspec.Meta(ge=1)] | None = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import structlog
 
 from ordergate.clock import Clock
@@ -17,7 +18,7 @@ _log = structlog.get_logger(part="firm")
 
 
 class Firm:
-    """See the module. Without ``settings.topstep`` it does nothing."""
+    """See the module. Without ``settings.topstep`` it does only what it is asked to."""
 
     def __init__(self, settings: ExchangeSettings, venue: Venue, clock: Clock) -> None:
         self._starting_usd = settings.starting_balance_usd
@@ -27,21 +28,30 @@ class Firm:
 
     def step(self) -> None:
         """Begin a day, or close and lock an account that has touched a limit. Raises ``StoreUnavailable``."""
-        if self._plan is None:
-            return
         now_ns = self._clock.now_ns()
         day = hours.trading_day(now_ns).isoformat()
         for known in list(self._venue.book.accounts.values()):
             account = known
-            if account.day != day:
+            if account.day != day and (self._plan is not None or account.locked):
                 account = topstep.at_start_of(day, account)
                 self._venue.put_account(account)
+            if self._plan is None:
+                continue
             if topstep.is_flat_time(now_ns):
                 self._venue.liquidate(account.account_id)
             elif account.can_trade:
                 found = topstep.breach(account, self._plan, self._starting_usd, self._open_pnl_usd(account))
                 if found is not None:
                     self._close(account, found)
+
+    def liquidate(self, account_id: int) -> bool:
+        """Close and lock an account for the day, limits or not; whether there is one. Raises ``StoreUnavailable``."""
+        account = self._venue.book.accounts.get(account_id)
+        if account is None:
+            return False
+        day = hours.trading_day(self._clock.now_ns()).isoformat()
+        self._close(msgspec.structs.replace(account, day=day), Breach.DECIDED)
+        return True
 
     def _close(self, account: Account, found: Breach) -> None:
         """Lock first, so that nothing opens in between."""

@@ -5,8 +5,8 @@ orders, positions and trades, a market hub's are quotes, trades and depth of a c
 
 Invariants:
 1. ``publish`` never waits: a client whose outbox is full is dropped, the others go on.
-2. Nothing is replayed: a subscription sees what is published after it, on this connection only. UNVERIFIED except for
-   quotes, whose first is the whole picture: the hub sends it when the subscription is made.
+2. Nothing is replayed: a subscription sees what is published after it, on this connection only. UNVERIFIED. A market
+   is told whole first: its quote, and its depth after a reset.
 3. A completion answers exactly the calls that carry an id; an unknown method is answered, and the connection lives.
 4. What a fault makes of events, their store does not know: only what is told changes.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -27,6 +27,7 @@ from ordergate.exchange.market import Market
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.turn import Event, Tick
+from ordergate.exchange.variants import Variant
 from ordergate.net import signalr
 from ordergate.net.port import Request, Response, Upgrade, WebSocket
 
@@ -61,7 +62,7 @@ class Topic(msgspec.Struct, frozen=True):
     of: type[int | str] | None
 
 
-Key = tuple[str, int | str | None]
+Key = tuple[str, int | str]
 
 USER_HUB, MARKET_HUB = "/hubs/user", "/hubs/market"
 _TOPICS: Mapping[str, Mapping[str, Topic]] = {
@@ -83,8 +84,9 @@ _SUBSCRIBE, _UNSUBSCRIBE = "subscribe", "unsubscribe"
 class Connection:
     """One client of one hub."""
 
-    def __init__(self, hub: str, messages_max: int) -> None:
+    def __init__(self, hub: str, user_name: str, messages_max: int) -> None:
         self.hub = hub
+        self.user_name = user_name
         self.protocol = signalr.ServerProtocol()
         self.outbox: asyncio.Queue[str] = asyncio.Queue(messages_max)
         self.ended = asyncio.Event()
@@ -100,13 +102,21 @@ class Connection:
 
 
 class Hubs:
-    """See the module. ``market_of`` gives the market of a contract as it stands, None if there is none."""
+    """See the module. ``standing`` gives what there is of a topic, ``owner_of`` whose an account is."""
 
-    def __init__(self, settings: ExchangeSettings, market_of: Callable[[str], Market | None], faults: Faults) -> None:
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        faults: Faults,
+        standing: Callable[[Key], Sequence[Event | Market]],
+        owner_of: Callable[[int], str | None],
+    ) -> None:
         self._settings = settings
+        self._variants = settings.variants
         self._faults = faults
         self._connections: dict[Connection, None] = {}
-        self._market_of = market_of
+        self._standing = standing
+        self._owner_of = owner_of
         self._subscribers: dict[Key, dict[Connection, None]] = {}
         self._negotiated: dict[str, None] = {}
         self._negotiations_total = 0
@@ -122,14 +132,23 @@ class Hubs:
         body = signalr.negotiation(request.query.get("negotiateVersion"), *ids)
         return Response(200, body, {"Content-Type": "application/json"})
 
-    def connect(self, hub: str, request: Request) -> Response | Upgrade:
-        """The answer to a WebSocket request of a client with a valid token; 404 for an id that was never negotiated."""
+    def connect(self, hub: str, request: Request, user_name: str, left_s: float) -> Response | Upgrade:
+        """The answer to a WebSocket request of a user whose token is valid for ``left_s`` more seconds.
+
+        404 for an id that was never negotiated.
+        """
         connection_id = request.query.get("id")
         if connection_id is not None and connection_id not in self._negotiated:
             return Response(404)
 
         async def serve(socket: WebSocket) -> None:
-            await self._serve(Connection(hub, self._settings.outbox_messages_max), socket)
+            connection = Connection(hub, user_name, self._settings.outbox_messages_max)
+            if Variant.EXPIRY_ENDS_SOCKETS in self._variants:
+                expiry = asyncio.get_running_loop().call_later(left_s, connection.ended.set)
+                await self._serve(connection, socket)
+                expiry.cancel()
+            else:
+                await self._serve(connection, socket)
 
         return Upgrade(serve)
 
@@ -160,12 +179,18 @@ class Hubs:
             connection.is_mute = True
         return len(self._connections)
 
-    def logout(self) -> int:
-        """Tell GatewayLogout on every connection and end it; how many there were. UNVERIFIED: that it is ended."""
-        _send(self._connections, "GatewayLogout", "logged out")
-        for connection in self._connections:
+    def logout(self, user_name: str | None = None) -> int:
+        """Tell GatewayLogout on every connection, or a user's, and end it; how many. UNVERIFIED: that it is ended."""
+        ended = {each: None for each in self._connections if user_name in (None, each.user_name)}
+        _send(ended, "GatewayLogout", "logged out")
+        for connection in ended:
             connection.send(_END)
-        return len(self._connections)
+        return len(ended)
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those that there are, oldest first."""
+        return tuple(self._connections)
 
     def _shuffled(self, events: Sequence[Event]) -> list[Event]:
         """The events, where a fault strikes with what each fill tells in another order."""
@@ -177,48 +202,54 @@ class Hubs:
         return told
 
     def _tell(self, event: Event) -> None:
+        for key, target, arguments in self._messages(event, self._subscribers):
+            _send(self._subscribers[key], target, *arguments)
+
+    def _messages(self, event: Event | Market, wanted: Container[Key]) -> Iterator[tuple[Key, str, tuple[object, ...]]]:
+        """What is told of an event to whom, target and arguments; only of topics that are wanted."""
+        key: Key
         match event:
-            case Tick():
-                self._publish_tick(event)
-            case Order():
-                self._publish_order(event)
-            case Fill():
-                self._publish_fill(event)
-            case Position():
-                self._publish_position(event)
-            case Account():
-                self._publish_account(event)
+            case Tick() | Market():
+                yield from self._market_messages(event, wanted)
+            case Order() if (key := ("orders", event.account_id)) in wanted:
+                order = wire.order_model(event, listing.known_contract(event.contract_id), wire.HUB_DIGITS)
+                yield key, "GatewayUserOrder", (self._wrapped(_UPDATED, order),)
+            case Fill() if (key := ("fills", event.account_id)) in wanted:
+                contract, commission_usd = listing.known_contract(event.contract_id), self._settings.commission_usd
+                trade = wire.trade_model(event, contract, wire.HUB_DIGITS, commission_usd)
+                yield key, "GatewayUserTrade", (self._wrapped(_CREATED, trade),)
+            case Position() if (key := ("positions", event.account_id)) in wanted:
+                held = wire.position_model(event, listing.known_contract(event.contract_id), wire.HUB_DIGITS)
+                yield key, "GatewayUserPosition", (self._wrapped(_UPDATED if event.net_quantity else _REMOVED, held),)
+            case Account() if (key := ("accounts", event.user_name)) in wanted:
+                yield key, "GatewayUserAccount", (self._wrapped(_UPDATED, wire.account_model(event)),)
 
-    def _publish_order(self, order: Order) -> None:
-        if subscribers := self._subscribers.get(("orders", order.account_id)):
-            model = wire.order_model(order, listing.known_contract(order.contract_id), wire.HUB_DIGITS)
-            _send(subscribers, "GatewayUserOrder", _wrapped(_UPDATED, model))
-
-    def _publish_fill(self, fill: Fill) -> None:
-        if subscribers := self._subscribers.get(("fills", fill.account_id)):
-            model = wire.trade_model(fill, listing.known_contract(fill.contract_id), wire.HUB_DIGITS)
-            _send(subscribers, "GatewayUserTrade", _wrapped(_CREATED, model))
-
-    def _publish_position(self, held: Position) -> None:
-        if subscribers := self._subscribers.get(("positions", held.account_id)):
-            model = wire.position_model(held, listing.known_contract(held.contract_id), wire.HUB_DIGITS)
-            _send(subscribers, "GatewayUserPosition", _wrapped(_UPDATED if held.net_quantity else _REMOVED, model))
-
-    def _publish_account(self, account: Account) -> None:
-        if subscribers := self._subscribers.get(("accounts", None)):
-            _send(subscribers, "GatewayUserAccount", _wrapped(_UPDATED, wire.account_model(account)))
-
-    def _publish_tick(self, tick: Tick) -> None:
-        contract_id = tick.after.contract_id
+    def _market_messages(
+        self, event: Tick | Market, wanted: Container[Key]
+    ) -> Iterator[tuple[Key, str, tuple[object, ...]]]:
+        """A step, or all that there is of a market."""
+        contract_id = event.after.contract_id if isinstance(event, Tick) else event.contract_id
         contract = listing.known_contract(contract_id)
-        if subscribers := self._subscribers.get(("quotes", contract_id)):
-            changes = wire.quote_changes(tick, contract)
-            if changes is not None:
-                _send(subscribers, "GatewayQuote", contract_id, changes)
-        if tick.prints and (subscribers := self._subscribers.get(("prints", contract_id))):
-            _send(subscribers, "GatewayTrade", contract_id, wire.prints(tick, contract))
-        if subscribers := self._subscribers.get(("depth", contract_id)):
-            _send(subscribers, "GatewayDepth", contract_id, wire.depth(tick, contract))
+        if (key := ("quotes", contract_id)) in wanted:
+            quote = wire.quote_changes(event, contract) if isinstance(event, Tick) else wire.quote(event, contract)
+            if quote is not None:
+                yield key, "GatewayQuote", (contract_id, quote)
+        if isinstance(event, Tick) and event.prints and (key := ("prints", contract_id)) in wanted:
+            yield key, "GatewayTrade", (contract_id, wire.prints(event, contract))
+        if (key := ("depth", contract_id)) in wanted:
+            by_change = Variant.DEPTH_CHANGES in self._variants
+            levels = (
+                wire.depth(event, contract, by_change=by_change)
+                if isinstance(event, Tick)
+                else wire.whole_depth(event, contract)
+            )
+            if levels:
+                yield key, "GatewayDepth", (contract_id, levels)
+
+    def _wrapped(self, action: int, model: msgspec.Struct) -> dict[str, object]:
+        """An event of the user hub as it is told (section 8.4)."""
+        data = wire.without_nulls(model)
+        return data if Variant.BARE_EVENTS in self._variants else {"action": action, "data": data}
 
     async def _serve(self, connection: Connection, socket: WebSocket) -> None:
         """Read and write until the client leaves, falls silent or does not keep up."""
@@ -308,25 +339,27 @@ class Hubs:
         if topic is None:
             return f"Unknown hub method '{call.target}'"
         try:
-            arguments = msgspec.json.decode(call.arguments, type=list[int | str | None])
+            arguments = msgspec.json.decode(call.arguments, type=list[int | str])
         except msgspec.DecodeError:
-            arguments = [None]
+            return f"Failed to invoke '{call.target}' due to an error on the server."
         if len(arguments) != (topic.of is not None) or not all(type(value) is topic.of for value in arguments):
             return f"Failed to invoke '{call.target}' due to an error on the server."
-        key: Key = (topic.name, arguments[0] if arguments else None)
+        key: Key = (topic.name, arguments[0] if arguments else connection.user_name)
         if verb == _UNSUBSCRIBE:
             connection.subscriptions.pop(key, None)
             self._forget(connection, key)
             return None
         if len(connection.subscriptions) >= _SUBSCRIPTIONS_MAX:
             return f"Failed to invoke '{call.target}' due to an error on the server."
+        # UNVERIFIED: that of another user's account, as of one that there is not, nothing is told.
+        if topic.of is int and self._owner_of(int(key[1])) != connection.user_name:
+            return None
         connection.subscriptions[key] = None
         self._subscribers.setdefault(key, {})[connection] = None
-        market = self._market_of(str(key[1])) if topic.name == "quotes" else None
-        if market is not None:
-            contract = listing.known_contract(market.contract_id)
-            full = wire.quote(market, contract)
-            _send({connection: None}, "GatewayQuote", market.contract_id, full)
+        if connection.hub == MARKET_HUB or Variant.HUB_SNAPSHOTS in self._variants:
+            for event in self._standing(key):
+                for _, target, told in self._messages(event, {key}):
+                    _send({connection: None}, target, *told)
         return None
 
     def _forget(self, connection: Connection, key: Key) -> None:
@@ -347,7 +380,3 @@ def _send(subscribers: Mapping[Connection, None], target: str, *arguments: objec
     for connection in subscribers:
         if connection.protocol.state is signalr.State.OPEN:
             connection.send(text)
-
-
-def _wrapped(action: int, model: msgspec.Struct) -> dict[str, object]:
-    return {"action": action, "data": wire.without_nulls(model)}

@@ -6,6 +6,7 @@ from a source: section 5.6); daily moves and sizes are of the usual order for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -77,3 +78,52 @@ LEVELS: dict[str, Level] = {
     "HE": _level("84", "1.4", 1, 10),
     "LE": _level("228", "1.0", 1, 8),
 }
+
+# Products that are worth the same as another, in another size: they go where it goes.
+SAME_AS: Mapping[str, str] = {
+    "MES": "ES",
+    "MNQ": "NQ",
+    "M2K": "RTY",
+    "MYM": "YM",
+    "MGC": "GC",
+    "SIL": "SI",
+    "MHG": "HG",
+    "MCL": "CL",
+    "QM": "CL",
+    "QG": "NG",
+    "MNG": "NG",
+    "E7": "6E",
+    "M6E": "6E",
+    "M6B": "6B",
+    "M6A": "6A",
+}
+
+
+class Together(msgspec.Struct, frozen=True):
+    """Products that move together: ``share`` of each move, in thousandths, is that of all of them (0 to 999)."""
+
+    name: str
+    symbols: str
+    share: int
+
+
+# What two of them have in common is the square of the share: 0.85 for the indices.
+TOGETHER: Mapping[str, Together] = {
+    symbol: together
+    for together in (
+        Together("indices", "ES NQ RTY YM", 920),
+        Together("metals", "GC SI PL HG", 750),
+        Together("energy", "CL HO RB", 900),
+        Together("currencies", "6E 6B 6A 6C 6S 6N 6M 6J", 650),
+        Together("rates", "ZT ZF ZN TN ZB UB", 950),
+        Together("grains", "ZC ZS ZW ZM ZL", 600),
+        Together("meat", "HE LE", 400),
+        Together("crypto", "MBT MET", 850),
+    )
+    for symbol in together.symbols.split()
+}
+
+
+def walks_as(symbol: str) -> str:
+    """The product whose way a product goes: itself, or the one that it is a size of."""
+    return SAME_AS.get(symbol, symbol)

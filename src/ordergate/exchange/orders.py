@@ -16,7 +16,7 @@ import msgspec
 from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
 
 LIMITS = frozenset({OrderType.LIMIT, OrderType.JOIN_BID, OrderType.JOIN_ASK})
-STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP})
+STOPS = frozenset({OrderType.STOP, OrderType.TRAILING_STOP, OrderType.STOP_LIMIT})
 _FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
@@ -25,8 +25,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``filled_ticks`` is the sum of price x quantity over its fills. ``parent_id`` is a bracket child's entry,
     ``sibling_id`` the other child. ``bracket_ticks`` is a child's signed distance from the entry's fill price.
-    ``triggered``: a stop whose price was reached, from then on a market order. ``trail_ticks`` is the distance (> 0) at
-    which ``stop_ticks`` of a trailing stop follows the trades.
+    ``triggered``: a stop whose price was reached, from then on a market order, or a limit. ``trail_ticks`` is the
+    distance (> 0) at which ``stop_ticks`` of a trailing stop follows the trades. ``ahead``: how many contracts wait
+    before a limit at its price.
     """
 
     order_id: int
@@ -48,16 +49,17 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     bracket_ticks: int | None = None
     triggered: bool = False
     trail_ticks: int | None = None
+    ahead: int = 0
 
     @property
     def is_limit(self) -> bool:
         """Whether it waits at a price for somebody to come to it."""
-        return self.type in LIMITS
+        return self.type in LIMITS or (self.type is OrderType.STOP_LIMIT and self.triggered)
 
     @property
     def is_stop(self) -> bool:
-        """Whether it is a market order from a price on."""
-        return self.type in STOPS
+        """Whether it waits for the market to reach a price."""
+        return self.type in STOPS and not self.triggered
 
     @property
     def leaves(self) -> int:

@@ -14,12 +14,14 @@ from ordergate.exchange.enums import OrderSide, OrderType
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.matching import Quote, is_triggered
 from ordergate.exchange.models import ModifyRequest, PlaceRequest
-from ordergate.exchange.orders import LIMITS, STOPS, Order
-from ordergate.exchange.settings import BracketMode
+from ordergate.exchange.orders import LIMITS, Order
+from ordergate.exchange.settings import BracketMode, ExchangeSettings
+from ordergate.exchange.variants import Variant
 
 MARKET_CLOSED = "Trading is currently unavailable. The instrument is not in an active trading status."
 BRACKETS_OFF = "Brackets cannot be used with Position Brackets. You must enable Auto OCO Brackets."
 TAG_USED = "Order rejected: custom tag already in use."  # seen to contain the last five words; the rest UNVERIFIED
+TAG_TOO_LONG = "Order rejected: custom tag too long."  # UNVERIFIED
 INVALID_SIZE = "Invalid order size specified"
 INVALID_TYPE = "Order rejected: invalid order type."  # seen to contain the last three words; the rest UNVERIFIED
 # Seen to contain the last four words; the rest UNVERIFIED. The next is ours: what the firm says is not known.
@@ -31,43 +33,53 @@ TRAIL_UNSET = "Trail Distance not set."
 TRAIL_TOO_FAR = "Trail Distance exceeds maximum (1000)"
 TRAIL_TICKS_MAX = 1_000
 
-# The stop limit is in the enum, and not among those that the docs can place (section 5.4).
-_PLACEABLE = frozenset({OrderType.MARKET, *LIMITS, *STOPS})
+# The docs list what can be placed; the stop limit is in the enum, and not among those (section 5.4).
+_DOCUMENTED = frozenset({OrderType.MARKET, *LIMITS, OrderType.STOP, OrderType.TRAILING_STOP})
 # Which side joins which touch. UNVERIFIED: that the other side is refused; it would not join but trade.
 _JOINS = {OrderType.JOIN_BID: OrderSide.BID, OrderType.JOIN_ASK: OrderSide.ASK}
+_SHORT_TAG_MAX = 32
 
 
-def place_refusal(request: PlaceRequest, side: OrderSide, bracket_mode: BracketMode, *, is_open: bool) -> str | None:
+def place_refusal(request: PlaceRequest, side: OrderSide, settings: ExchangeSettings, *, is_open: bool) -> str | None:
     """Why a place is rejected before its prices are looked at, or None."""
     if not is_open:
         return MARKET_CLOSED
-    if request.type not in _PLACEABLE or _JOINS.get(OrderType(request.type), side) is not side:
+    if request.type not in _placeable(settings) or _JOINS.get(OrderType(request.type), side) is not side:
         return INVALID_TYPE
     if request.size <= 0:
         return INVALID_SIZE
+    if Variant.SHORT_TAGS in settings.variants and len(request.custom_tag or "") > _SHORT_TAG_MAX:
+        return TAG_TOO_LONG
     if request.stop_loss_bracket is None and request.take_profit_bracket is None:
         return None
-    return BRACKETS_OFF if bracket_mode is BracketMode.POSITION else bracket_refusal(request, side)
+    return BRACKETS_OFF if settings.bracket_mode is BracketMode.POSITION else bracket_refusal(request, side, settings)
+
+
+def _placeable(settings: ExchangeSettings) -> frozenset[OrderType]:
+    placeable = _DOCUMENTED - _JOINS.keys() if Variant.NO_JOINS in settings.variants else _DOCUMENTED
+    return placeable | {OrderType.STOP_LIMIT} if Variant.STOP_LIMITS in settings.variants else placeable
 
 
 def priced(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contract, quote: Quote) -> Order | str:
-    """The order with the price that its type needs, None = as it is, or why it cannot have it.
+    """The order with the prices that its type needs, None = as they are, or why it cannot have them.
 
     Prices that its type does not need are ignored. UNVERIFIED: the text for a price that was never given.
     """
-    if order.type is OrderType.LIMIT or (order.is_limit and asked.limit_price is not None):
+    if order.type in (OrderType.STOP, OrderType.STOP_LIMIT):
+        ticks = order.stop_ticks if asked.stop_price is None else contract.ticks(Decimal(asked.stop_price))
+        if ticks is None:
+            return "Invalid stop price. Price is not aligned to tick size."
+        order = msgspec.structs.replace(order, stop_ticks=ticks)
+    if order.type is OrderType.TRAILING_STOP:
+        return _trailing(order, asked, contract, quote)
+    if order.type in _JOINS and order.limit_ticks is None and asked.limit_price is None:
+        return msgspec.structs.replace(order, limit_ticks=quote.touch(order.side)[0])
+    if order.type in LIMITS or order.type is OrderType.STOP_LIMIT:
         ticks = order.limit_ticks if asked.limit_price is None else contract.ticks(Decimal(asked.limit_price))
         if ticks is None:
             return "Invalid limit price. Price is not aligned to tick size."
         return msgspec.structs.replace(order, limit_ticks=ticks)
-    if order.is_limit and order.limit_ticks is None:
-        return msgspec.structs.replace(order, limit_ticks=quote.bid if order.side is OrderSide.BID else quote.ask)
-    if order.type is OrderType.STOP:
-        ticks = order.stop_ticks if asked.stop_price is None else contract.ticks(Decimal(asked.stop_price))
-        if ticks is None:
-            return "Invalid stop price. Price is not aligned to tick size."
-        return msgspec.structs.replace(order, stop_ticks=ticks)
-    return _trailing(order, asked, contract, quote) if order.type is OrderType.TRAILING_STOP else order
+    return order
 
 
 def _trailing(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contract, quote: Quote) -> Order | str:
@@ -88,5 +100,5 @@ def _trailing(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contr
 
 def stop_refusal(order: Order, quote: Quote) -> str | None:
     """Why a stop cannot rest at its price: the market is there already. None for any other order."""
-    now = msgspec.structs.replace(quote, low=quote.last, high=quote.last)
+    now = msgspec.structs.replace(quote, traded=((quote.last, 1),))
     return OFF_RANGE if order.is_stop and is_triggered(order, now) else None

@@ -22,7 +22,7 @@ from ordergate.exchange import hours
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Feed, Market, Moved, Print, bars_after
 from ordergate.exchange.matching import Quote
-from ordergate.exchange.recording import QuoteRecord, Recording
+from ordergate.exchange.recording import QuoteRecord, Recording, TradeRecord
 
 SYMBOLS = ("ES", "MES")
 # The session opens and closes on the hour, so it is the same throughout a shorter span whose ends are the same.
@@ -81,22 +81,22 @@ class Replay:
             return self._others.move(market, contract, now_ns, day, is_open=is_open)
         after_ns, prints, path = market.moved_ns, list[Print](), list[Quote]()
         is_uniform = now_ns - after_ns < _HOUR_NS and hours.is_open(contract.product, after_ns) == is_open
-        quote, number = market.quote, market.number
+        quote, number, traded = market.quote, market.number, dict[int, int]()
         for record in self._recording.between(after_ns, now_ns):
             number += 1
-            if isinstance(record, QuoteRecord):
-                quote = msgspec.structs.replace(
-                    quote, bid=record.bid, ask=record.ask, bid_size=record.bid_size, ask_size=record.ask_size
-                )
-            else:
+            if isinstance(record, TradeRecord):
                 prints.append(Print(record.side, record.price, record.quantity, record.at_ns))
-                quote = _traded(quote, record.price)
+                traded[record.price] = traded.get(record.price, 0) + record.quantity
+                quote = msgspec.structs.replace(quote, last=record.price)
                 continue
+            quote = msgspec.structs.replace(
+                quote, bid=record.bid, ask=record.ask, bid_size=record.bid_size, ask_size=record.ask_size
+            )
             if is_open if is_uniform else hours.is_open(contract.product, record.at_ns):
-                path.append(quote)
-            quote = msgspec.structs.replace(quote, low=None, high=None)
-        if quote.low is not None and hours.is_open(contract.product, prints[-1].at_ns):
-            path.append(quote)
+                path.append(msgspec.structs.replace(quote, traded=tuple(traded.items())))
+            traded.clear()
+        if traded and hours.is_open(contract.product, prints[-1].at_ns):
+            path.append(msgspec.structs.replace(quote, traded=tuple(traded.items())))
         minutes, bar = bars_after(market.bar, prints)
         after = msgspec.structs.replace(
             _counted(market, prints, day),
@@ -115,12 +115,6 @@ class Replay:
     def history(self, market: Market, contract: Contract) -> Sequence[Bar]:
         """None of what is recorded: nothing is invented beside it."""
         return () if contract in self._contracts else self._others.history(market, contract)
-
-
-def _traded(quote: Quote, price: int) -> Quote:
-    low = price if quote.low is None else min(quote.low, price)
-    high = price if quote.high is None else max(quote.high, price)
-    return msgspec.structs.replace(quote, last=price, low=low, high=high)
 
 
 def _counted(market: Market, prints: Sequence[Print], day: str) -> Market:

@@ -7,29 +7,48 @@ Written against the network port, so it runs on real sockets and, on a virtual c
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from ordergate.clock import Clock
 from ordergate.errors import StoreUnavailable
+from ordergate.exchange import panel, wire
+from ordergate.exchange.accounts import Fill
 from ordergate.exchange.admin import PREFIX, Act, Admin
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
 from ordergate.exchange.faults import Faults
 from ordergate.exchange.firm import Firm
-from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs
+from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs, Key
 from ordergate.exchange.market import Market, Walk
 from ordergate.exchange.outage import answered
+from ordergate.exchange.panel import ClientRow, Panel
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.replay import Replay
 from ordergate.exchange.rest import Rest, bearer_token
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import Store
+from ordergate.exchange.turn import Event
+from ordergate.exchange.variants import Variant
 from ordergate.exchange.venue import Venue
 from ordergate.net.port import Network, Request, Response, RunningServer, Upgrade
 
 _log = structlog.get_logger(part="exchange")
+_FILLS_SHOWN = 50
+# Steps that are late by more are not made up for: a machine that slept must not play the night at once.
+_BEHIND_S_MAX = 2.0
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # seen at the hubs (section 2.2)
+
+
+class User(msgspec.Struct, frozen=True, rename="camel"):
+    """A login and its accounts."""
+
+    user_name: str
+    api_key: str
+    account_ids: tuple[int, ...]
 
 
 class Exchange:
@@ -45,21 +64,27 @@ class Exchange:
         self._clock = clock
         self._recording = recording
         self._faults = Faults(settings.seed)
-        self._hubs = Hubs(settings, self._market_of, self._faults)
+        self._hubs = Hubs(settings, self._faults, self._standing, self._owner_of)
         walk = Walk(settings.seed)
         feed = walk if recording is None else Replay(recording, walk)
-        self._venue = Venue(settings, store, clock, feed, self._hubs.publish)
+        self._venue = Venue(settings, store, clock, feed, self._faults, self._publish)
         self._firm = Firm(settings, self._venue, clock)
-        self._sessions = Sessions(settings, store, clock)
+        self._sessions = Sessions(settings, store, clock, self._hubs.logout)
         self._rest = Rest(settings, self._venue, Enquiries(settings, self._venue, store, clock), self._sessions)
+        self._fills: deque[Fill] = deque(maxlen=_FILLS_SHOWN)
+        self._behind_s = 0.0
         self._admin = Admin(
             self._faults,
             {
-                Act.DROP: self._hubs.drop,
-                Act.MUTE: self._hubs.mute,
-                Act.LOGOUT: self._hubs.logout,
-                Act.EXPIRE: self._sessions.expire,
+                Act.DROP: lambda _: self._hubs.drop(),
+                Act.MUTE: lambda _: self._hubs.mute(),
+                Act.LOGOUT: lambda _: self._hubs.logout(),
+                Act.EXPIRE: lambda _: self._expire(),
+                Act.HALT: lambda asked: self._venue.halt(asked.contract_id, asked.seconds),
+                Act.BUST: lambda asked: self._venue.bust(asked.fill_id),
+                Act.LIQUIDATE: lambda asked: self._firm.liquidate(asked.account_id),
             },
+            self._panel,
         )
         self._server: RunningServer | None = None
         self._market_task: asyncio.Task[None] | None = None
@@ -71,19 +96,28 @@ class Exchange:
         return self._server.url
 
     @property
-    def api_key(self) -> str:
-        """The practice user's key."""
-        return self._sessions.api_key
+    def users(self) -> tuple[User, ...]:
+        """Who can log in, the practice user first."""
+        accounts = self._venue.book.accounts.values()
+        return tuple(
+            User(name, key, tuple(account.account_id for account in accounts if account.user_name == name))
+            for name, key in self._sessions.keys.items()
+        )
 
     @property
     def user_name(self) -> str:
         """The practice user's name."""
-        return self._settings.user_name
+        return self.users[0].user_name
+
+    @property
+    def api_key(self) -> str:
+        """The practice user's key."""
+        return self.users[0].api_key
 
     @property
     def account_ids(self) -> tuple[int, ...]:
         """The practice user's accounts."""
-        return tuple(self._venue.book.accounts)
+        return self.users[0].account_ids
 
     async def start(self, network: Network, host: str, port: int) -> None:
         """Listen, and let the market move. Raises ``PortInUse``."""
@@ -106,14 +140,75 @@ class Exchange:
             await self._server.close()
         self._store.close()
 
-    def _market_of(self, contract_id: str) -> Market | None:
-        return self._venue.book.markets.get(contract_id)
+    def _publish(self, events: Sequence[Event]) -> None:
+        self._fills += [event for event in events if isinstance(event, Fill)]
+        self._hubs.publish(events)
+
+    def _panel(self) -> Panel:
+        """What the page at ``/sim/`` shows."""
+        book, now_ns = self._venue.book, self._clock.now_ns()
+        clients = self._hubs.connections
+        return Panel(
+            now=wire.instant(now_ns, 0),
+            seed=self._settings.seed,
+            variants=[variant.value for variant in self._settings.variants],
+            behind_ms=round(self._behind_s * 1_000),
+            markets=panel.markets(book, now_ns),
+            accounts=panel.accounts(book),
+            orders=panel.orders(book),
+            fills=panel.fills(self._fills),
+            clients=[
+                ClientRow(
+                    each.hub, each.user_name, [f"{name} {of}" for name, of in each.subscriptions], each.outbox.qsize()
+                )
+                for each in clients
+            ],
+            faults=list(self._faults.standing),
+        )
+
+    def _owner_of(self, account_id: int) -> str | None:
+        account = self._venue.book.accounts.get(account_id)
+        return None if account is None else account.user_name
+
+    def _standing(self, key: Key) -> Sequence[Event | Market]:
+        """What there is of a topic when it is subscribed to."""
+        topic, of = key
+        book = self._venue.book
+        match topic:
+            case "quotes" | "depth":
+                return [book.markets[of]] if of in book.markets else []
+            case "accounts":
+                return [account for account in book.accounts.values() if account.user_name == of]
+            case "orders":
+                return [order for order in book.orders.values() if order.account_id == of]
+            case "positions":
+                return [held for held in book.positions.values() if held.account_id == of]
+        return []
+
+    def _expire(self) -> int:
+        """Every token has expired."""
+        if Variant.EXPIRY_ENDS_SOCKETS in self._settings.variants:
+            self._hubs.drop()
+        return self._sessions.expire()
 
     async def _run_market(self) -> None:
-        """One step every interval. A step that cannot be stored has not happened: the market stands still."""
-        is_playing = self._recording is not None
+        """One step every interval, counted from the start: a late one is followed by the next at its own time.
+
+        A step that cannot be stored has not happened: the market stands still.
+        """
+        is_playing, is_late = self._recording is not None, False
+        loop, interval_s = asyncio.get_running_loop(), self._settings.quote_interval_ms / 1_000
+        due_s = loop.time()
         while True:
-            await asyncio.sleep(self._settings.quote_interval_ms / 1_000)
+            due_s += interval_s
+            await asyncio.sleep(due_s - loop.time())
+            self._behind_s = loop.time() - due_s
+            if self._behind_s > _BEHIND_S_MAX:
+                due_s = loop.time()
+            if is_late != (is_late := self._behind_s > _BEHIND_S_MAX) and is_late:
+                _log.warning(
+                    "the market is behind its clock: this machine is too slow, or busy", seconds=round(self._behind_s)
+                )
             try:
                 self._venue.step()
                 self._firm.step()
@@ -132,8 +227,9 @@ class Exchange:
         if hub not in (USER_HUB, MARKET_HUB) or rest:
             return await answered(self._faults, self._clock, request, self._rest.answer)
         token = request.query.get("access_token") or bearer_token(request)
-        if self._sessions.user(token) is None:
+        user = self._sessions.user(token)
+        if user is None:
             return Response(401, headers=_INVALID_TOKEN)
         if path.endswith("/negotiate"):
             return self._hubs.negotiate(request) if request.method == "POST" else Response(405)
-        return self._hubs.connect(hub, request)
+        return self._hubs.connect(hub, request, user, self._sessions.left_s(token))

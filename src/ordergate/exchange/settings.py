@@ -9,11 +9,16 @@ import msgspec
 
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.errors import StartRefused
+from ordergate.exchange.accounts import PRACTICE
 from ordergate.exchange.topstep import PLANS
+from ordergate.exchange.variants import Variant
 
 ACCOUNTS_MAX = 50
+_COMMISSION_USD = Decimal("0.25")  # seen on MNQ (section 5.6)
 
 _AT_LEAST_ONE = (
+    "user_count",
+    "account_count",
     "quote_interval_ms",
     "requests_max",
     "requests_window_s",
@@ -39,13 +44,6 @@ class BracketMode(enum.Enum):
     POSITION = "position"
 
 
-class LockedCode(enum.Enum):
-    """The code of a place in a locked account, by its name: 4 or 10. Which one is not known (section 14, 8)."""
-
-    ACCOUNT_VIOLATION = "account_violation"
-    ACCOUNT_REJECTED = "account_rejected"
-
-
 class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be chosen."""
 
@@ -55,17 +53,20 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbols: tuple[str, ...] = ()
     """Exchange symbols to list ("MES"); empty = every product of the table, as the real list has."""
 
+    user_count: int = 1
+    """Logins, 1 to 50; the second is named as the first with "-2" behind it. 1: a trader is alone."""
+
     account_count: int = 2
-    """Accounts of the practice user, 1 to 50. 2: the smallest number with which a wrong account can be chosen."""
+    """Accounts of each login. 2: the smallest number with which a wrong account can be chosen."""
 
     starting_balance_usd: Decimal = Decimal(50_000)
     """Balance of a new account in US dollars. 50,000: the smallest Topstep size."""
 
-    user_name: str = "practice"
-    """The login's name, compared without case (section 3)."""
+    user_name: str = PRACTICE
+    """The first login's name, compared without case (section 3)."""
 
     api_key: str = ""
-    """The login's key; empty = derived from the seed."""
+    """Its key; empty = derived from the seed, as those of the others are."""
 
     hours: Hours = Hours.ALWAYS
     """ALWAYS, so that it can be tried on a Sunday."""
@@ -85,20 +86,17 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topstep: bool = False
     """Whether the firm's rules hold: loss limits, largest position, flat at 15:10. False: an exchange knows no firm."""
 
-    locked_code: LockedCode = LockedCode.ACCOUNT_VIOLATION
-    """What a place in a locked account is answered."""
-
-    close_cancels_legs: bool = False
-    """Whether closing a position also cancels its bracket legs. False: seen live in Auto OCO mode (section 6)."""
+    variants: tuple[Variant, ...] = ()
+    """What is done otherwise than the evidence supports best."""
 
     requests_max: int = 200
-    """Requests with one token in ``requests_window_s``, history excepted (section 2.3)."""
+    """Requests of one user in ``requests_window_s``, history excepted (section 2.3)."""
 
     requests_window_s: int = 60
     """Seconds of that window."""
 
     history_requests_max: int = 50
-    """History requests with one token in ``history_window_s``. 50: two digests of 2026; an undated page says 30."""
+    """History requests of one user in ``history_window_s``. 50: two digests of 2026; an undated page says 30."""
 
     history_window_s: int = 30
     """Seconds of that window."""
@@ -121,11 +119,23 @@ class ExchangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bars_kept_min: int = 1_500
     """Minutes of bars that are kept of each contract. 1,500: one trading day of 23 h, and some."""
 
+    @property
+    def user_names(self) -> tuple[str, ...]:
+        """The logins."""
+        others = (f"{self.user_name}-{number}" for number in range(2, self.user_count + 1))
+        return (self.user_name, *others)
+
+    @property
+    def commission_usd(self) -> Decimal:
+        """How much of a contract's fee is told as commission, in US dollars."""
+        return _COMMISSION_USD if Variant.COMMISSIONS_APART in self.variants else Decimal(0)
+
     def checked(self) -> ExchangeSettings:
         """Itself, if every value is inside its bounds. Raises ``StartRefused`` naming all that are not."""
         wrong = [f"unknown symbol {symbol}" for symbol in self.symbols if symbol not in PRODUCT_BY_SYMBOL]
-        if not 1 <= self.account_count <= ACCOUNTS_MAX:
-            wrong.append(f"account_count {self.account_count} is not 1 to {ACCOUNTS_MAX}")
+        if not 1 <= self.user_count * self.account_count <= ACCOUNTS_MAX:
+            many = f"{self.user_count} users with {self.account_count} accounts each"
+            wrong.append(f"{many} are not 1 to {ACCOUNTS_MAX} accounts")
         wrong += [f"{name} {getattr(self, name)} is below 1" for name in _AT_LEAST_ONE if getattr(self, name) < 1]
         if self.topstep and self.starting_balance_usd not in PLANS:
             sizes = ", ".join(f"{size}" for size in PLANS)

@@ -139,6 +139,10 @@ class SqliteStore:
         query = "SELECT body FROM fills WHERE account_id = ? AND at_ns BETWEEN ? AND ? ORDER BY fill_id DESC"
         return self._read(Fill, query, (account_id, start_ns, end_ns))
 
+    def fill(self, fill_id: int) -> Fill | None:
+        found = self._read(Fill, "SELECT body FROM fills WHERE fill_id = ?", (fill_id,))
+        return found[0] if found else None
+
     def is_tag_used(self, account_id: int, tag: str) -> bool:
         return self._holds("SELECT 1 FROM orders WHERE account_id = ? AND tag = ?", (account_id, tag))
 

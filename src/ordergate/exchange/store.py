@@ -94,6 +94,10 @@ class Store(Protocol):
         """Fills in [start, end], newest first."""
         ...
 
+    def fill(self, fill_id: int) -> Fill | None:
+        """One fill."""
+        ...
+
     def is_tag_used(self, account_id: int, tag: str) -> bool:
         """Whether an order of the account ever had this tag."""
         ...
@@ -175,6 +179,9 @@ class MemoryStore:
             for fill in reversed(self._fills.values())
             if fill.account_id == account_id and start_ns <= fill.at_ns <= end_ns
         ]
+
+    def fill(self, fill_id: int) -> Fill | None:
+        return self._fills.get(fill_id)
 
     def is_tag_used(self, account_id: int, tag: str) -> bool:
         return (account_id, tag) in self._tags

@@ -49,7 +49,7 @@ class Breach(enum.Enum):
 
     MAX_LOSS = "maximum loss limit"
     DAILY_LOSS = "daily loss limit"
-    END_OF_DAY = "end of the day"
+    DECIDED = "decided by hand"
 
 
 def at_start_of(day: str, account: Account) -> Account:

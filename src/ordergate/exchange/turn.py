@@ -38,6 +38,7 @@ class Book:
     """
 
     def __init__(self, stored: Stored) -> None:
+        self.seed = stored.seed
         self.accounts = {account.account_id: account for account in stored.accounts}
         positions = sorted(stored.positions, key=lambda held: held.position_id)
         self.positions = {(held.account_id, held.contract_id): held for held in positions}
@@ -115,6 +116,10 @@ class Turn:
         """Change or add an account, and tell it."""
         self._accounts[account.account_id] = account
         self.events.append(account)
+
+    def market(self, contract_id: str) -> Market:
+        """A market as it is now."""
+        return (self._markets or self._book.markets)[contract_id]
 
     def quote(self, contract_id: str) -> Quote:
         """The quote of a contract that has a market, as it is now."""

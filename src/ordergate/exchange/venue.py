@@ -1,4 +1,4 @@
-"""The desk of the simulated exchange: takes requests and market steps, one turn each.
+"""The desk of the simulated exchange: takes requests, one turn each. What they become in the market is ``pit``'s.
 
 Synchronous: nothing can happen between two lines of a request. Every method that changes something stores the change,
 makes it true, tells subscribers, and only then returns; if it cannot be stored it has not happened
@@ -8,20 +8,17 @@ Invariants:
 1. What ``publish`` was told, or a caller was answered, survives a kill of the process.
 2. Order ids count up without a gap, rejected orders included; a bracket's children follow their entry.
 3. Same seed, same calls at the same instants: same answers, fills and prices.
-4. The market moves only in ``step``: while the process is down it stands still.
-5. Resting orders meet every quote and trade of a step in their order, not only the last.
 """
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from ordergate.clock import Clock
 from ordergate.errors import StartRefused
-from ordergate.exchange import fills, hours, listing, matching, placing, topstep
+from ordergate.exchange import fills, hours, listing, placing, topstep
 from ordergate.exchange.accounts import Account, Position
 from ordergate.exchange.brackets import children
 from ordergate.exchange.enums import (
@@ -34,16 +31,28 @@ from ordergate.exchange.enums import (
     PartialCloseCode,
     PlaceCode,
 )
+from ordergate.exchange.faults import Faults, Kind
 from ordergate.exchange.listing import Contract
-from ordergate.exchange.market import Bar, Feed, Market, rolled
-from ordergate.exchange.matching import Quote
+from ordergate.exchange.market import Feed
 from ordergate.exchange.models import CloseRequest, ModifyRequest, OrderRequest, PartialCloseRequest, PlaceRequest
-from ordergate.exchange.orders import Order, trailed
-from ordergate.exchange.settings import ExchangeSettings, Hours
+from ordergate.exchange.orders import Order
+from ordergate.exchange.pit import Pit
+from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import Store
-from ordergate.exchange.turn import Book, Event, Turn
+from ordergate.exchange.turn import Event, Turn
+from ordergate.exchange.variants import Variant
 
-FIRST_ACCOUNT_ID = 1001
+FIRST_ACCOUNT_ID, ACCOUNT_IDS_A_USER = 1001, 1000
+
+
+# What keeps an account from cancelling (section 4.1).
+_NOT_SIMULATED = {
+    Variant.FOLLOWER: "Follower accounts cannot cancel orders",
+    Variant.LIVE_FUNDED: "Live accounts not supported",
+}
+
+
+_REJECT = frozenset({Kind.REJECT})
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -63,27 +72,29 @@ class Venue:
         store: Store,
         clock: Clock,
         feed: Feed,
+        faults: Faults,
         publish: Callable[[Sequence[Event]], None],
     ) -> None:
         """Go on from what ``store`` holds. Raises ``StartRefused`` for a file of another seed."""
-        stored = store.load(settings.seed)
-        if stored.seed not in (None, settings.seed):
-            raise StartRefused(
-                f"the exchange's file was made with seed {stored.seed}: start with that seed, or with another file"
-            )
-        self.book = Book(stored)
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._feed = feed
-        self._publish = publish
+        self._faults = faults
+        self._pit = Pit(settings, store, clock, feed, faults, publish)
+        self.book = self._pit.book
+        self.step, self.halt, self.history = self._pit.step, self._pit.halt, self._pit.history
+        if self.book.seed not in (None, settings.seed):
+            raise StartRefused(
+                f"the exchange's file was made with seed {self.book.seed}: start with that seed, or with another file"
+            )
         turn = Turn(self.book)
-        for number in range(1, settings.account_count + 1):
-            account_id = FIRST_ACCOUNT_ID + number - 1
-            if account_id not in self.book.accounts:
-                name = f"PRACTICE-{(settings.starting_balance_usd / 1000).normalize():f}K-{number}"
-                turn.put_account(Account(account_id, name, settings.starting_balance_usd))
-        turn.put_markets(self._markets_of(hours.trading_day(clock.now_ns())))
+        for user_number, user_name in enumerate(settings.user_names):
+            for number in range(settings.account_count):
+                account_id = FIRST_ACCOUNT_ID + user_number * ACCOUNT_IDS_A_USER + number
+                if account_id not in self.book.accounts:
+                    name = f"PRACTICE-{(settings.starting_balance_usd / 1000).normalize():f}K-{number + 1}"
+                    turn.put_account(Account(account_id, name, settings.starting_balance_usd, user_name=user_name))
+        turn.put_markets(self._pit.markets_of(hours.trading_day(clock.now_ns())))
         turn.commit(store)
 
     @property
@@ -101,7 +112,8 @@ class Venue:
         if request.contract_id not in self.book.markets:
             return Answer(PlaceCode.CONTRACT_NOT_ACTIVE)
         if not self.book.accounts[request.account_id].can_trade:
-            return Answer(PlaceCode[self._settings.locked_code.name])
+            is_rejected = Variant.LOCKED_IS_REJECTED in self._settings.variants
+            return Answer(PlaceCode.ACCOUNT_REJECTED if is_rejected else PlaceCode.ACCOUNT_VIOLATION)
         if request.side not in tuple(OrderSide):
             return Answer(PlaceCode.ORDER_REJECTED, "Order rejected: invalid order side.")  # UNVERIFIED
         turn = Turn(self.book)
@@ -123,13 +135,13 @@ class Venue:
         refusal = self._refusal(turn, priced, [order, *legs], request)
         order = order if isinstance(priced, str) else priced
         if refusal is None:
-            self._open(turn, order, legs, contract)
-            self._commit(turn)
+            self._pit.open(turn, order, legs)
+            self._pit.commit(turn)
             return Answer(order_id=order.order_id)
         # One tag names one order: the second to use it is recorded without. UNVERIFIED.
         tag = None if refusal == placing.TAG_USED else order.tag
         turn.put_order(msgspec.structs.replace(order, status=OrderStatus.REJECTED, tag=tag))
-        self._commit(turn)
+        self._pit.commit(turn)
         return Answer(PlaceCode.ORDER_REJECTED, refusal, order.order_id)
 
     def modify(self, request: ModifyRequest) -> Answer:
@@ -139,7 +151,11 @@ class Venue:
         before = self.book.orders.get(request.order_id)
         if before is None or before.account_id != request.account_id:
             return Answer(ModifyCode.ORDER_NOT_FOUND)
-        if not before.is_open or before.triggered:
+        sleeps = before.status is OrderStatus.SUSPENDED and Variant.SUSPENDED_MODIFY in self._settings.variants
+        if not (before.is_open or sleeps) or (before.triggered and not before.is_limit):
+            return Answer(ModifyCode.REJECTED)
+        resized = request.size not in (None, before.quantity)
+        if resized and before.parent_id is not None and Variant.LEG_SIZE_FIXED in self._settings.variants:
             return Answer(ModifyCode.REJECTED)
         quantity = before.quantity if request.size is None else request.size
         if quantity <= before.filled_quantity:
@@ -156,21 +172,34 @@ class Venue:
         if refusal is not None:
             return Answer(ModifyCode.REJECTED, refusal)
         turn.put_order(order)
-        if self._is_open(contract, order.updated_ns):
-            self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
-        self._commit(turn)
+        # Only a smaller one keeps its place in the queue.
+        is_new = order.limit_ticks != before.limit_ticks or order.quantity > before.quantity or not order.is_limit
+        if is_new and order.is_open and self._pit.is_open(contract, order.updated_ns):
+            self._pit.enter(turn, order)
+        self._pit.commit(turn)
         return Answer()
 
     def cancel(self, request: OrderRequest) -> Answer:
         """Order/cancel. An order that has ended already is "not found" (section 5.4: codes 2 and 5 are reported)."""
+        variants = self._settings.variants
         if request.account_id not in self.book.accounts:
             return Answer(CancelCode.ACCOUNT_NOT_FOUND)
+        for variant, text in _NOT_SIMULATED.items():
+            if variant in variants:
+                return Answer(CancelCode.ACCOUNT_REJECTED, text)
         order = self.book.orders.get(request.order_id)
         if order is None or order.account_id != request.account_id:
+            ended = self._store.order(request.order_id)
+            is_ours = ended is not None and ended.account_id == request.account_id
+            if is_ours and Variant.GONE_IS_UNKNOWN_ERROR in variants:
+                return Answer(CancelCode.UNKNOWN_ERROR)
             return Answer(CancelCode.ORDER_NOT_FOUND)
         turn = Turn(self.book)
         fills.cancel(turn, order, self._clock.now_ns())
-        self._commit(turn)
+        sibling = None if order.sibling_id is None else turn.order(order.sibling_id)
+        if Variant.LEG_CANCEL_TAKES_BOTH in variants and sibling is not None and not sibling.is_final:
+            fills.cancel(turn, sibling, self._clock.now_ns())
+        self._pit.commit(turn)
         return Answer()
 
     def close(self, request: CloseRequest) -> Answer:
@@ -183,7 +212,7 @@ class Venue:
         held = self.book.positions.get((request.account_id, request.contract_id))
         if held is None:
             return Answer(CloseCode.POSITION_NOT_FOUND)
-        if not self._is_open(contract, self._clock.now_ns()):
+        if not self._pit.is_open(contract, self._clock.now_ns()):
             return Answer(CloseCode.ORDER_REJECTED)
         return self._close(held, abs(held.net_quantity))
 
@@ -191,6 +220,8 @@ class Venue:
         """Position/partialCloseContract: a market order for a part of the position, or all of it."""
         if request.account_id not in self.book.accounts:
             return Answer(PartialCloseCode.ACCOUNT_NOT_FOUND)
+        if any(variant in self._settings.variants for variant in _NOT_SIMULATED):
+            return Answer(PartialCloseCode.ACCOUNT_REJECTED)
         contract = listing.contract_of(request.contract_id)
         if contract is None:
             return Answer(PartialCloseCode.CONTRACT_NOT_FOUND)
@@ -199,7 +230,7 @@ class Venue:
             return Answer(PartialCloseCode.POSITION_NOT_FOUND)
         if not 0 < request.size <= abs(held.net_quantity):
             return Answer(PartialCloseCode.INVALID_CLOSE_SIZE)
-        if not self._is_open(contract, self._clock.now_ns()):
+        if not self._pit.is_open(contract, self._clock.now_ns()):
             return Answer(PartialCloseCode.ORDER_REJECTED)
         return self._close(held, request.size)
 
@@ -211,70 +242,35 @@ class Venue:
             if order.account_id == account_id and left is not None and not left.is_final:
                 fills.cancel(turn, left, self._clock.now_ns())
         if turn.events:
-            self._commit(turn)
+            self._pit.commit(turn)
         for held in [held for held in self.book.positions.values() if held.account_id == account_id]:
-            if self._is_open(listing.known_contract(held.contract_id), self._clock.now_ns()):
+            if self._pit.is_open(listing.known_contract(held.contract_id), self._clock.now_ns()):
                 self._close(held, abs(held.net_quantity))
 
     def put_account(self, account: Account) -> None:
         """Change an account but for its balance. Raises ``StoreUnavailable``."""
         turn = Turn(self.book)
         turn.put_account(account)
-        self._commit(turn)
+        self._pit.commit(turn)
 
-    def history(self, contract_id: str) -> Sequence[Bar]:
-        """The minutes that a market has had before it began, oldest first."""
-        market = self.book.markets.get(contract_id)
-        if market is None:
-            return []
-        contract = listing.known_contract(contract_id)
-        return [bar for bar in self._feed.history(market, contract) if self._is_open(contract, bar.start_ns)]
-
-    def step(self) -> None:
-        """One step of every market that moves now, and what it does to the orders."""
-        now_ns = self._clock.now_ns()
-        day = hours.trading_day(now_ns)
-        markets = self.book.markets
+    def bust(self, fill_id: int) -> bool:
+        """Take a fill back; whether there is such a one that counts. Raises ``StoreUnavailable``."""
+        fill = self._store.fill(fill_id)
+        if fill is None or fill.voided:
+            return False
         turn = Turn(self.book)
-        trades = any(self._is_open(listing.known_contract(name), now_ns) for name in markets)
-        if trades and any(state.day != day.isoformat() for state in markets.values()):
-            markets = self._markets_of(day)
-            turn.put_markets(markets)
-        paths: dict[str, Sequence[Quote]] = {}
-        for before in markets.values():
-            contract = listing.known_contract(before.contract_id)
-            moves = self._is_open(contract, now_ns)
-            moved = self._feed.move(before, contract, now_ns, day.isoformat(), is_open=moves)
-            if moved.market is not before:
-                turn.move_market(before, moved)
-                paths[before.contract_id] = moved.path
-        if paths:
-            self._meet(turn, paths)
-            self._commit(turn)
-
-    def _is_open(self, contract: Contract, at_ns: int) -> bool:
-        """Whether a contract trades at an instant."""
-        return self._settings.hours is Hours.ALWAYS or hours.is_open(contract.product, at_ns)
-
-    def _meet(self, turn: Turn, paths: Mapping[str, Sequence[Quote]]) -> None:
-        """Let resting orders meet the quotes of their contract, one after the other."""
-        waiting: dict[str, list[int]] = {}
-        for order in self.book.orders.values():
-            waiting.setdefault(order.contract_id, []).append(order.order_id)
-        for contract_id, order_ids in waiting.items():
-            contract = listing.known_contract(contract_id)
-            for quote in paths.get(contract_id, ()):
-                turn.put_quote(contract_id, msgspec.structs.replace(quote, low=None, high=None))
-                orders = [found for name in order_ids if (found := turn.order(name)) is not None and found.is_open]
-                if orders:
-                    self._match(turn, orders, contract, quote, incoming=False)
-                    _trail(turn, orders, quote)
+        fills.bust(turn, fill, listing.known_contract(fill.contract_id), self._clock.now_ns())
+        self._pit.commit(turn)
+        return True
 
     def _refusal(self, turn: Turn, priced: Order | str, placed: list[Order], request: PlaceRequest) -> str | None:
         """Why an order is rejected, or None. ``priced`` is the order or what is wrong with its price."""
         side, account_id = placed[0].side, placed[0].account_id
-        is_open = self._is_open(listing.known_contract(placed[0].contract_id), placed[0].created_ns)
-        refusal = placing.place_refusal(request, side, self._settings.bracket_mode, is_open=is_open)
+        struck = self._faults.strike(_REJECT, placed[0].tag or "")
+        if struck is not None:
+            return struck.text
+        is_open = self._pit.is_open(listing.known_contract(placed[0].contract_id), placed[0].created_ns)
+        refusal = placing.place_refusal(request, side, self._settings, is_open=is_open)
         if refusal is not None:
             return refusal
         if self._settings.topstep:
@@ -298,34 +294,12 @@ class Venue:
         plan = topstep.PLANS[self._settings.starting_balance_usd]
         return placing.POSITION_TOO_LARGE if topstep.is_too_large(plan, worst) else None
 
-    def _open(self, turn: Turn, order: Order, legs: list[Order], contract: Contract) -> None:
-        """Open an accepted order. Its stop is told first, then itself, then its target (section 6)."""
-        turn.order_ids(len(legs))
-        targets = [leg for leg in legs if leg.is_limit]
-        for told in [*(leg for leg in legs if leg not in targets), order, *targets]:
-            turn.put_order(told)
-        order = msgspec.structs.replace(order, status=OrderStatus.OPEN)
-        if order.type is OrderType.MARKET:
-            turn.put_quietly(order)  # seen to go from pending to filled at once
-        else:
-            turn.put_order(order)
-        self._match(turn, [order], contract, turn.quote(order.contract_id), incoming=True)
-        matched = turn.order(order.order_id)
-        if matched is order and order.type is OrderType.MARKET:
-            turn.put_order(order)  # nothing was left to take: it waits for the next quote
-
     def _close(self, held: Position, quantity: int) -> Answer:
         """Close a part of a position at market."""
         now_ns = self._clock.now_ns()
-        contract = listing.known_contract(held.contract_id)
         turn = Turn(self.book)
-        if self._settings.close_cancels_legs:
-            for leg in list(self.book.orders.values()):
-                if leg.parent_id is not None and (leg.account_id, leg.contract_id) == (
-                    held.account_id,
-                    held.contract_id,
-                ):
-                    fills.cancel(turn, leg, now_ns)
+        if Variant.CLOSE_TAKES_LEGS in self._settings.variants:
+            self._pit.cancel_legs(turn, held.account_id, held.contract_id)
         order = Order(
             order_id=turn.order_ids(1),
             account_id=held.account_id,
@@ -337,58 +311,6 @@ class Venue:
             created_ns=now_ns,
             updated_ns=now_ns,
         )
-        self._open(turn, order, [], contract)
-        self._commit(turn)
+        self._pit.open(turn, order, [])
+        self._pit.commit(turn)
         return Answer()
-
-    def _match(self, turn: Turn, orders: list[Order], contract: Contract, quote: Quote, *, incoming: bool) -> None:
-        """Match open orders of one contract, and settle what they fill."""
-        now_ns = self._clock.now_ns()
-        swept = matching.sweep(orders, quote, partial_fills=self._settings.partial_fills, incoming=incoming)
-        turn.put_quote(contract.contract_id, swept.quote)
-        for order_id in swept.triggered:
-            order = turn.order(order_id)
-            assert order is not None, "only orders that are not final are matched"
-            turn.put_quietly(msgspec.structs.replace(order, triggered=True))
-        for match in swept.matches:
-            order = turn.order(match.order_id)
-            # An earlier match of this sweep may have ended it: a leg that fills ends the rest of its entry.
-            if order is not None and order.is_open:
-                fills.settle(turn, match, contract, now_ns)
-
-    def _markets_of(self, day: datetime.date) -> dict[str, Market]:
-        """The markets to run on a trading date: active contracts, and those that an order or a position is still in."""
-        now_ns = self._clock.now_ns()
-        active = listing.listed(self._settings.symbols, day)
-        held = {order.contract_id for order in self.book.orders.values()}
-        held |= {contract_id for _, contract_id in self.book.positions}
-        before = self.book.markets
-        markets = {name: state for name, state in before.items() if name in active or name in held}
-        for name, contract in active.items():
-            if name in markets:
-                continue
-            earlier = [before[known] for known in before if listing.known_contract(known).product == contract.product]
-            if earlier:
-                markets[name] = rolled(earlier[-1], name, now_ns, day.isoformat())
-            else:
-                markets[name] = self._feed.opening(contract, now_ns, day.isoformat())
-        return markets
-
-    def _commit(self, turn: Turn) -> None:
-        turn.commit(self._store)
-        self._publish(turn.events)
-
-
-def _trail(turn: Turn, orders: Sequence[Order], quote: Quote) -> None:
-    """Take trailing stops along with the trades of a quote, after what the quote did to them.
-
-    Which of its trades came first is not known. UNVERIFIED: nobody is told of a move; who asks for the order sees it.
-    """
-    if quote.low is None or quote.high is None:
-        return
-    for before in orders:
-        order = turn.order(before.order_id)
-        if order is not None and order.is_open and order.trail_ticks is not None:
-            after = trailed(order, quote.low, quote.high)
-            if after is not order:
-                turn.put_quietly(after)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from ordergate.exchange.accounts import Account, Fill, Position
-from ordergate.exchange.enums import DomType, PositionType
+from ordergate.exchange.enums import DomType, OrderSide, PositionType
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Market
 from ordergate.exchange.models import (
@@ -136,8 +136,9 @@ def position_model(position: Position, contract: Contract, digits: int) -> Posit
     )
 
 
-def trade_model(fill: Fill, contract: Contract, digits: int) -> TradeModel:
-    """``commissions`` is 0: how the service splits fees and commissions is not known (section 13, 16)."""
+def trade_model(fill: Fill, contract: Contract, digits: int, commission_usd: Decimal) -> TradeModel:
+    """``commission_usd`` is for each contract, out of its fee: how the service splits them is not known (13, 16)."""
+    commissions = commission_usd * fill.quantity
     return TradeModel(
         id=fill.fill_id,
         account_id=fill.account_id,
@@ -145,11 +146,11 @@ def trade_model(fill: Fill, contract: Contract, digits: int) -> TradeModel:
         creation_timestamp=instant(fill.at_ns, digits),
         price=number(contract.price(fill.price_ticks)),
         profit_and_loss=None if fill.pnl_usd is None else number(fill.pnl_usd),
-        fees=number(fill.fee_usd),
-        commissions=Decimal(0),
+        fees=number(fill.fee_usd - commissions),
+        commissions=number(commissions),
         side=fill.side,
         size=fill.quantity,
-        voided=False,
+        voided=fill.voided,
         order_id=fill.order_id,
     )
 
@@ -218,21 +219,67 @@ def prints(tick: Tick, contract: Contract) -> list[PrintModel]:
     ]
 
 
-def depth(tick: Tick, contract: Contract) -> list[DepthModel]:
-    """The GatewayDepth array of one step. Thin: the two best levels only."""
-    after = tick.after
-    levels = ((DomType.BEST_BID, after.bid, after.bid_size), (DomType.BEST_ASK, after.ask, after.ask_size))
-    return [
-        DepthModel(
-            contract_id=contract.contract_id,
-            timestamp=instant(tick.after.moved_ns, HUB_DIGITS),
-            type=level,
-            price=number(contract.price(price)),
-            volume=size,
-            current_volume=size,
-        )
-        for level, price, size in levels
+def depth(tick: Tick, contract: Contract, *, by_change: bool) -> list[DepthModel]:
+    """The GatewayDepth array of one step: the levels that changed, a size of 0 for one that is gone; then the best.
+
+    ``by_change``: ``volume`` is by how much a level changed. UNVERIFIED, as how many levels there are, and that the
+    best are told beside the levels.
+    """
+    changed = []
+    for side in OrderSide:
+        before, after = (_book(market, side) for market in (tick.before, tick.after))
+        for price in sorted({*before, *after}):
+            size, was = after.get(price, 0), before.get(price, 0)
+            if size != was:
+                model = _level(tick.after, contract, _LEVELS[side], price, size)
+                changed.append(msgspec.structs.replace(model, volume=size - was) if by_change else model)
+    return changed + _best(tick.before, tick.after, contract)
+
+
+def whole_depth(market: Market, contract: Contract) -> list[DepthModel]:
+    """The GatewayDepth array that builds a book from nothing: a reset, then every level."""
+    levels = [
+        _level(market, contract, _LEVELS[side], price, size)
+        for side in OrderSide
+        for price, size in _book(market, side).items()
     ]
+    return [_level(market, contract, DomType.RESET, 0, 0), *levels, *_best(None, market, contract)]
+
+
+_DEPTH_LEVELS = 10
+_LEVELS = {OrderSide.BID: DomType.BID, OrderSide.ASK: DomType.ASK}
+_BESTS = {
+    OrderSide.BID: (DomType.BEST_BID, DomType.NEW_BEST_BID),
+    OrderSide.ASK: (DomType.BEST_ASK, DomType.NEW_BEST_ASK),
+}
+
+
+def _book(market: Market, side: OrderSide) -> dict[int, int]:
+    """The size of each level on ``side`` by its price in ticks."""
+    return dict(market.quote.levels(side, _DEPTH_LEVELS))
+
+
+def _best(before: Market | None, after: Market, contract: Contract) -> list[DepthModel]:
+    """The best of each side that has changed."""
+    told = []
+    for side, (same_price, new_price) in _BESTS.items():
+        price, size = after.quote.touch(side)
+        was = None if before is None else before.quote.touch(side)
+        if was != (price, size):
+            kind = new_price if was is not None and was[0] != price else same_price
+            told.append(_level(after, contract, kind, price, size))
+    return told
+
+
+def _level(market: Market, contract: Contract, kind: DomType, price: int, size: int) -> DepthModel:
+    return DepthModel(
+        contract_id=contract.contract_id,
+        timestamp=instant(market.moved_ns, HUB_DIGITS),
+        type=kind,
+        price=number(contract.price(price)),
+        volume=size,
+        current_volume=size,
+    )
 
 
 def _average(ticks: Decimal, contract: Contract) -> Decimal:
