@@ -63,7 +63,7 @@ def on_a_phone(browser: Browser, desk: Desk) -> None:
 def of_the_exchange(browser: Browser, desk: Desk) -> None:
     page = browser.new_page(viewport=DESK)
     page.goto(f"{desk.at['gateway']}/sim/")
-    page.get_by_label("On").fill("/api/Order/place")
+    page.get_by_label("On", exact=True).fill("/api/Order/place")
     page.get_by_role("button", name="Let it strike").click()
     page.get_by_role("button", name="Pause").nth(4).click()
     expect(page.get_by_text("paused until")).to_be_visible()

@@ -17,21 +17,22 @@ def panel(page: Page, flat_desk: Desk) -> Page:
 
 def test_it_shows_books_accounts_orders_fills_and_clients(panel: Page, flat_desk: Desk) -> None:
     bracket = {"stop": {"ticks": 40}, "targets": [{"ticks": 80}]}
-    flat_desk.post("/api/order", {"instrument": "MES", "side": "BUY", "quantity": 2, "bracket": bracket})
+    buy = {"accountId": 1001, "instrument": "MES", "side": "BUY", "quantity": 2, "bracket": bracket}
+    assert flat_desk.post("/api/order", buy)[0] == 200
     book = panel.locator(".book", has_text="MES")
     expect(book.locator(".level")).to_have_count(5)
     expect(panel.locator("#accounts")).to_contain_text("+2 MES")
     expect(panel.locator("#orders")).to_contain_text("sell stop")
     expect(panel.locator("#orders")).to_contain_text("sell limit")
     expect(panel.locator("#fills")).to_contain_text("buy 2")
-    for hub in ("/hubs/user", "/hubs/market"):
-        expect(panel.locator("#clients")).to_contain_text(hub)
+    for subscribed in ("fills 1001 1002", "quotes MGCZ6"):
+        expect(panel.locator("#clients")).to_contain_text(subscribed)
     before = book.inner_text()
     expect(book).not_to_have_text(before)
 
 
 def test_a_fault_is_asked_for_strikes_and_is_taken_away(panel: Page, faults: list[str]) -> None:
-    panel.get_by_label("What").select_option("lose")
+    panel.locator("#fault select[name=kind]").select_option("lose")
     panel.get_by_label("On", exact=True).fill("GatewayUserNothing")
     panel.get_by_label("Times").fill("")
     panel.get_by_role("button", name="Let it strike").click()
@@ -49,7 +50,8 @@ def test_a_fault_is_asked_for_strikes_and_is_taken_away(panel: Page, faults: lis
 
 
 def test_a_fill_is_taken_back_a_market_pauses_and_an_account_is_closed(panel: Page, flat_desk: Desk) -> None:
-    flat_desk.post("/api/order", {"instrument": "MNQ", "side": "SELL", "quantity": 1, "accountId": 1002})
+    sell = {"instrument": "MNQ", "side": "SELL", "quantity": 1, "accountId": 1002}
+    assert flat_desk.post("/api/order", sell)[0] == 200
     accounts = panel.locator("#accounts")
     expect(accounts).to_contain_text("-1 MNQ")
     panel.locator("#fills tr", has_text="MNQ").get_by_role("button", name="Bust").first.click()

@@ -22,7 +22,7 @@ from ordergate.net.port import Request, Response
 
 PREFIX = "/sim/"
 _FILES = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'"
 _HALT_S_MAX = 86_400
 
 

@@ -194,4 +194,4 @@ def _fill(fill: Fill) -> FillRow:
 
 
 def _price(contract: Contract, ticks: int) -> str:
-    return f"{wire.number(contract.price(ticks))}"
+    return f"{contract.price(ticks):f}"

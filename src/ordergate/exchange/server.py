@@ -15,14 +15,14 @@ import structlog
 
 from ordergate.clock import Clock
 from ordergate.errors import StoreUnavailable
-from ordergate.exchange import panel, wire
+from ordergate.exchange import listing, panel, wire
 from ordergate.exchange.accounts import Fill
 from ordergate.exchange.admin import PREFIX, Act, Admin
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
 from ordergate.exchange.faults import Faults
 from ordergate.exchange.firm import Firm
-from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs, Key
+from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Connection, Hubs, Key
 from ordergate.exchange.market import Market, Walk
 from ordergate.exchange.outage import answered
 from ordergate.exchange.panel import ClientRow, Panel
@@ -41,6 +41,15 @@ _FILLS_SHOWN = 50
 # Steps that are late by more are not made up for: a machine that slept must not play the night at once.
 _BEHIND_S_MAX = 2.0
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}  # seen at the hubs (section 2.2)
+
+
+def _subscriptions(client: Connection) -> list[str]:
+    """What a client is subscribed to, by topic and the names that traders read."""
+    topics: dict[str, list[str]] = {}
+    for topic, of in client.subscriptions:
+        contract = None if isinstance(of, int) else listing.contract_of(of)
+        topics.setdefault(topic, []).append(f"{of}" if contract is None else contract.name)
+    return [f"{topic} {' '.join(names)}" for topic, names in topics.items()]
 
 
 class User(msgspec.Struct, frozen=True, rename="camel"):
@@ -158,10 +167,7 @@ class Exchange:
             orders=panel.orders(book),
             fills=panel.fills(self._fills),
             clients=[
-                ClientRow(
-                    each.hub, each.user_name, [f"{name} {of}" for name, of in each.subscriptions], each.outbox.qsize()
-                )
-                for each in clients
+                ClientRow(each.hub, each.user_name, _subscriptions(each), each.outbox.qsize()) for each in clients
             ],
             faults=list(self._faults.standing),
         )

@@ -96,7 +96,7 @@ async function post(path, body) {
 function book(market) {
   const levels = market.bids.map(([price, size], place) => {
     const [askPrice, askSize] = market.asks[place] ?? ["", 0];
-    return made("div", [made("span", [`${size}`]), made("span", [`${price}  ${askPrice}`]), made("span", [`${askSize}`])], "level");
+    return made("div", [`${size}`, price, askPrice, `${askSize}`].map((text) => made("span", [text])), "level");
   });
   const head = made("p", [made("strong", [market.name]), `${market.last} (${market.change})`]);
   const paused = market.resumesAt ? [made("p", [`paused until ${market.resumesAt.slice(11, 19)}`])] : [];
@@ -176,7 +176,7 @@ async function show() {
   table(
     "#clients",
     ["Hub", "User", "Subscribed to", "Waiting"],
-    panel.clients.map((each) => [each.hub, each.userName, each.subscriptions.join(", "), `${each.waiting}`]),
+    panel.clients.map((each) => [each.hub.slice(6), each.userName, each.subscriptions.join(", "), `${each.waiting}`]),
   );
 }
 
