@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,9 @@ import pytest
 from ordergate import __version__
 from ordergate.app import enforced
 from ordergate.exchange.settings import ExchangeSettings, Hours
+from ordergate.net.http import HttpNetwork
 from ordergate.settings import Settings
+from tests.exchange.support import Client, HubClient
 
 COMMANDS = (
     "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
@@ -222,9 +227,32 @@ def test_the_exchange_alone_plays_a_recording(tmp_path: Path) -> None:
         running.send_signal(signal.SIGTERM)
         assert ended(running)[0] == 0
     assert [json.loads(line)["event"] for line in lines] == [
-        "replaying",
+        "playing",
         "the recording has ended: its contracts stand still",
     ]
+
+
+async def test_the_exchange_alone_runs_faster_and_keeps_its_clients_as_long_as_ever(tmp_path: Path) -> None:
+    ready, network = tmp_path / "ready.json", HttpNetwork()
+    with process("-m", "ordergate", "exchange", "--gateway-port=0", "--speed=50", f"--ready-file={ready}") as running:
+        assert "the simulated TopstepX answers" in first_line(running)
+        at = json.loads(ready.read_text())
+
+        async def market_time() -> datetime:
+            answer = await network.request("GET", f"{at['gateway']}/sim/state", timeout_s=5)
+            return datetime.fromisoformat(json.loads(answer.body)["now"])
+
+        client = Client(network, at["gateway"])
+        client.token = (await client.ok("Auth/loginKey", userName=at["userName"], apiKey=at["apiKey"]))["token"]
+        hub = await HubClient.connect(network, f"{at['gateway']}/hubs/user?access_token={client.token}")
+        began, first = time.monotonic(), await market_time()
+        while (gone := await market_time() - first) < timedelta(seconds=40):
+            await asyncio.sleep(0.05)
+        assert gone.total_seconds() <= 50 * (time.monotonic() - began) + 2
+        assert await hub.invoke("SubscribeAccounts") is None  # it was silent for longer than 30 s of the market's
+        await network.close()
+        running.send_signal(signal.SIGTERM)
+        assert ended(running)[0] == 0
 
 
 def test_an_unknown_flag_is_refused() -> None:

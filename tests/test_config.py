@@ -128,12 +128,10 @@ OTHER: dict[str, tuple[str, object]] = {
 
 # What a setting cannot be without, as variables; and what else is changed with it.
 NEEDED: dict[str, dict[str, str]] = {
-    "speed": {"ORDERGATE_REPLAY": "day.csv"},
     "alarm_webhook_url": {"ORDERGATE_ALARM_WEBHOOK_SECRET": "hunter2"},
 }
 IMPLIED: dict[str, dict[str, object]] = {
     "replay": {"hours": Hours.EXCHANGE},
-    "speed": {"replay": Path("day.csv"), "hours": Hours.EXCHANGE},
     "alarm_webhook_url": {"alarm_webhook_secret": "hunter2"},
 }
 
@@ -462,11 +460,6 @@ def test_a_replay_that_is_never_closed_is_refused(
     assert mistakes(flags, environ, toml) == [
         f"{label} is always: a replay keeps the exchange's hours, so leave it out"
     ]
-
-
-def test_a_speed_without_a_replay_is_refused() -> None:
-    assert mistakes({"speed": "2"}, {}, None) == ["--speed is 2: only a replay has a speed, and none is named"]
-    assert load({"speed": "1"}, {}, None).speed == 1
 
 
 @pytest.mark.parametrize("text", ["0", "101", "1.5", "-1", "x10"])

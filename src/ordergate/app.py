@@ -25,13 +25,13 @@ from ordergate.bus.memory import MemoryBus
 from ordergate.bus.port import Topic
 from ordergate.clock import Clock, MarketClock, SteadyClock, SystemClock
 from ordergate.core.limits import Limits
-from ordergate.core.sessions import chicago
+from ordergate.core.sessions import wall
 from ordergate.desk import HOST, Books, Ports, check_alive, desk_parts
 from ordergate.errors import JournalDamaged, StartRefused
 from ordergate.exchange import replay
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.server import Exchange, User
-from ordergate.exchange.settings import Hours
+from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.exchange.sqlite import SqliteStore
 from ordergate.exchange.store import MemoryStore, Store
 from ordergate.journal.emergency import EmergencyFile
@@ -74,8 +74,9 @@ async def demo(
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
     with announced(settings.ready_file):
         recording = None if settings.replay is None else replay.read(settings.replay)
-        folder = "demo" if recording is None else f"replay-{recording.digest}"
-        purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording)
+        folder = "demo" if settings.speed == 1 else "demo-fast"
+        folder = folder if recording is None else f"replay-{recording.digest}"
+        purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording, settings.speed)
         async with contextlib.AsyncExitStack() as opened:
             state = held(opened, settings, folder, purpose, tuple(Holder))
             books, used_approvals = (
@@ -84,7 +85,7 @@ async def demo(
             )
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
             ports = await opened_ports(opened, state, approval_key, step)
-            clock = await _clock(recording, store, settings.exchange.seed, books.journal)
+            clock = await _clock(recording, settings, store, books.journal)
             ports = replace(ports, clock=clock)
             async with demo_desk(settings, ports, books, used_approvals, store, recording) as at:
                 write_ready(settings.ready_file, at)
@@ -207,11 +208,11 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
         if settings.state_dir is not None:
             state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])
             kept.callback(state.release)
-            state.serve(_played("exchange", recording))
+            state.serve(_played("exchange", recording, settings.speed))
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
         network = HttpNetwork()
-        clock = await _clock(recording, store, settings.exchange.seed)
-        venue = Exchange(settings.exchange, store, clock, recording)
+        clock = await _clock(recording, settings, store)
+        venue = Exchange(_in_the_world_s_time(settings), store, clock, recording)
         try:
             await venue.start(network, HOST, settings.gateway_port)
             at = Ready(
@@ -304,21 +305,37 @@ def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
     return replace(limits, session_only=settings.trading_hours is Hours.EXCHANGE)
 
 
-def _played(venue: str, recording: Recording | None) -> str:
-    """What a state directory is made for: one recording only, since its instants are those of the market."""
-    return venue if recording is None else f"{venue}, replay {recording.digest}"
+def _played(venue: str, recording: Recording | None, speed: int) -> str:
+    """What a state directory is made for: one recording only, since its instants are those of the market.
+
+    So is one whose time ran ahead of the world's.
+    """
+    if recording is not None:
+        return f"{venue}, replay {recording.digest}"
+    return venue if speed == 1 else f"{venue}, in faster time"
 
 
-async def _clock(recording: Recording | None, store: Store, seed: int, journal: Journal | None = None) -> Clock:
-    """The clock: a recorded market's begins with its first record, or goes on where the desk was stopped."""
-    if recording is None:
+def _in_the_world_s_time(settings: Settings) -> ExchangeSettings:
+    """The exchange's settings with what it grants its clients, who live in the world's time, as long there as ever."""
+    chosen = settings.exchange
+    names = ("ping_interval_s", "client_timeout_s", "handshake_timeout_s")
+    return msgspec.structs.replace(chosen, **{name: getattr(chosen, name) * settings.speed for name in names})
+
+
+async def _clock(
+    recording: Recording | None, settings: Settings, store: Store, journal: Journal | None = None
+) -> Clock:
+    """The clock. One that is recorded or runs faster goes on where it was stopped."""
+    if recording is None and settings.speed == 1:
         return SteadyClock(SystemClock())
-    reached_ns = max([recording.first_ns, *(market.moved_ns for market in store.load(seed).markets)])
+    first_ns = SystemClock().now_ns() if recording is None else recording.first_ns
+    reached_ns = max([first_ns, *(market.moved_ns for market in store.load(settings.exchange.seed).markets)])
     if journal is not None:
         with contextlib.suppress(JournalDamaged):  # the gate refuses it
             async for row in journal.read():
                 reached_ns = max(reached_ns, row.recorded_ns)
-    _log.info("replaying", recording=recording.name, market_time=f"{chicago(reached_ns):%Y-%m-%d %H:%M:%S} CT")
+    name = None if recording is None else recording.name
+    _log.info("playing", recording=name, speed=settings.speed, market_time=wall(reached_ns))
     return MarketClock(reached_ns)
 
 

@@ -174,8 +174,6 @@ def filled(settings: Settings, given: Mapping[str, object]) -> Settings:
 def _replayed(settings: Settings, told: Mapping[str, tuple[int, str]], mistakes: list[str]) -> Settings:
     """The settings with what a replay implies; ``told`` has the source, the file 0, and label of what was given."""
     if settings.replay is None:
-        if settings.speed != 1:
-            mistakes.append(f"{told['speed'][1]} is {settings.speed}: only a replay has a speed, and none is named")
         return settings
     # Who names a replay overrides what a weaker source says about the hours, but not what is said beside it; in the
     # file, where every default is written out, a default says nothing.

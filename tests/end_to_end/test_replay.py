@@ -18,6 +18,7 @@ from ordergate.exchange.replay import Replay
 from ordergate.exchange.store import Changes, Counters, MemoryStore
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
+from ordergate.settings import Settings
 from tests.end_to_end.process import Desk, until
 
 OPEN = 1_703_545_200  # 2023-12-25 17:00 in Chicago
@@ -112,12 +113,12 @@ def test_a_state_directory_is_of_one_recording(desks: Any, tmp_path: Path) -> No
 async def test_time_goes_on_after_what_the_exchange_and_what_the_journal_recorded_last(tmp_path: Path) -> None:
     played = replay.read(recording(tmp_path / "open.csv", 0))
     store, journal = MemoryStore(1_500), MemoryJournal()
-    clock = await app._clock(played, store, 1, journal)  # noqa: SLF001 - what a start makes of its files
+    clock = await app._clock(played, Settings(), store, journal)  # noqa: SLF001 - what a start makes of its files
     assert 0 <= clock.now_ns() - played.first_ns < 10**9
     market = Replay(played, Walk(1)).opening(known_contract(MES), played.first_ns + 5 * 10**9, "2023-12-26")
     store.save(Changes(Counters(), markets=(market,)))
-    clock = await app._clock(played, store, 1, journal)  # noqa: SLF001
+    clock = await app._clock(played, Settings(), store, journal)  # noqa: SLF001
     assert 5 * 10**9 <= clock.now_ns() - played.first_ns < 6 * 10**9
     await journal.append([Entry("sim:1001:live", played.first_ns + 9 * 10**9, "x", 1, b"{}")], {"sim:1001:live": 0})
-    clock = await app._clock(played, store, 1, journal)  # noqa: SLF001
+    clock = await app._clock(played, Settings(), store, journal)  # noqa: SLF001
     assert 9 * 10**9 <= clock.now_ns() - played.first_ns < 10 * 10**9

@@ -1,7 +1,6 @@
 """Minutes to the bars that were asked for. PURE.
 
-Thin: bars are made of minutes, so there are none of seconds or ticks, and the day, week and month have only the minutes
-that are kept.
+Thin: the day, week and month have only the minutes that are kept. Bars of seconds and trades are ``tape``'s.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from ordergate.clock import Clock
 from ordergate.exchange import bars, listing, wire
 from ordergate.exchange.enums import BarCode, BarUnit, ContractByIdCode, OrderByIdCode, SearchCode
 from ordergate.exchange.listing import Contract
+from ordergate.exchange.market import Bar
 from ordergate.exchange.models import (
     AccountRequest,
     AccountSearchRequest,
@@ -33,6 +34,7 @@ from ordergate.exchange.orders import Order
 from ordergate.exchange.requests import Malformed
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MINUTE_NS, Store
+from ordergate.exchange.tape import Tape
 from ordergate.exchange.variants import Variant
 from ordergate.exchange.venue import Venue
 
@@ -40,18 +42,19 @@ PAGE_DEFAULT, PAGE_MAX = 100, 1_000  # orders of one page of Order/v2/query
 BARS_MAX = 20_000  # bars of one call (section 5.3)
 # UNVERIFIED: the vendor's own bound of unitNumber; ours keeps dates inside the calendar.
 UNIT_NUMBER_MAX = 1_000
-_BAR_UNITS = range(BarUnit.SECOND, BarUnit.MONTH + 1)
+_BAR_UNITS = range(BarUnit.SECOND, BarUnit.TICK + 1)
 _EVER_NS = 2**63 - 1
 
 
 class Enquiries:
     """Each method answers one endpoint."""
 
-    def __init__(self, settings: ExchangeSettings, venue: Venue, store: Store, clock: Clock) -> None:
+    def __init__(self, settings: ExchangeSettings, venue: Venue, store: Store, tape: Tape, clock: Clock) -> None:
         self._settings = settings
         self._rows_max = PAGE_DEFAULT if Variant.SHORT_PAGES in settings.variants else sys.maxsize
         self._venue = venue
         self._store = store
+        self._tape = tape
         self._clock = clock
 
     def accounts(self, asked: AccountSearchRequest, user_name: str) -> AccountsResponse:
@@ -85,10 +88,18 @@ class Enquiries:
         code = _bar_code(asked, contract)
         if contract is None or code is not BarCode.SUCCESS:
             return BarsResponse(bars=[], success=False, error_code=code)
-        unit = BarUnit(asked.unit)
-        if asked.live or unit is BarUnit.SECOND:  # no live subscription (as in _subscribed); no bars below a minute
-            return BarsResponse(bars=[], success=True, error_code=0)
-        kept_ns = self._clock.now_ns() - self._settings.bars_kept_min * MINUTE_NS
+        # No live subscription, as in _subscribed.
+        found = [] if asked.live else self._bars(asked, BarUnit(asked.unit), start_ns, end_ns)
+        newest = found[: -asked.limit - 1 : -1]
+        return BarsResponse(bars=[wire.bar_model(bar, contract) for bar in newest], success=True, error_code=0)
+
+    def _bars(self, asked: BarsRequest, unit: BarUnit, start_ns: int, end_ns: int) -> list[Bar]:
+        """Those that begin in [start, end), oldest first."""
+        now_ns, partial = self._clock.now_ns(), asked.include_partial_bar
+        if unit in (BarUnit.SECOND, BarUnit.TICK):
+            found = self._tape.bars(asked.contract_id, unit, asked.unit_number, now_ns, partial=partial)
+            return [bar for bar in found if start_ns <= bar.start_ns < end_ns]
+        kept_ns = now_ns - self._settings.bars_kept_min * MINUTE_NS
         past = self._venue.history(asked.contract_id)
         minutes = [bar for bar in past if max(start_ns, kept_ns) <= bar.start_ns < end_ns]
         minutes += self._store.bars(asked.contract_id, start_ns, end_ns)
@@ -96,11 +107,9 @@ class Enquiries:
         if market is not None and market.bar is not None and start_ns <= market.bar.start_ns < end_ns:
             minutes.append(market.bar)
         found = [bar for bar in bars.aggregated(minutes, unit, asked.unit_number) if bar.start_ns >= start_ns]
-        now_start_ns = bars.bar_start_ns(self._clock.now_ns(), unit, asked.unit_number)
-        if found and found[-1].start_ns == now_start_ns and not asked.include_partial_bar:
+        if found and not partial and found[-1].start_ns == bars.bar_start_ns(now_ns, unit, asked.unit_number):
             del found[-1]
-        newest = found[: -asked.limit - 1 : -1]
-        return BarsResponse(bars=[wire.bar_model(bar, contract) for bar in newest], success=True, error_code=0)
+        return found
 
     def orders(self, asked: OrderSearchRequest) -> OrdersResponse:
         """Order/search: every status, by the time of creation."""

@@ -31,6 +31,7 @@ from ordergate.exchange.replay import Replay
 from ordergate.exchange.rest import Rest, bearer_token
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import Store
+from ordergate.exchange.tape import Tape
 from ordergate.exchange.turn import Event
 from ordergate.exchange.variants import Variant
 from ordergate.exchange.venue import Venue
@@ -73,13 +74,16 @@ class Exchange:
         self._clock = clock
         self._recording = recording
         self._faults = Faults(settings.seed)
+        self._tape = Tape()
         self._hubs = Hubs(settings, self._faults, self._standing, self._owner_of)
         walk = Walk(settings.seed)
         feed = walk if recording is None else Replay(recording, walk)
         self._venue = Venue(settings, store, clock, feed, self._faults, self._publish)
         self._firm = Firm(settings, self._venue, clock)
         self._sessions = Sessions(settings, store, clock, self._hubs.logout)
-        self._rest = Rest(settings, self._venue, Enquiries(settings, self._venue, store, clock), self._sessions)
+        self._rest = Rest(
+            settings, self._venue, Enquiries(settings, self._venue, store, self._tape, clock), self._sessions
+        )
         self._fills: deque[Fill] = deque(maxlen=_FILLS_SHOWN)
         self._behind_s = 0.0
         self._admin = Admin(
@@ -150,6 +154,7 @@ class Exchange:
         self._store.close()
 
     def _publish(self, events: Sequence[Event]) -> None:
+        self._tape.take(events)
         self._fills += [event for event in events if isinstance(event, Fill)]
         self._hubs.publish(events)
 
