@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +87,38 @@ def test_whatever_a_hub_is_sent_others_are_served(frames: list[str], shaken: boo
         assert await other.invoke("SubscribeAccounts") is None
 
     in_virtual_time(work, SETTINGS)
+
+
+def test_memory_is_bounded_whatever_strangers_and_broken_clients_do() -> None:
+    async def nonsense(client: Client, number: int) -> None:
+        for path in ("Order/place", "Order/nothing", "Auth/loginKey", "History/retrieveBars"):
+            await client.post(path, {"userName": f"stranger {number}", "apiKey": "x", "number": number})
+        asked = Client(client.network, client.url)
+        asked.token = f"{client.token[:-4]}{number:04}"
+        await asked.post("Account/search", {"onlyActiveAccounts": True})
+        url = f"{client.url}/hubs/user/negotiate?access_token={client.token}"
+        answer = json.loads((await client.network.request("POST", url, timeout_s=5)).body)
+        at = f"{client.url}/hubs/user?id={answer['connectionId']}&access_token={client.token}"
+        hub = await HubClient.connect(client.network, at)
+        await hub.invoke("SubscribeOrders", 1001)
+        await hub.socket.send("no json\x1e" if number % 2 else '{"type":1,"target":"x"')
+        await hub.socket.close()
+
+    async def work(exchange: Exchange, client: Client) -> None:
+        def held() -> int:
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        for number in range(1_200):  # what is remembered of strangers is full
+            await nonsense(client, number)
+        before = held()
+        for number in range(1_200, 1_800):
+            await nonsense(client, number)
+        after = held()
+        tracemalloc.stop()
+        assert after - before < 600 * 100
+        await asyncio.sleep(1)
+        assert len(exchange._hubs.connections) == 0  # noqa: SLF001 - what nobody else can see
+
+    in_virtual_time(work, SETTINGS | {"requests_max": 1_000_000})
