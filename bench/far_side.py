@@ -255,7 +255,7 @@ def redis_server(folder: Path) -> Iterator[RedisAddress]:
         found.bind((HOST, 0))
         port = found.getsockname()[1]
     options = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--save", ""]
-    with _process([program, *options], folder / "redis.log") as process:
+    with started([program, *options], folder / "redis.log") as process:
         while not _listens(port):
             assert process.poll() is None, (folder / "redis.log").read_text()
             time.sleep(_LOOK_S)
@@ -271,13 +271,14 @@ def _listens(port: int) -> bool:
 def _started(folder: Path, environment: dict[str, str]) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     files = ["--state-dir", str(folder / "state"), "--ready-file", str(folder / "ready.json")]
     words = [sys.executable, "-m", "ordergate", "run", "--role", "aggregator", "--aggregator-port", "0", *files]
-    return _process(words, folder / "aggregator.log", environment)
+    return started(words, folder / "aggregator.log", environment)
 
 
 @contextlib.contextmanager
-def _process(
+def started(
     words: list[str], log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is told to end at the end of the block, and what it says in ``log``."""
     with log.open("wb") as said, subprocess.Popen(words, stdout=said, stderr=said, env=environment) as process:
         try:
             yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -45,6 +46,16 @@ _OWN_RSS = "import os,subprocess; print(subprocess.check_output(['ps','-o','rss=
 def rss_kib(pid: int) -> int:
     """Resident memory of a process."""
     return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)]))
+
+
+def cpu_s(pid: int) -> float | None:
+    """Processor time of a process; None where the machine does not tell it finely enough."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return None
+    # proc(5): utime and stime are the 14th and 15th field; the second, in parentheses, may have spaces.
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _demo(folder: Path) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import random
 import sys
 import time
@@ -17,7 +16,7 @@ from bench.decisions import ACCOUNT
 from bench.disk import sync
 from bench.far_side import Running, aggregator, redis_program, redis_server, sealed_bus
 from bench.figures import NS_PER_MS, NS_PER_S, Told, percentiles, progress, tell, timed_await
-from bench.processes import rss_kib
+from bench.processes import cpu_s, rss_kib
 from ordergate.bus.link import Link
 from ordergate.bus.port import Topic
 from ordergate.bus.topics import encode
@@ -138,9 +137,9 @@ async def _taken(folder: Path) -> None:
         await asyncio.sleep(_AT_REST_S)
         rest_mib = round(rss_kib(at.pid) / 1_024, 1)
         tell("memory of the aggregator role, RSS", "MiB", {"value": rest_mib}, goal={"value": _BASE_GOAL_MIB})
-        before_s = _cpu_s(at.pid)
+        before_s = cpu_s(at.pid)
         await _sent(at, _QUIET_RATE, count := int(_QUIET_RATE * _QUIET_S))
-        after_s = _cpu_s(at.pid)
+        after_s = cpu_s(at.pid)
         if before_s is None or after_s is None:
             progress(f"CPU share: not measured, {sys.platform} has no /proc")
         else:
@@ -159,16 +158,6 @@ async def _taken(folder: Path) -> None:
 async def _settled_kib(at: Running) -> int:
     await asyncio.sleep(_AT_REST_S)
     return rss_kib(at.pid)
-
-
-def _cpu_s(pid: int) -> float | None:
-    """Processor time of a process; None where the machine does not tell it finely enough."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
-        return None
-    # proc(5): utime and stime are the 14th and 15th field; the second, in parentheses, may have spaces.
-    fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _raw(folder: Path) -> Told:
