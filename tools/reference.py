@@ -7,6 +7,11 @@
 
 from __future__ import annotations
 
+import ast
+import enum
+import functools
+import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +21,8 @@ from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS
+from ordergate.exchange.admin import Act
+from ordergate.exchange.variants import Variant
 from ordergate.preset_settings import EXAMPLE
 from ordergate.setting_table import SETTINGS, Setting
 from ordergate.web.replies import BAD_INPUT, DENIED, STATUS
@@ -27,6 +34,8 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 SETTINGS_PAGE = DOCS / "settings.md"
 
 _PART = re.compile(r"(<!-- made: ([a-z]+)(?: (\w+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_SECTION = re.compile(r" \((?:section )?[0-9][^)]*\)")  # of the API notes, which readers of the pages do not have
 
 _SETTINGS_INTRO = """\
 # Settings
@@ -150,14 +159,29 @@ def _routes() -> str:
     return table(["", "Path", ""], [[route.method, f"`{route.path}`", route.summary] for route in ROUTES])
 
 
+def _words(words: type[enum.Enum]) -> str:
+    """The values of an enum, each with what stands below it."""
+    body = ast.parse(inspect.getsource(words)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    rows = []
+    for assigned, said in itertools.pairwise(body.body):
+        if isinstance(assigned, ast.Assign):
+            assert isinstance(said, ast.Expr), "every value says what it means"
+            value, meaning = (str(ast.literal_eval(node)) for node in (assigned.value, said.value))
+            rows.append([f"`{value}`", _SECTION.sub("", " ".join(meaning.replace("``", "`").split()))])
+    return table(["", ""], rows)
+
+
 # By the name of a part; some take one word more, which says of what they are.
 _PARTS: dict[str, Callable[..., str]] = {
     "aside": rulebook.aside,
+    "acts": functools.partial(_words, Act),
     "average": rulebook.average,
     "codes": _codes,
     "defaults": _defaults,
     "products": rulebook.products,
     "routes": _routes,
+    "variants": functools.partial(_words, Variant),
     "rule": rulebook.rule,
     "rules": _rules,
     "trade": rulebook.trade,
