@@ -25,6 +25,7 @@ from ordergate.exchange.market import Bar, Market, Moved
 from ordergate.exchange.matching import Quote
 from ordergate.exchange.settings import BracketMode, ExchangeSettings
 from ordergate.exchange.store import MemoryStore
+from ordergate.exchange.variants import Variant
 from ordergate.journal.codec import decode
 from ordergate.journal.memory import MemoryJournal
 from ordergate.settings import Settings
@@ -233,7 +234,12 @@ def price(ticks: int) -> Decimal:
 
 @contextlib.asynccontextmanager
 async def running(
-    limits: Limits, *, native: bool, platform: BracketMode, modes: Modes | None = None
+    limits: Limits,
+    *,
+    native: bool,
+    platform: BracketMode,
+    modes: Modes | None = None,
+    variants: tuple[Variant, ...] = (),
 ) -> AsyncIterator[Desk]:
     """A ready desk. ``native``: it attaches brackets to its orders; ``platform`` is what the account really takes."""
     seed, line, journal = next(_seeds), Line(), MemoryJournal()
@@ -242,6 +248,7 @@ async def running(
         symbols=("MES",),
         account_count=1,
         bracket_mode=platform,
+        variants=variants,
         latency_ms=0,
         quote_interval_ms=10,
         requests_max=10_000,  # of the trader in another window, whom these tests ask often

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ordergate.core.limits import Limits
 from ordergate.exchange.settings import BracketMode
+from ordergate.exchange.variants import Variant
 from tests.faults.desk import Desk, running
 
 Case = Callable[[], Awaitable[None]]
@@ -37,14 +38,18 @@ def beside_the_others(case: Case) -> Test:
 
 
 def on_a_desk(
-    *, native: bool = False, platform: BracketMode = BracketMode.AUTO_OCO, **limits: object
+    *,
+    native: bool = False,
+    platform: BracketMode = BracketMode.AUTO_OCO,
+    variants: tuple[Variant, ...] = (),
+    **limits: object,
 ) -> Callable[[Callable[[Desk], Awaitable[None]]], Test]:
     """The test of a case on a desk of its own, see ``running``; ``limits`` are those that differ."""
 
     def made(case: Callable[[Desk], Awaitable[None]]) -> Test:
         @functools.wraps(case)
         async def on_its_desk() -> None:
-            async with running(replace(LIMITS, **limits), native=native, platform=platform) as desk:
+            async with running(replace(LIMITS, **limits), native=native, platform=platform, variants=variants) as desk:
                 (end,) = await asyncio.gather(asyncio.wait_for(case(desk), CASE_S), return_exceptions=True)
             if end is not None:  # raised inside, it would come in the groups of all that runs there
                 raise end
