@@ -187,6 +187,13 @@ def test_what_one_sweep_took_the_next_does_not_find_again_and_a_new_quote_does()
     assert matched([order(2, BUY, 2)], QUOTE) == [(2, 2, 102)]
 
 
+def test_what_was_taken_of_a_level_is_gone_for_the_next_and_what_is_left_is_there() -> None:
+    quote = Quote(100, 101, 100, 5, 3, behind=40, number=7)
+    second = quote.size_at(SELL, 102)
+    first = sweep([order(1, BUY, 3 + second - 2)], quote, partial_fills=True)
+    assert matched([order(2, BUY, 4)], first.quote) == [(2, 2, 102), (2, 2, 103)]
+
+
 def test_the_range_of_trades_is_seen_by_one_sweep_only() -> None:
     quote = msgspec.structs.replace(QUOTE, traded=((90, 1),))
     after = sweep([], quote, partial_fills=True).quote

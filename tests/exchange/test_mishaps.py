@@ -35,6 +35,13 @@ def test_an_order_fills_in_part_and_the_rest_with_the_next_quote() -> None:
     assert desk.faults.standing == ()
 
 
+def test_of_an_order_that_takes_several_prices_half_of_the_first_comes() -> None:
+    desk = Desk()
+    desk.faults.add(Fault(Kind.PART))
+    order_id = desk.place(BUY, 150)
+    assert desk.order(order_id).filled_quantity == 50
+
+
 def test_one_contract_cannot_fill_in_part() -> None:
     desk = Desk()
     desk.faults.add(Fault(Kind.PART))

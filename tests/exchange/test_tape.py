@@ -70,6 +70,11 @@ def test_a_bar_stays_as_it_is_for_as_long_as_it_is_kept(unit: BarUnit, unit_numb
     assert after[0] in before
 
 
+def test_no_more_than_some_minutes_are_kept() -> None:
+    tape = taped(*((number, 1_000, 1) for number in range(PRINTS_MAX + 500)))
+    assert len(tape.bars(MES, BarUnit.TICK, 1, second(10), partial=True)) == PRINTS_MAX - 1
+
+
 def test_bars_of_a_second_are_what_the_hub_told() -> None:
     async def body(exchange: Exchange, client: Client) -> None:
         assert exchange.account_ids

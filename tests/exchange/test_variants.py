@@ -164,6 +164,10 @@ def test_a_stop_limit_waits_for_its_stop_and_then_for_its_limit(*, is_otherwise:
     assert (desk.order(order_id).triggered, desk.net()) == (True, 0)
     desk.market(1_010, 1_011)
     assert desk.fill_prices() == [1_011]
+    far = msgspec.structs.replace(asked, limit_price=desk.price(1_040), stop_price=desk.price(1_020))
+    assert desk.venue.place(far).code == 0
+    desk.market(1_022, 1_023, [1_022])
+    assert desk.fill_prices() == [1_011, 1_023]
     assert desk.venue.place(STOP_LIMIT).text == "Invalid stop price. Price is not aligned to tick size."
 
 

@@ -393,6 +393,21 @@ def places(draw: st.DrawFn) -> Action:
     return act
 
 
+def test_a_limit_waits_in_its_queue_and_only_a_smaller_one_keeps_its_place() -> None:
+    desk = Desk()
+    order_id = desk.place(BUY, 5, limit=1_000)
+    assert desk.order(order_id).ahead == 100
+    desk.market(1_000, 1_001, [1_000, 1_000, 1_000])
+    assert (desk.order(order_id).ahead, desk.net()) == (97, 0)
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, order_id, size=3)).code == 0
+    assert desk.order(order_id).ahead == 97
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, order_id, size=4)).code == 0
+    assert desk.order(order_id).ahead == 100
+    desk.market(1_000, 1_001, size=1)
+    desk.market(1_000, 1_001, [1_000, 1_000], size=1)
+    assert desk.net() == 1
+
+
 @st.composite
 def changes_and_closes(draw: st.DrawFn) -> Action:
     which, away, size = draw(st.integers(0, 5)), draw(st.integers(-6, 6)), draw(st.integers(1, 60))
