@@ -1,39 +1,51 @@
-"""The market of a simulated certification: it swings, so that every price near it is reached within seconds. PURE.
+"""The market of a simulated certification: it swings wider and wider, so that every price near it is reached. PURE.
 
 A walk would do as well for a person who watches; a case that waits for its stop must not wait for chance.
 
-Invariant: same start, same seed: same market.
+Invariants:
+1. Same start, same seed: same market.
+2. It never goes further than ``REACH_TICKS`` from where it begins, and each swing goes further than the one before.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from ordergate.exchange.enums import OrderSide
 from ordergate.exchange.recording import QuoteRecord, Recording, TradeRecord
 
+REACH_TICKS = 80
 STEP_NS = 250_000_000
-# A swing of 8 ticks each way in 40 s: a price 4 ticks away is reached within a minute, and one 100 away never.
-SWING_TICKS = 8
-_STEPS_A_TICK = 5
+_STEPS_A_TICK = 2
+_FIRST_TICKS, _WIDER_TICKS = 6, 5
 # Long enough for every case that needs it to move; a line that is cut for longer finds it standing still.
-_LASTS_NS = 300_000_000_000
+_LASTS_NS = 600_000_000_000
 # MES by its level of November 2026.
-_MIDDLE_TICKS = 27_600
+_BEGINS_TICKS = 27_600
 _SIZES = (20, 61)
 
 
 def swing(start_ns: int, seed: int) -> Recording:
-    """Quotes and trades of ES and MES from ``start_ns`` on; ``seed`` decides where in its swing it begins."""
+    """Quotes and trades of ES and MES from ``start_ns`` on; ``seed`` decides which way it goes first, and the sizes."""
     chance = random.Random(seed)
     recording = Recording("certification")
-    step = chance.randrange(SWING_TICKS * 4 * _STEPS_A_TICK)
+    bids = _bids(chance.choice((1, -1)))
+    before = _BEGINS_TICKS
     for at_ns in range(start_ns, start_ns + _LASTS_NS, STEP_NS):
-        phase = step // _STEPS_A_TICK % (4 * SWING_TICKS)
-        bid = _MIDDLE_TICKS + (phase if phase <= 2 * SWING_TICKS else 4 * SWING_TICKS - phase) - SWING_TICKS
-        rises = phase < 2 * SWING_TICKS
-        side, price = (OrderSide.BID, bid + 1) if rises else (OrderSide.ASK, bid)
+        bid = next(bids)
+        side, price = (OrderSide.BID, bid + 1) if bid > before else (OrderSide.ASK, bid)
         recording.append(TradeRecord(at_ns, side, price, 1 + chance.randrange(5)))
         recording.append(QuoteRecord(at_ns, bid, chance.randrange(*_SIZES), bid + 1, chance.randrange(*_SIZES)))
-        step += 1
+        before = bid
     return recording
+
+
+def _bids(way: int) -> Iterator[int]:
+    """The best bid of each step."""
+    bid, reach = 0, _FIRST_TICKS
+    while True:
+        while bid != way * reach:
+            bid += way
+            yield from (_BEGINS_TICKS + bid,) * _STEPS_A_TICK
+        way, reach = -way, min(reach + _WIDER_TICKS, REACH_TICKS)

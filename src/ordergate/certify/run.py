@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
+import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import msgspec
 
 from ordergate.certify.case import Case, CaseFailed
 from ordergate.certify.stage import Stage
 from ordergate.certify.venue import Adapter, Venues
-from ordergate.errors import OrdergateError
 
 
 class Ended(enum.Enum):
@@ -67,20 +68,31 @@ async def play(
 
 
 async def _failure(case: Case, venues: Venues, adapter: Adapter, tags: Callable[[int], str]) -> str:
-    """Why the case has failed, or empty."""
-    stage: Stage | None = None
+    """Why the case has failed, or empty. Whatever an adapter raises, it is that case's failure."""
+    stages: list[Stage] = []
+    playing = asyncio.ensure_future(_play(case, venues, adapter, tags, stages))
     try:
-        async with asyncio.timeout(case.within_s), venues.opened(case.name, case.needs) as venue:
-            stage = Stage(venue, tags)
-            async with adapter(venue.site, stage.hear, stage.tell) as hop:
-                await stage.begin(hop)
-                await case.play(stage)
-                await stage.agreed()
-    except CaseFailed as failed:
-        return str(failed)
-    except TimeoutError:
-        heard = "" if stage is None else f"; heard: {stage.heard.last_said()}"
-        return f"not at its end within {case.within_s:.0f} s{heard}"
-    except (OrdergateError, AssertionError) as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
+        await asyncio.wait([playing])
+    except asyncio.CancelledError:
+        playing.cancel()
+        await asyncio.wait([playing])
+        raise
+    error = None if playing.cancelled() else playing.exception()
+    match error:
+        case None:
+            return ""
+        case CaseFailed():
+            return str(error)
+        case TimeoutError():
+            heard = "".join(f"; heard: {stage.heard.last_said()}" for stage in stages)
+            return f"not at its end within {case.within_s:.0f} s{heard}"
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {error}"
+
+
+async def _play(case: Case, venues: Venues, adapter: Adapter, tags: Callable[[int], str], stages: list[Stage]) -> None:
+    async with asyncio.timeout(case.within_s), venues.opened(case.name, case.needs) as venue:
+        stages.append(stage := Stage(venue, adapter, tags))
+        async with stage.open():
+            await case.play(stage)
+            await stage.agreed()

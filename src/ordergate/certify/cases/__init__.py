@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordergate.certify.cases import logins, orders
+from ordergate.certify.cases import brackets, crossing, day, doubt, fills, logins, orders, outages, outside
 
-SUBJECTS = (logins.SUBJECT, orders.SUBJECT)
+SUBJECTS = tuple(each.SUBJECT for each in (logins, orders, fills, crossing, brackets, doubt, outages, outside, day))
 CASES = tuple(case for subject in SUBJECTS for case in subject.cases)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ordergate.certify.case import Subject, require
+from ordergate.certify.case import CaseFailed, Subject, require
 from ordergate.certify.stage import Stage
+from ordergate.certify.venue import WrongLogin
+from ordergate.core.order import Side
 from ordergate.core.reports import AccountReport, InstrumentsReport, LinkReport
+from ordergate.errors import StartRefused
 
 SUBJECT = Subject("logins")
 
@@ -38,3 +41,27 @@ async def quotes(stage: Stage) -> None:
         )
         bid, ask = newer.bid_ticks, newer.ask_ticks
         require(bid is not None and ask is not None and bid < ask, f"crossed, or of one side only: {newer}")
+
+
+@SUBJECT.case("a login with a wrong key is refused with its reason, which does not hold the key", WrongLogin)
+async def wrong_key(stage: Stage) -> None:
+    site = stage.venue.wrong_site
+    assert site is not None, "the venue can be asked for it"
+    try:
+        async with stage.adapter(site, lambda _report: None, lambda _quote: None):
+            raise CaseFailed("a wrong key was taken")
+    except StartRefused as refused:
+        said = str(refused)
+    require(said, "it was refused without a word")
+    require(site.settings.credentials.api_key not in said, "the key stands in the reason")
+
+
+@SUBJECT.case("two adapters of one login are told the same of an order")
+async def two_adapters(stage: Stage) -> None:
+    other = Stage(stage.venue, stage.adapter, lambda number: f"{stage.tag()}-{number}")
+    async with other.open():
+        order_id = await stage.filled(stage.terms(Side.BUY, 1))
+        await stage.holds(1)
+        await other.has_filled(order_id, 1)
+        await other.holds(1)
+        await other.agreed()
