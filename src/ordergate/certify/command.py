@@ -12,15 +12,20 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from ordergate import __version__
+from ordergate.app import broker_settings
+from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.certify.case import Case
 from ordergate.certify.cases import CASES
+from ordergate.certify.practice import PracticeVenues, practice_account
 from ordergate.certify.projectx import projectx
-from ordergate.certify.report import Report, as_json, as_page, report, verdict
+from ordergate.certify.report import Report, as_json, as_page, is_certified, report, verdict
 from ordergate.certify.run import Ended, Played, play
 from ordergate.certify.sim import SimVenues
 from ordergate.certify.venue import Venues
+from ordergate.clock import SystemClock
 from ordergate.console import screen
 from ordergate.errors import StartRefused
 from ordergate.net.http import HttpNetwork
@@ -30,7 +35,8 @@ from ordergate.settings import Settings
 PASSED, FAILED, NOT_RUN = 0, 1, 2
 # A simulated day is played as fast as it can be: ten minutes without a line are six seconds.
 SPEED = 100
-_WIDTH = 100
+# Micros, so that a practice account of any size bears them.
+_SYMBOLS = ("MES", "MNQ")
 
 
 class VenueName(enum.Enum):
@@ -80,7 +86,7 @@ def certify(settings: Settings, asked: Asked) -> int:
     written(told, asked.report)
     screen.say(verdict(told))
     screen.say(f"report: {asked.report} and {asked.report.with_suffix('.html')}")
-    return FAILED if told.failed else PASSED
+    return PASSED if is_certified(told) else FAILED
 
 
 def chosen(only: str) -> tuple[Case, ...]:
@@ -96,13 +102,13 @@ async def certified(settings: Settings, asked: Asked, cases: tuple[Case, ...], s
     began = datetime.now(UTC)
     began_s = time.perf_counter()
     seed = settings.exchange.seed
-    async with _venues(settings, asked) as (venues, account, tags):
+    async with _venues(settings, asked) as (venues, tags):
         done = await play(cases, venues, projectx, tags, say)
     return report(
         done,
         version=__version__,
         venue=venues.name,
-        account=account,
+        account=asked.account,
         faults=asked.faults,
         seed=seed,
         started_at=began.isoformat(timespec="seconds"),
@@ -119,17 +125,31 @@ def written(told: Report, path: Path) -> None:
         raise StartRefused(f"the report {path} cannot be written: {error.strerror or error}") from error
 
 
-_Opened = tuple[Venues, str, Callable[[int, int], str]]
+Tags = Callable[[int, int], str]
 
 
 @contextlib.asynccontextmanager
-async def _venues(settings: Settings, asked: Asked) -> AsyncIterator[_Opened]:
-    """The venue, the account's name where all cases share one, and what makes tags."""
+async def _venues(settings: Settings, asked: Asked) -> AsyncIterator[tuple[Venues, Tags]]:
+    """The venue, and what makes tags there: an account that has had a certification has had its tags."""
     network = HttpNetwork()
     try:
-        yield SimVenues(network, settings.exchange.seed, is_disturbed=asked.faults), "", partial(_tag, "cert")
+        if asked.venue is VenueName.SIM:
+            yield SimVenues(network, settings.exchange.seed, is_disturbed=asked.faults), partial(_tag, "cert")
+            return
+        clock = SystemClock()
+        broker = replace(_broker(settings), symbols=_SYMBOLS)
+        account_id = await practice_account(network, clock, broker, asked.account)
+        venues = PracticeVenues(network, clock, broker, account_id, settings.bracket_mode)
+        yield venues, partial(_tag, f"cert-{clock.now_ns() // 1_000_000_000:x}")
     finally:
         await network.close()
+
+
+def _broker(settings: Settings) -> BrokerSettings:
+    """Where the broker is. Raises ``StartRefused``."""
+    if settings.modes.shadow:
+        raise StartRefused("shadow mode is on, in which nothing is sent: a certification sends orders")
+    return broker_settings(settings)
 
 
 def _tag(run: str, case: int, order: int) -> str:

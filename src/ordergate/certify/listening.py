@@ -13,6 +13,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from ordergate.broker.last_hop import LastHop
 from ordergate.certify.case import CaseFailed, require
 from ordergate.certify.heard import Heard
@@ -25,7 +27,7 @@ from ordergate.errors import BrokerRefused, InputRefused, TransportError
 WITHIN_S = 10.0
 LINKED_WITHIN_S = 30.0
 # Where the venue fails at random: how often what was not told is read. Five requests each, of 200 a minute.
-READ_AGAIN_S = 3.0
+READ_AGAIN_S, _UNREAD_AGAIN_S = 3.0, 0.5
 UNREAD = (TransportError, BrokerRefused, InputRefused)
 _LOOK_S = 0.25
 _AGREE_WITHIN_S = 20.0
@@ -49,6 +51,8 @@ class Listening:
         self._news = asyncio.Event()
         self._read_s = asyncio.get_running_loop().time()
         self._opened = contextlib.AsyncExitStack()
+        # Fills of earlier cases in the same account.
+        self._earlier: frozenset[int] = frozenset()
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -143,9 +147,12 @@ class Listening:
 
     async def snapshot(self) -> BrokerSnapshot:
         """All that the broker shows, read until it can be."""
-        return await self.readable(
-            lambda: self.hop.snapshot(ReadSnapshot(self.account_id, self.since_ns), lambda: None), "a snapshot"
-        )
+        return await self.readable(self._read, "a snapshot")
+
+    async def _read(self) -> BrokerSnapshot:
+        """What was done in the account before this stage is left out. Raises one of ``UNREAD``."""
+        read = await self.hop.snapshot(ReadSnapshot(self.account_id, self.since_ns), lambda: None)
+        return replace(read, fills=tuple(fill for fill in read.fills if fill.fill_id not in self._earlier))
 
     async def readable(self, read: Callable[[], Awaitable[_T]], what: str) -> _T:
         """What is read; tried again for a while where it cannot be. Raises ``CaseFailed``."""
@@ -188,9 +195,10 @@ class Listening:
             return
         self._read_s = now_s
         try:
-            read = await self.hop.snapshot(ReadSnapshot(self.account_id, self.since_ns), lambda: None)
+            read = await self._read()
         except UNREAD:
-            return  # read again
+            self._read_s -= READ_AGAIN_S - _UNREAD_AGAIN_S
+            return
         self.heard.mend(read)
 
 

@@ -75,10 +75,15 @@ def as_json(told: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
+def is_certified(told: Report) -> bool:
+    """Whether something was played, and nothing of it failed."""
+    return bool(told.passed) and not told.failed
+
+
 def verdict(told: Report) -> str:
     """The outcome in one line."""
     counts = f"{told.passed} passed, {told.failed} failed, {told.skipped} skipped"
-    return f"{'NOT CERTIFIED' if told.failed else 'certified'}: {counts}, in {told.took_s:.0f} s"
+    return f"{'certified' if is_certified(told) else 'NOT CERTIFIED'}: {counts}, in {told.took_s:.0f} s"
 
 
 def as_page(told: Report) -> str:
@@ -92,7 +97,7 @@ def as_page(told: Report) -> str:
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>Certification: {escape(where)}</title>\n<style>{_STYLE}</style>\n"
         f"<h1>Certification of {escape(where)}</h1>\n"
-        f'<p class="{"fail" if told.failed else "pass"}">{escape(verdict(told))}</p>\n<p>{escape(how)}</p>\n'
+        f'<p class="{"pass" if is_certified(told) else "fail"}">{escape(verdict(told))}</p>\n<p>{escape(how)}</p>\n'
         f"{''.join(parts)}</html>\n"
     )
 

@@ -94,5 +94,9 @@ async def _play(case: Case, venues: Venues, adapter: Adapter, tags: Callable[[in
     async with asyncio.timeout(case.within_s), venues.opened(case.name, case.needs) as venue:
         stages.append(stage := Stage(venue, adapter, tags))
         async with stage.open():
-            await case.play(stage)
-            await stage.agreed()
+            try:
+                await stage.ready()
+                await case.play(stage)
+                await stage.agreed()
+            finally:
+                await stage.left()

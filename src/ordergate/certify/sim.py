@@ -5,8 +5,8 @@ and is told wrong is found out by what that client reads. Its clock begins where
 before a roll, before a close.
 
 Where it is disturbed, events are lost, told twice, late and in another order, and requests fail before and after they
-are acted on: as often for every run of the same seed and case. A case that provokes requests to fail is left to its
-own, and so are the second client's.
+are acted on: as often for every run of the same seed and case. A case that provokes requests to fail, or
+something of one order by its tag, is left to its own, and so are the requests of the second client.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ _PATHS = {
     v.Asked.READ: "/api/Order/search",
 }
 _ELSEWHERE = {v.OrderElsewhere, v.CancelElsewhere, v.MoveElsewhere, v.CloseElsewhere}
-_OF_REQUESTS = {v.LoseAnswer, v.LoseRequest, v.Hang, v.Limit, v.Unlimit, v.Cut} | _ELSEWHERE
+_OF_ONE_ORDER = {v.Part, v.Reject, v.RejectLeg, v.Overfill}
+_OF_REQUESTS = {v.LoseAnswer, v.LoseRequest, v.Hang, v.Limit, v.Unlimit, v.Cut} | _ELSEWHERE | _OF_ONE_ORDER
 _SIDES = {Side.BUY: 0, Side.SELL: 1}
 _MARKET, _STOP = 2, 4
 _WORKING = "open"
@@ -77,10 +78,10 @@ _DISTURBED_EVENTS: tuple[dict[str, Any], ...] = (
 _DISTURBED_REQUESTS: tuple[dict[str, Any], ...] = (
     {"kind": "status", "on": "/api/Order/place", "when": "before", "chancePercent": 5},
     {"kind": "status", "on": "/api/Order/place", "when": "after", "chancePercent": 10},
-    {"kind": "status", "on": "/api/Order/modify", "when": "before", "chancePercent": 5},
-    {"kind": "status", "on": "/api/Order/modify", "when": "after", "chancePercent": 10},
-    {"kind": "status", "on": "/api/Order/cancel", "when": "before", "chancePercent": 5},
-    {"kind": "status", "on": "/api/Order/cancel", "when": "after", "chancePercent": 10},
+    {"kind": "status", "on": "/api/Order/modify", "when": "before", "chancePercent": 10},
+    {"kind": "status", "on": "/api/Order/modify", "when": "after", "chancePercent": 20},
+    {"kind": "status", "on": "/api/Order/cancel", "when": "before", "chancePercent": 10},
+    {"kind": "status", "on": "/api/Order/cancel", "when": "after", "chancePercent": 20},
     {"kind": "hang", "on": "/api/Order/place", "when": "after", "chancePercent": 3, "seconds": 15},
     {"kind": "status", "on": "/api/Order/search", "chancePercent": 10},
     {"kind": "status", "on": "/api/Trade/search", "chancePercent": 10},

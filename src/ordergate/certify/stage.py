@@ -18,6 +18,7 @@ from ordergate.core.events import ApprovalKind
 from ordergate.core.instrument import Instrument
 from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import (
+    BrokerSnapshot,
     CancelOutcome,
     FillReport,
     ModifyOutcome,
@@ -32,11 +33,14 @@ ABSENT_READS, ABSENT_AGAIN_S = 3, 5.0
 ATTEMPTS_MAX = 6
 ENDED = frozenset((OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED))
 _ENTRY, _EXIT = Passage(exits=False, wait_s=5.0), Passage(exits=True, wait_s=5.0)
+_LIVE = frozenset((OrderState.OPEN, OrderState.SUSPENDED))
 _CERTAIN = (Outcome.DONE, Outcome.REFUSED)
 
 
 class Stage(Listening):
     """See the module. What sends once gives the answer as it is; the rest is sure of what became of it."""
+
+    _is_ready = False
 
     # Sending: what was answered, as it was answered.
 
@@ -228,6 +232,36 @@ class Stage(Listening):
         """Why an order would do more than reduce, or None; read until it can be."""
         return await self.readable(lambda: self.hop.not_reducing(terms, _EXIT), "the position")
 
+    # The account that other cases use after this one.
+
+    async def ready(self) -> None:
+        """Raises ``CaseFailed`` if anything is held or works in an account that is not the case's own."""
+        if self.venue.is_fresh:
+            return
+        read = await self.snapshot()
+        self._earlier = frozenset(fill.fill_id for fill in read.fills)
+        left = _left(read)
+        require(not left, f"the account is not empty, flatten it first: {'; '.join(left)}")
+        self._is_ready = True
+
+    async def left(self) -> None:
+        """Leave nothing in an account that is not the case's own: neither an order that works, nor a position."""
+        if self.venue.is_fresh or not self._is_ready:
+            return
+        await self.linked()
+        for _ in range(ATTEMPTS_MAX):
+            read = await self.snapshot()
+            if not _left(read):
+                return
+            for order in read.orders:
+                if order.state in _LIVE:
+                    await self.cancel(order.broker_order_id)
+            for held in read.positions:
+                side = Side.SELL if held.net_quantity > 0 else Side.BUY
+                await self.exit(self.terms(side, abs(held.net_quantity), contract_id=held.contract_id))
+            await asyncio.sleep(1.0)
+        raise CaseFailed(f"the account could not be emptied: flatten it now. It shows: {'; '.join(_left(read))}")
+
     # The venue.
 
     async def provoke(self, asked: Provocation) -> None:
@@ -245,3 +279,9 @@ class Stage(Listening):
     def _instrument(self, contract_id: str) -> Instrument:
         known = self.heard.instruments.get(contract_id)
         return known or replace(self.contract, contract_id=contract_id)
+
+
+def _left(read: BrokerSnapshot) -> list[str]:
+    """What an account holds."""
+    held = [f"a position of {each.net_quantity:+d} of {each.contract_id}" for each in read.positions]
+    return held + [f"order {each.broker_order_id}" for each in read.orders if each.state in _LIVE]

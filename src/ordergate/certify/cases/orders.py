@@ -173,7 +173,7 @@ async def no_such_contract(stage: Stage) -> None:
 
 @SUBJECT.case("an order of an account that does not exist is refused")
 async def no_such_account(stage: Stage) -> None:
-    terms = replace(stage.terms(Side.BUY), account_id=stage.account_id + 7_000_000)
+    terms = replace(stage.terms(Side.BUY), account_id=0)
     await _is_refused(stage, await stage.place_until_answered(terms))
 
 
