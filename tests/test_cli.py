@@ -24,7 +24,7 @@ from ordergate.settings import Settings
 from tests.exchange.support import Client, HubClient
 
 COMMANDS = (
-    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
+    "demo", "run", "integration", "exchange", "certify", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
     "version",
 )  # fmt: skip
 FLAGS = (

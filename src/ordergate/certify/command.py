@@ -19,7 +19,7 @@ from ordergate.app import broker_settings
 from ordergate.broker.connection import Settings as BrokerSettings
 from ordergate.certify.case import Case
 from ordergate.certify.cases import CASES
-from ordergate.certify.practice import PracticeVenues, practice_account
+from ordergate.certify.practice import PracticeVenues, name_refusal, practice_account
 from ordergate.certify.projectx import projectx
 from ordergate.certify.report import Report, as_json, as_page, is_certified, report, verdict
 from ordergate.certify.run import Ended, Played, play
@@ -68,6 +68,9 @@ def asked(venue: str, account: str, *, faults: bool, only: str, report: Path) ->
         raise StartRefused("--account: the simulated venue makes an account for each case")
     if name is VenueName.TOPSTEPX and not account:
         raise StartRefused("--venue topstepx needs --account NAME, a practice account such as PRAC-V2-12345-1")
+    wrong = name_refusal(account) if name is VenueName.TOPSTEPX else None
+    if wrong is not None:
+        raise StartRefused(wrong)
     if name is VenueName.TOPSTEPX and faults:
         raise StartRefused("--faults: only the simulated venue can be made to fail at random")
     return Asked(name, account, faults, only, report)
