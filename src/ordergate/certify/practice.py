@@ -1,7 +1,7 @@
 """A practice account of TopstepX as a venue, and why any other account is refused.
 
 It can be asked for little: nobody moves its market, and its gateway does not fail on demand. Our own line to it can be
-cut. What it was certified with is played on it as a person would trade, one contract of the first product at a time.
+cut. What is certified is played on it as a person would trade: a few micros, at the market's own pace.
 
 Invariants:
 1. Nothing is sent but a login and a question for accounts before the account is known to be a practice one: by its name
