@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ordergate.certify.case import Subject, require
-from ordergate.certify.cases.orders import FAR, NEAR, SOON_S
+from ordergate.certify.cases.orders import FAR, NEAR, SOON_S, near_stop
 from ordergate.certify.stage import Stage
 from ordergate.certify.venue import Expire, NativeBrackets, Part, RejectLeg
 from ordergate.core.order import OrderType, Side, Terms
@@ -127,8 +127,7 @@ async def managed_sizes(stage: Stage) -> None:
 async def managed_stopped(stage: Stage) -> None:
     await stage.filled(stage.terms(Side.BUY, 1))
     target = await stage.resting(stage.terms(Side.SELL, 1, OrderType.LIMIT, limit_ticks=stage.ask + FAR))
-    stop = await stage.resting(stage.terms(Side.SELL, 1, OrderType.STOP, stop_ticks=stage.bid - NEAR))
-    await stage.has_filled(stop.broker_order_id, 1, SOON_S)
+    await stage.has_filled(await near_stop(stage, Side.SELL), 1, SOON_S)
     await stage.cancelled(target.broker_order_id)
     await stage.holds(0)
 
@@ -137,8 +136,8 @@ async def managed_stopped(stage: Stage) -> None:
 async def managed_taken(stage: Stage) -> None:
     await stage.filled(stage.terms(Side.SELL, 1))
     stop = await stage.resting(stage.terms(Side.BUY, 1, OrderType.STOP, stop_ticks=stage.ask + FAR))
-    target = await stage.resting(stage.terms(Side.BUY, 1, OrderType.LIMIT, limit_ticks=stage.bid - NEAR))
-    await stage.has_filled(target.broker_order_id, 1, SOON_S)
+    target_id = await stage.accepted(stage.terms(Side.BUY, 1, OrderType.LIMIT, limit_ticks=stage.bid - NEAR))
+    await stage.has_filled(target_id, 1, SOON_S)
     await stage.cancelled(stop.broker_order_id)
     await stage.holds(0)
 
