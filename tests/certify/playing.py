@@ -10,6 +10,7 @@ from ordergate.certify.projectx import projectx
 from ordergate.certify.run import Played, play
 from ordergate.certify.sim import SimVenues
 from ordergate.certify.venue import Adapter, Provocation
+from ordergate.exchange.variants import Variant
 from ordergate.net.http import HttpNetwork
 from ordergate.pace import new_event_loop
 
@@ -20,6 +21,7 @@ def certify(
     faults: bool = False,
     seed: int = 1,
     can: frozenset[type[Provocation]] | None = None,
+    variants: tuple[Variant, ...] = (),
 ) -> list[Played]:
     """The cases in whose subject or sentence one of those stands; all of them where none is given."""
     cases = [
@@ -30,7 +32,7 @@ def certify(
     async def work() -> list[Played]:
         network = HttpNetwork()
         try:
-            venues = SimVenues(network, seed, is_disturbed=faults)
+            venues = SimVenues(network, seed, is_disturbed=faults, variants=variants)
             venues.can = venues.can if can is None else can
             return await play(cases, venues, adapter, lambda case, order: f"test-{case}-{order}", lambda _: None)
         finally:

@@ -14,14 +14,17 @@ from msgspec.structs import replace
 
 from ordergate.app import broker_settings
 from ordergate.broker.projectx.messages import Account
+from ordergate.certify import practice
+from ordergate.certify import report as reporting
 from ordergate.certify.command import Asked, VenueName, certified, chosen
 from ordergate.certify.line import Line
-from ordergate.certify.practice import name_refusal, practice_account, refusal
-from ordergate.certify.report import Report
-from ordergate.certify.run import Ended
+from ordergate.certify.practice import PracticeVenues, name_refusal, practice_account, refusal
+from ordergate.certify.projectx import projectx
+from ordergate.certify.run import Ended, play
 from ordergate.clock import SystemClock
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode
+from ordergate.core.reports import OrderReport, Report
 from ordergate.errors import StartRefused
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
@@ -29,9 +32,16 @@ from ordergate.exchange.store import MemoryStore
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Response
 from ordergate.settings import Broker, Settings
+from tests.certify.broken import telling
 
 PRACTICE = "PRACTICE-50K-1"
 COMBINE = Account(7, "50KTC-V2-DLL-1234-1", Decimal(50_000), can_trade=True, simulated=True)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated exchange of these tests has no limit of requests that is worth waiting for."""
+    monkeypatch.setattr(practice, "REQUESTS_A_MINUTE", 60_000)
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +91,7 @@ async def asked_for(settings: Settings, name: str, network: Any) -> int:
         await network.close()
 
 
-async def played(settings: Settings, *sentences: str) -> Report:
+async def played(settings: Settings, *sentences: str) -> reporting.Report:
     asked = Asked(VenueName.TOPSTEPX, PRACTICE)
     cases = tuple(case for sentence in sentences for case in chosen(sentence))
     return await certified(settings, asked, cases, lambda _: None)
@@ -172,11 +182,41 @@ async def test_what_the_broker_can_be_asked_for_is_played_and_the_rest_skipped_w
     assert told.account == PRACTICE
 
 
-async def test_every_case_leaves_the_account_empty_also_one_that_fails() -> None:
+async def test_cases_share_the_request_limit_of_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(practice, "REQUESTS_A_MINUTE", 600)
+    async with topstepx() as (exchange, settings):
+        line = Rewritten(b"", b"")
+        broker = replace(broker_settings(settings), symbols=("MES", "MNQ"))
+        venues = PracticeVenues(line, SystemClock(), broker, exchange.account_ids[0], BracketMode.UNKNOWN)
+        began_s = asyncio.get_running_loop().time()
+        cases = chosen("a quiet account") * 2
+        await play(cases, venues, projectx, lambda *of: f"test-{of}", lambda _: None)
+        took_s = asyncio.get_running_loop().time() - began_s
+        await line.close()
+        first = len(line.asked) // 2
+        assert took_s > first * 0.1
+        assert first > 8
+
+
+async def test_every_case_leaves_the_account_empty() -> None:
     async with topstepx() as (exchange, settings):
         native = replace(settings, bracket_mode=BracketMode.AUTO_OCO)
         told = await played(native, "native: with the fill of a sell", "an order through flat")
         assert [case.ended for case in told.cases] == [Ended.PASSED] * 2, told
+        assert await left_in(exchange) == ([], [])
+
+
+async def test_a_case_that_fails_leaves_the_account_empty_too() -> None:
+    def of_no_tag(report: Report) -> list[Report]:
+        return [replace(report, order_tag=None) if isinstance(report, OrderReport) else report]
+
+    async with topstepx() as (exchange, settings):
+        network, broker = HttpNetwork(), replace(broker_settings(settings), symbols=("MES", "MNQ"))
+        venues = PracticeVenues(network, SystemClock(), broker, exchange.account_ids[0], BracketMode.UNKNOWN)
+        cases = chosen("an order is told under the tag")
+        (case,) = await play(cases, venues, telling(of_no_tag), lambda *of: f"test-{of}", lambda _: None)
+        await network.close()
+        assert "told under None" in case.why
         assert await left_in(exchange) == ([], [])
 
 

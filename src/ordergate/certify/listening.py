@@ -168,7 +168,7 @@ class Listening:
     async def agreed(self) -> None:
         """The end of every case: what was heard, what is read and what the venue holds are the same."""
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + _AGREE_WITHIN_S
+        end_s, pause_s = loop.time() + _AGREE_WITHIN_S, _LOOK_S
         while True:
             await self._read_what_was_missed()
             read = await self.snapshot()
@@ -178,7 +178,8 @@ class Listening:
             if not found:
                 break
             require(loop.time() < end_s, f"not the same: {'; '.join(found)}; heard: {self.heard.last_said()}")
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(READ_AGAIN_S, 2 * pause_s)  # each reading is five requests
         wrong = self.heard.unreadable() + ([] if self.venue.is_disturbed else self.heard.told_again())
         require(not wrong, "; ".join(wrong))
 

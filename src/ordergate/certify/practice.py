@@ -11,6 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Iterable
@@ -33,6 +34,8 @@ from ordergate.net.port import Network
 # PRACTICE-50K-1. Combines and funded accounts have names of their own, and the broker calls a combine simulated too.
 _PRACTICE = re.compile(r"PRAC(?:TICE)?-\S+")
 _ASKING = Passage(exits=False, wait_s=10.0)
+# Of 200 (section 2.3). Every case has a login of its own, and so a count of its own; the account's is one for all.
+REQUESTS_A_MINUTE = 120
 _WHAT_TO_DO = "Name a practice account (PRAC-V2-...) with --account; a certification trades for an hour."
 
 
@@ -97,10 +100,15 @@ class PracticeVenues:
         self.can: frozenset[type[Provocation]] = frozenset({Cut})
         if bracket_mode is BracketMode.AUTO_OCO:
             self.can |= native
-        self._venue = PracticeVenue(Site(Line(network), clock, settings), account_id)
+        self._line = Line(network)
+        self._venue = PracticeVenue(Site(self._line, clock, settings), account_id)
+        self._began_s = asyncio.get_running_loop().time()
 
     @contextlib.asynccontextmanager
     async def opened(self, _name: str, _needs: Needs) -> AsyncIterator[PracticeVenue]:
+        """Waits until what the cases before have asked for is no more than their share of the request limit."""
+        asked_s = sum(self._line.sent.values()) * 60 / REQUESTS_A_MINUTE
+        await asyncio.sleep(max(0.0, self._began_s + asked_s - asyncio.get_running_loop().time()))
         yield self._venue
 
 

@@ -91,7 +91,7 @@ async def _failure(case: Case, venues: Venues, adapter: Adapter, tags: Callable[
 
 
 async def _play(case: Case, venues: Venues, adapter: Adapter, tags: Callable[[int], str], stages: list[Stage]) -> None:
-    async with asyncio.timeout(case.within_s), venues.opened(case.name, case.needs) as venue:
+    async with venues.opened(case.name, case.needs) as venue, asyncio.timeout(case.within_s):
         stages.append(stage := Stage(venue, adapter, tags))
         async with stage.open():
             try:
