@@ -220,6 +220,17 @@ async def test_a_case_that_fails_leaves_the_account_empty_too() -> None:
         assert await left_in(exchange) == ([], [])
 
 
+async def test_a_certification_that_is_stopped_leaves_the_account_empty_too() -> None:
+    async with topstepx() as (exchange, settings):
+        playing = asyncio.ensure_future(played(settings, "a limit order to buy that the market comes to"))
+        while not (await left_in(exchange))[1]:
+            await asyncio.sleep(0.05)
+        playing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await playing
+        assert await left_in(exchange) == ([], [])
+
+
 async def test_an_account_that_holds_something_is_not_touched() -> None:
     async with topstepx() as (exchange, settings):
         await order_elsewhere(exchange)
