@@ -120,6 +120,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "token_lifetime_s": ("60", 60),
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
+    "replay_symbol": ("6E", "6E"),
     "speed": ("20", 20),
     "latency_ms": ("0", 0),
     "enable_logging": ("false", False),

@@ -73,7 +73,7 @@ async def demo(
 ) -> None:
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
     with announced(settings.ready_file):
-        recording = None if settings.replay is None else replay.read(settings.replay)
+        recording = None if settings.replay is None else replay.read(settings.replay, settings.replay_symbol)
         folder = "demo" if settings.speed == 1 else "demo-fast"
         folder = folder if recording is None else f"replay-{recording.digest}"
         purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording, settings.speed)
@@ -203,7 +203,7 @@ def opened_redis(
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
     """The simulated exchange alone, in memory unless there is a state directory; until cancelled."""
     with announced(settings.ready_file), contextlib.ExitStack() as kept:
-        recording = None if settings.replay is None else replay.read(settings.replay)
+        recording = None if settings.replay is None else replay.read(settings.replay, settings.replay_symbol)
         store: Store = MemoryStore(settings.exchange.bars_kept_min)
         if settings.state_dir is not None:
             state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])

@@ -87,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     modes: Modes = Modes()
     replay: Path | None = None
+    replay_symbol: str = "ES"
     speed: int = 1
     limits: Limits = Limits()
     trading_hours: Hours = Hours.EXCHANGE
