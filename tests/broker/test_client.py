@@ -223,8 +223,33 @@ def test_the_token_is_renewed_before_it_expires() -> None:
             await asyncio.sleep(86_400 - 500)
             await desk.send(desk.approved())
             await desk.report(PlaceOutcome)
-            assert desk.broker.count("Auth/loginKey") == 2
+            assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 1)
             assert desk.broker.count(PLACE) == 1
+            assert len(desk.broker.tokens) == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(401),
+        Response(404),
+        Response(502),
+        {"success": False, "errorCode": 3, "newToken": None},
+        {"newToken": None},
+    ],
+    ids=["401", "404", "502", "refused", "no token"],
+)
+def test_a_token_that_cannot_be_validated_is_renewed_by_a_login(answer: Any) -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["Auth/validate"] = lambda _body: answer
+        async with desk.open():
+            await asyncio.sleep(86_400 - 500)
+            await desk.send(desk.approved())
+            assert (await desk.report(PlaceOutcome)).outcome is DONE
+            assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 2)
 
     run(main())
 
@@ -234,7 +259,8 @@ def test_while_the_login_is_out_the_old_token_serves_on() -> None:
         desk = Desk()
         async with desk.open():
             await asyncio.sleep(86_400 - 500)
-            desk.broker.script["Auth/loginKey"] = lambda _body: Response(502)
+            for endpoint in ("Auth/loginKey", "Auth/validate"):
+                desk.broker.script[endpoint] = lambda _body: Response(502)
             for _ in range(5):
                 await desk.send(desk.approved())
                 assert (await desk.report(PlaceOutcome)).outcome is DONE
@@ -252,6 +278,7 @@ def test_a_token_that_cannot_be_read_is_taken_to_live_a_day() -> None:
             return {"token": desk.broker.tokens[-1]}
 
         desk.broker.script["Auth/loginKey"] = opaque
+        desk.broker.script["Auth/validate"] = lambda _body: {"newToken": opaque({})["token"]}
         async with desk.open():
             await asyncio.sleep(80_000)
             await desk.send(desk.approved())

@@ -29,6 +29,8 @@ from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.broker.view import View
 from ordergate.clock import Clock
+from ordergate.core import sessions
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.reports import (
     CONNECTION_MANAGER_STARTED,
@@ -105,7 +107,7 @@ class Connection:
         self._quotes_wanted: dict[str, int] = {}  # since when, by contract
         self._quoted_since_ns = 0  # when the market hub was last subscribed to
 
-        def hub(part: Part, url: str, heard: Heard) -> Hub:
+        def hub(part: Part, url: str, heard: Heard, expects: Callable[[], bool]) -> Hub:
             return Hub(
                 name=part.value,
                 url=url,
@@ -114,11 +116,14 @@ class Connection:
                 rng=rng,
                 heard=heard,
                 changed=partial(self._hub_changed, part),
+                expects=expects,
                 connect_timeout_s=settings.connect_timeout_s,
             )
 
-        self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard)
-        self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard)
+        self._user_hub = hub(
+            Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard, lambda: False
+        )
+        self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard, self._expects_quotes)
 
     async def begin(self) -> None:
         """Before all else: what a gate that has outlived another connection manager believes is not so."""
@@ -283,6 +288,13 @@ class Connection:
         else:
             self._market_feed.forget()
         await self._link.changed(part, fault)
+
+    def _expects_quotes(self) -> bool:
+        """Whether a contract that is quoted to us is in its session."""
+        now_ns = self._clock.now_ns()
+        wanted = (self.catalogue.instruments.get(contract_id) for contract_id in self._quotes_wanted)
+        products = (PRODUCT_BY_SYMBOL.get(instrument.symbol) for instrument in wanted if instrument is not None)
+        return any(sessions.is_open(product.group, now_ns) for product in products if product is not None)
 
     async def _want_quotes(self, contract_id: str) -> None:
         self._quotes_wanted.setdefault(contract_id, self._clock.now_ns())
