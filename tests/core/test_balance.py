@@ -15,7 +15,6 @@ from ordergate.core.persistent import Map
 from ordergate.core.reports import AccountReport
 from tests.core.desk import ACCOUNT, ASK, Desk, instant, position
 
-
 MISSED = "the balance and the trades do not agree"
 
 

@@ -49,6 +49,8 @@ from ordergate.net.port import Network
 
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
+# After a roll orders for the new month are denied for no longer than this.
+_CONTRACTS_S = 600.0
 # Trying these again changes nothing until a person does.
 _HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 
@@ -155,6 +157,7 @@ class Connection:
             tasks.create_task(self._user_hub.run())
             tasks.create_task(self._market_hub.run())
             tasks.create_task(self._keep_rest())
+            tasks.create_task(self._keep_contracts())
 
     async def heard(self, report: Report) -> None:
         """Publish ``report``, and want the events of what it shows."""
@@ -241,9 +244,21 @@ class Connection:
         )
 
     async def _begin_reading(self) -> None:
-        await self.catalogue.load(_STARTING)
+        await self._read_contracts()
         await self._read_accounts()
         await self._user_hub.want("SubscribeAccounts")
+
+    async def _keep_contracts(self) -> None:
+        """A contract rolls while we run."""
+        while True:
+            await asyncio.sleep(_CONTRACTS_S)
+            try:
+                await self._read_contracts()
+            except (TransportError, BrokerRefused) as error:
+                _log.warning("the list of contracts could not be read", reason=str(error))
+
+    async def _read_contracts(self) -> None:
+        await self.catalogue.load(_STARTING)
         for symbol in self.settings.symbols:
             instrument = self.catalogue.active(symbol)
             if instrument is None:
