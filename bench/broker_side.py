@@ -28,7 +28,7 @@ _CONTRACT = {
     "activeContract": True,
     "symbolId": "F.US.MES",
 }
-_ANSWERS = {
+_ANSWERS: dict[str, dict[str, object]] = {
     "Auth/loginKey": {"token": "h.e30.s"},
     "Account/search": {"accounts": [{"id": ACCOUNT, "name": "PRAC-1", "balance": 50_000, "canTrade": True}]},
     "Contract/available": {"contracts": [_CONTRACT]},
@@ -38,7 +38,7 @@ _ANSWERS = {
 
 def user_event(number: int) -> str:
     """Order, trade, position and account in turn, as after fills."""
-    row = {"accountId": ACCOUNT, "contractId": MES, "creationTimestamp": _AT}
+    row: dict[str, object] = {"accountId": ACCOUNT, "contractId": MES, "creationTimestamp": _AT}
     match number % 4:
         case 0:
             order = {"symbolId": "F.US.MES", "status": 2, "type": 2, "side": 0, "size": 1, "fillVolume": 1}
@@ -48,7 +48,7 @@ def user_event(number: int) -> str:
             trade = {"price": 7_570.25, "fees": 0.36, "commissions": 0, "side": 0, "size": 1, "voided": False}
             return event("GatewayUserTrade", {"action": 0, "data": row | trade | {"id": number, "orderId": number - 1}})
         case 2:
-            held: dict[str, object] = {"type": 1, "size": 1, "averagePrice": 7_570.25}
+            held = {"type": 1, "size": 1, "averagePrice": 7_570.25}
             return event("GatewayUserPosition", {"action": 1, "data": row | held | {"id": number}})
     account = {"id": ACCOUNT, "name": "PRAC-1", "balance": 50_000 - number, "canTrade": True}
     return event("GatewayUserAccount", {"action": 1, "data": account | {"isVisible": True, "simulated": True}})
@@ -74,7 +74,7 @@ async def main(ready: Path, count: int) -> None:
     async def answered(request: Request) -> Response | Upgrade:
         if request.path.startswith("/hubs/"):
             return Upgrade(lambda socket: flood(socket, frames[request.path.removeprefix("/hubs/")]))
-        body = {"success": True, "errorCode": 0, "errorMessage": None}
+        body: dict[str, object] = {"success": True, "errorCode": 0, "errorMessage": None}
         answer = msgspec.json.encode(body | _ANSWERS.get(request.path.removeprefix("/api/"), {}))
         return Response(200, answer, {"Content-Type": "application/json"})
 
