@@ -94,6 +94,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "projectx_market_hub_url": ("https://rtc.example.com/hubs/market", "https://rtc.example.com/hubs/market"),
     "projectx_username": ("somebody@example.com", "somebody@example.com"),
     "projectx_api_key": ("hunter2=", "hunter2="),
+    "projectx_keyring": ("true", True),
     "broker_timeout_ms": ("2500", 2_500),
     "connection_manager_url": ("http://127.0.0.1:7501/", "http://127.0.0.1:7501"),
     "connection_manager_timeout_ms": ("100", 100),

@@ -271,6 +271,10 @@ SETTINGS: tuple[Setting, ...] = (
             meaning="The login's API key. Better in the environment: the file is easily copied.",
             reason="as above.",
             example='"from the broker\'s page"'),
+    Setting("broker", "projectx_keyring", "broker.keyring", SWITCH,
+            meaning="Whether the API key is read from the operating system's keyring, where `keyring set ordergate "
+                    "NAME` has put it; NAME is the login.",
+            reason="the environment is documented, and the keyring needs `pip install ordergate[keyring]`."),
     Setting("connections", "broker_timeout_ms", "broker_timeout_ms", whole(1_000, 120_000, "milliseconds"),
             meaning="How long the broker may take to answer; an order without an answer by then is in doubt.",
             reason="that of the official sample."),

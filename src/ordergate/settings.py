@@ -33,6 +33,7 @@ class Broker(msgspec.Struct, frozen=True):
     market_hub_url: str | None = None
     user_name: str | None = None
     api_key: str | None = None
+    keyring: bool = False
 
     def __repr__(self) -> str:
         return f"Broker({self.api_url!r}, {self.user_name!r})"
