@@ -25,13 +25,14 @@ Put = Callable[[KeyringBackend], None]
 WANTED = Broker("https://api.example.com", "https://u.example.com", "https://m.example.com", "you", keyring=True)
 
 
-NONE = fail.Keyring()  # what the library takes on a machine that has no keyring
+# What the library takes on a machine that has no keyring.
+NONE = fail.Keyring()  # type: ignore[no-untyped-call]
 
 
 class Kept(KeyringBackend):
     """A keyring that holds what it was given until the test ends."""
 
-    priority = 1  # type: ignore[assignment] # the library's own way to say it
+    priority = 1
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
