@@ -128,6 +128,7 @@ def test_the_exchange_tells_the_bars_that_it_plays(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.slow
 def test_a_month_of_real_minutes_comes_out_as_it_went_in() -> None:
     if not FILE.exists():
         pytest.skip("the recorded month of 6E is not beside the project")
