@@ -24,8 +24,8 @@ from ordergate.settings import Settings
 from tests.exchange.support import Client, HubClient
 
 COMMANDS = (
-    "demo", "run", "integration", "exchange", "status", "orders", "flatten", "halt", "release", "doctor", "self-test",
-    "version",
+    "demo", "run", "integration", "exchange", "certify", "status", "orders", "flatten", "halt", "release", "doctor",
+    "self-test", "version",
 )  # fmt: skip
 FLAGS = (
     "--web-port",

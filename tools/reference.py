@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ordergate.certify.cases import CASES
 from ordergate.config import OF_ONE
 from ordergate.core import rules
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
@@ -172,11 +173,25 @@ def _words(words: type[enum.Enum]) -> str:
     return table(["", ""], rows)
 
 
+def _cases() -> str:
+    """What is certified, and what the venue has to be asked for."""
+    rows = []
+    for case in CASES:
+        needs = "; ".join(dict.fromkeys(_lowered(need.words()) for need in case.needs))
+        rows.append([case.subject, case.name[0].upper() + case.name[1:], needs])
+    return table(["", "What is certified", "Needs"], rows)
+
+
+def _lowered(words: str) -> str:
+    return words[0].lower() + words[1:]
+
+
 # By the name of a part; some take one word more, which says of what they are.
 _PARTS: dict[str, Callable[..., str]] = {
     "aside": rulebook.aside,
     "acts": functools.partial(_words, Act),
     "average": rulebook.average,
+    "cases": _cases,
     "codes": _codes,
     "defaults": _defaults,
     "products": rulebook.products,

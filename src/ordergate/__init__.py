@@ -12,6 +12,7 @@ An order flows down this list, one folder a step; what became of it flows back u
     journal/        5  record    durable before any effect leaves; state is a fold over it
     broker/         6  send      no valid approval, no place, no modify
     exchange/                    the simulated TopstepX that the demo and the tests trade on
+    certify/                     a day of cases by which a broker's adapter proves itself
 
 Under all of them:
 

@@ -260,6 +260,29 @@ def self_test(flags: Flags) -> None:
 
 
 @_command
+def certify(
+    flags: Flags,
+    *,
+    venue: Annotated[
+        str, typer.Option("--venue", metavar="NAME", help="Where: sim, or topstepx with a practice account.")
+    ] = "sim",
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="The practice account; its name, as the broker tells it.")
+    ] = "",
+    faults: Annotated[bool, typer.Option("--faults", help="The simulated venue fails at random.")] = False,
+    only: Annotated[str, typer.Option("--only", metavar="TEXT", help="Cases with this in their sentence.")] = "",
+    report: Annotated[
+        Path, typer.Option("--report", metavar="PATH", help="Where the report goes; a page is written beside it.")
+    ] = Path("certification.json"),
+) -> None:
+    """Play a day of cases by which a broker's adapter proves itself. Ends with 1 if any failed, 2 if it cannot be."""
+    settings = _settings(flags, log_level=_QUIET)
+    from ordergate.certify import command
+
+    sys.exit(command.certify(settings, command.asked(venue, account, faults=faults, only=only, report=report)))
+
+
+@_command
 def version(_flags: Flags) -> None:
     """The version."""
     print(f"ordergate {__version__}")

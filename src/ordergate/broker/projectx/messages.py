@@ -162,6 +162,7 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     balance: Decimal
     can_trade: bool
+    simulated: bool | None = None
 
 
 class Contract(msgspec.Struct, frozen=True, rename="camel"):
