@@ -45,6 +45,7 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
     account_id: int
     name: str
     balance: Decimal
+    bracket_mode: str
     equity: Decimal | None
     day_pnl: Decimal | None
     day_pnl_at_stops: Decimal | None
