@@ -46,7 +46,7 @@ NOBODY = Answer("", failure="nothing listens there", refused=True)
 OURS = RedisClient("", "127.0.0.1:5", "ordergate", 6, 0)
 STRANGER = RedisClient("bot-7", "127.0.0.1:9", "node-redis", 1, 0)
 ACCOUNT = shown.Account(
-    1001, "PRACTICE", Decimal(50_000), "unknown", None, None, None, None, if_we_die_bounded=True,
+    1001, "PRACTICE", Decimal(50_000), None, None, None, None, if_we_die_bounded=True,
     daily_loss_limit=Decimal(1000), trading_state="active", reason="",
 )  # fmt: skip
 POSITION = shown.Position(

@@ -45,7 +45,6 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
     account_id: int
     name: str
     balance: Decimal
-    bracket_mode: str
     equity: Decimal | None
     day_pnl: Decimal | None
     day_pnl_at_stops: Decimal | None
@@ -54,6 +53,7 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
     daily_loss_limit: Decimal
     trading_state: str
     reason: str
+    bracket_mode: str = "unknown"
 
 
 class Leg(msgspec.Struct, frozen=True):
