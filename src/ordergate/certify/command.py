@@ -137,7 +137,11 @@ async def _venues(settings: Settings, asked: Asked) -> AsyncIterator[tuple[Venue
     network = HttpNetwork()
     try:
         if asked.venue is VenueName.SIM:
-            yield SimVenues(network, settings.exchange.seed, is_disturbed=asked.faults), partial(_tag, "cert")
+            chosen = settings.exchange
+            yield (
+                SimVenues(network, chosen.seed, is_disturbed=asked.faults, variants=chosen.variants),
+                partial(_tag, "cert"),
+            )
             return
         clock = SystemClock()
         broker = replace(_broker(settings), symbols=_SYMBOLS)

@@ -38,6 +38,7 @@ from ordergate.exchange.listing import known_contract
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings, Hours
 from ordergate.exchange.store import MemoryStore
+from ordergate.exchange.variants import Variant
 from ordergate.net.port import Network
 
 HOST = "127.0.0.1"
@@ -91,13 +92,16 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class SimVenues:
-    """See the module. ``network`` has real sockets, or is one in memory; it stays the caller's."""
+    """See the module. ``network`` stays the caller's; ``variants``: what the venue does otherwise."""
 
     name = "sim"
-    can: frozenset[type[v.Provocation]] = frozenset(v.Provocation.__subclasses__())
 
-    def __init__(self, network: Network, seed: int, *, is_disturbed: bool) -> None:
+    def __init__(self, network: Network, seed: int, *, is_disturbed: bool, variants: tuple[Variant, ...] = ()) -> None:
         self._network = network
+        self._variants = variants
+        # The second client is a second login.
+        alone = {*_ELSEWHERE, v.TwoLogins} if Variant.LOGIN_ENDS_OTHERS in variants else set()
+        self.can: frozenset[type[v.Provocation]] = frozenset(v.Provocation.__subclasses__()) - alone
         self._seed = seed
         self._is_disturbed = is_disturbed
 
@@ -111,6 +115,7 @@ class SimVenues:
             symbols=SYMBOLS,
             account_count=1,
             hours=Hours.EXCHANGE if v.Close in needs else Hours.ALWAYS,
+            variants=self._variants,
             requests_max=1_000,  # the second client's too; the limit itself is provoked
         )
         exchange = Exchange(settings, MemoryStore(settings.bars_kept_min), clock, market.swing(start_ns, seed))

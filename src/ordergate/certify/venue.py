@@ -176,6 +176,10 @@ class CloseElsewhere(Provocation, frozen=True):
     contract_id: str
 
 
+class TwoLogins(Provocation, frozen=True):
+    """A second login of the same user leaves the first as it is."""
+
+
 class NativeBrackets(Provocation, frozen=True):
     """The account takes brackets on its orders."""
 

@@ -26,8 +26,9 @@ async def cancel_and_fill(stage: Stage) -> None:
 
 @SUBJECT.case("a cancel in the moment in which a limit order is reached ends it once, filled or cancelled")
 async def cancel_in_the_moment(stage: Stage) -> None:
-    order_id = await stage.accepted(stage.terms(Side.BUY, 1, OrderType.LIMIT, limit_ticks=stage.bid - 1))
-    await stage.until(lambda: stage.ask <= stage.heard.orders[order_id].limit_ticks + 1, "the market", SOON_S)  # type: ignore[operator]
+    price = stage.bid - 1
+    order_id = await stage.accepted(stage.terms(Side.BUY, 1, OrderType.LIMIT, limit_ticks=price))
+    await stage.until(lambda: stage.ask <= price + 1, "the market to come near", SOON_S)
     await stage.cancel_whatever_comes(order_id)
     ended = await stage.until(lambda: stage.ended(order_id), f"order {order_id} to end")
     await stage.holds(1 if ended.state is OrderState.FILLED else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordergate.certify.case import CaseFailed, Subject, require
 from ordergate.certify.stage import Stage
-from ordergate.certify.venue import WrongLogin
+from ordergate.certify.venue import TwoLogins, WrongLogin
 from ordergate.core.order import Side
 from ordergate.core.reports import AccountReport, InstrumentsReport, LinkReport
 from ordergate.errors import StartRefused
@@ -56,7 +56,7 @@ async def wrong_key(stage: Stage) -> None:
     require(site.settings.credentials.api_key not in said, "the key stands in the reason")
 
 
-@SUBJECT.case("two adapters of one login are told the same of an order")
+@SUBJECT.case("two adapters of one login are told the same of an order", TwoLogins)
 async def two_adapters(stage: Stage) -> None:
     other = Stage(stage.venue, stage.adapter, lambda number: f"{stage.tag()}-{number}")
     async with other.open():
