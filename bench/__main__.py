@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bus, decisions, disk, exchange, orders, processes, redis_streams
+from bench import bus, decisions, disk, exchange, orders, processes, redis_streams, topstepx
 from bench.figures import progress, tell_machine
 from ordergate import telemetry
 from ordergate.cli import SWITCH_S
@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[None] | None]] = {
     "streams": redis_streams.measure,
     "orders": orders.measure,
     "exchange": exchange.measure,
+    "topstepx": topstepx.measure,
     "processes": processes.measure,
 }
 

@@ -37,6 +37,7 @@ from ordergate.exchange.store import MemoryStore, Store
 from ordergate.journal.emergency import EmergencyFile
 from ordergate.journal.port import Journal
 from ordergate.journal.sqlite import SqliteJournal
+from ordergate.keychain import api_key
 from ordergate.net.http import HttpNetwork
 from ordergate.setting_table import SETTINGS
 from ordergate.settings import Settings
@@ -73,7 +74,7 @@ async def demo(
 ) -> None:
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
     with announced(settings.ready_file):
-        recording = None if settings.replay is None else replay.read(settings.replay)
+        recording = None if settings.replay is None else replay.read(settings.replay, settings.replay_symbol)
         folder = "demo" if settings.speed == 1 else "demo-fast"
         folder = folder if recording is None else f"replay-{recording.digest}"
         purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording, settings.speed)
@@ -203,7 +204,7 @@ def opened_redis(
 async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
     """The simulated exchange alone, in memory unless there is a state directory; until cancelled."""
     with announced(settings.ready_file), contextlib.ExitStack() as kept:
-        recording = None if settings.replay is None else replay.read(settings.replay)
+        recording = None if settings.replay is None else replay.read(settings.replay, settings.replay_symbol)
         store: Store = MemoryStore(settings.exchange.bars_kept_min)
         if settings.state_dir is not None:
             state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])
@@ -276,7 +277,8 @@ async def demo_desk(
 def broker_settings(settings: Settings) -> BrokerSettings:
     """Where the broker is, and the login. Raises ``StartRefused`` naming all that is missing."""
     given = settings.broker
-    if not (given.api_url and given.user_hub_url and given.market_hub_url and given.user_name and given.api_key):
+    key = api_key(given)
+    if not (given.api_url and given.user_hub_url and given.market_hub_url and given.user_name and key):
         asked = [each for each in SETTINGS if each.section == "broker"]
         missing = [each.variables[0] for each in asked if getattr(given, each.field.removeprefix("broker.")) is None]
         raise StartRefused(f"not set: {', '.join(missing)}; `ordergate demo` opens the same desk without an account")
@@ -285,7 +287,7 @@ def broker_settings(settings: Settings) -> BrokerSettings:
         gateway_url=given.api_url.removesuffix("/api"),
         user_hub_url=given.user_hub_url,
         market_hub_url=given.market_hub_url,
-        credentials=Credentials(given.user_name, given.api_key),
+        credentials=Credentials(given.user_name, key),
         symbols=settings.limits.allowed_symbols,
         request_timeout_s=settings.broker_timeout_ms / 1_000,
         shadow=settings.modes.shadow,

@@ -143,6 +143,12 @@ def _symbols(text: str) -> tuple[str, ...]:
     return symbols
 
 
+def _symbol(text: str) -> str:
+    if text not in PRODUCT_BY_SYMBOL:
+        raise ValueError
+    return text
+
+
 def _variants(text: str) -> tuple[Variant, ...]:
     return tuple(dict.fromkeys(Variant(word.strip()) for word in text.split(",")))
 
@@ -223,6 +229,7 @@ SYMBOLS = Kind(_symbols, f"a list out of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBO
 VARIANTS = Kind(
     _variants, f"a list out of {', '.join(variant.value for variant in Variant)}", "VARIANT,VARIANT", (list,)
 )
+SYMBOL = Kind(_symbol, f"one of {', '.join(PRODUCT_BY_SYMBOL)}", "SYMBOL", (str,))
 SWITCH = Kind(_switch, "true or false", "true|false", (bool,))
 URL = Kind(_url, "an address as https://host:port/path, without user and query", "URL", (str,))
 SECRET_URL = Kind(

@@ -33,6 +33,7 @@ class Broker(msgspec.Struct, frozen=True):
     market_hub_url: str | None = None
     user_name: str | None = None
     api_key: str | None = None
+    keyring: bool = False
 
     def __repr__(self) -> str:
         return f"Broker({self.api_url!r}, {self.user_name!r})"
@@ -87,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bracket_mode: BracketMode = BracketMode.UNKNOWN
     modes: Modes = Modes()
     replay: Path | None = None
+    replay_symbol: str = "ES"
     speed: int = 1
     limits: Limits = Limits()
     trading_hours: Hours = Hours.EXCHANGE

@@ -61,6 +61,7 @@ class StandIn:
         self.token_lifetime_s = 86_400
         self.refused_tokens: set[str] = set()
         self.deaf = False  # hubs that take everything and say nothing
+        self.quiet = False  # a market hub that only pings
         self.confirms = True  # subscriptions are answered
         self.denies = ""  # the subscription that is answered with an error
         self.server: RunningServer | None = None
@@ -132,6 +133,9 @@ class StandIn:
             return {"success": False, "errorCode": 3, "token": None}
         return {"token": self.token()}
 
+    def _Auth_validate(self, _body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"newToken": self.token()}
+
     def _Account_search(self, _body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"accounts": [{"id": ACCOUNT, "name": "PRAC-1", "balance": 50000.25, "canTrade": True}]}
 
@@ -190,6 +194,8 @@ class StandIn:
                                 await socket.send(protocol.complete(event, error=error) or "")
                         case signalr.Ping():
                             await socket.send(protocol.send(signalr.Ping()))
+                            if hub == "market" and not self.quiet:
+                                await socket.send(protocol.send(signalr.invocation("GatewayTrade", MNQ, [])))
 
         return Upgrade(serve)
 

@@ -15,11 +15,18 @@ from ordergate.broker.projectx.session import Credentials
 from ordergate.bus.port import Topic
 from ordergate.core.effects import Cancel, Modify
 from ordergate.core.order import OrderType
-from ordergate.core.reports import CancelOutcome, LinkReport, ModifyOutcome, Outcome, PlaceOutcome
+from ordergate.core.reports import (
+    CancelOutcome,
+    InstrumentsReport,
+    LinkReport,
+    ModifyOutcome,
+    Outcome,
+    PlaceOutcome,
+)
 from ordergate.errors import StartRefused
 from ordergate.net.port import Response
 from ordergate.telemetry import configure, logger
-from tests.broker.stand_in import ACCOUNT, API_KEY, Desk
+from tests.broker.stand_in import ACCOUNT, API_KEY, MES, MNQ, Desk, contract
 from tests.simulation.virtual_time import run
 
 PLACE = "Order/place"
@@ -223,22 +230,50 @@ def test_the_token_is_renewed_before_it_expires() -> None:
             await asyncio.sleep(86_400 - 500)
             await desk.send(desk.approved())
             await desk.report(PlaceOutcome)
-            assert desk.broker.count("Auth/loginKey") == 2
+            assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 1)
             assert desk.broker.count(PLACE) == 1
+            assert len(desk.broker.tokens) == 2
 
     run(main())
 
 
-def test_while_the_login_is_out_the_old_token_serves_on() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response(401),
+        Response(404),
+        Response(502),
+        {"success": False, "errorCode": 3, "newToken": None},
+        {"newToken": None},
+    ],
+    ids=["401", "404", "502", "refused", "no token"],
+)
+def test_a_token_that_cannot_be_validated_is_renewed_by_a_login(answer: Any) -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["Auth/validate"] = lambda _body: answer
+        async with desk.open():
+            await asyncio.sleep(86_400 - 500)
+            await desk.send(desk.approved())
+            assert (await desk.report(PlaceOutcome)).outcome is DONE
+            assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 2)
+
+    run(main())
+
+
+def test_while_the_login_is_out_the_old_token_serves_on_and_it_is_tried_once_a_minute() -> None:
     async def main() -> None:
         desk = Desk()
         async with desk.open():
-            await asyncio.sleep(86_400 - 500)
-            desk.broker.script["Auth/loginKey"] = lambda _body: Response(502)
+            await asyncio.sleep(86_400 - 700)
+            for endpoint in ("Auth/loginKey", "Auth/validate"):
+                desk.broker.script[endpoint] = lambda _body: Response(502)
+            await asyncio.sleep(200)
             for _ in range(5):
                 await desk.send(desk.approved())
                 assert (await desk.report(PlaceOutcome)).outcome is DONE
-        assert desk.broker.count("Auth/loginKey") == 2
+        assert len(desk.broker.tokens) == 1
+        assert 2 <= desk.broker.count("Auth/loginKey") <= 4
 
     run(main())
 
@@ -252,6 +287,7 @@ def test_a_token_that_cannot_be_read_is_taken_to_live_a_day() -> None:
             return {"token": desk.broker.tokens[-1]}
 
         desk.broker.script["Auth/loginKey"] = opaque
+        desk.broker.script["Auth/validate"] = lambda _body: {"newToken": opaque({})["token"]}
         async with desk.open():
             await asyncio.sleep(80_000)
             await desk.send(desk.approved())
@@ -261,6 +297,24 @@ def test_a_token_that_cannot_be_read_is_taken_to_live_a_day() -> None:
             await desk.send(desk.approved())
             await desk.report(PlaceOutcome)
             assert desk.broker.tokens == ["opaque-0", "opaque-1"]
+
+    run(main())
+
+
+def test_a_contract_that_rolls_while_we_run_is_met_and_the_old_one_is_active_no_more() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            rolled = [contract("MNQ", 0.5) | {"id": "CON.F.US.MNQ.Z26"}, contract("MES", 1.25)]
+            desk.broker.script["Contract/available"] = lambda _body: Response(502)
+            await asyncio.sleep(700)
+            assert desk.broker.count("Contract/available") == 2
+            desk.broker.script["Contract/available"] = lambda _body: {"contracts": rolled}
+            await asyncio.sleep(600)
+            told = await desk.report(InstrumentsReport, lambda told: len(told.instruments) == 3)
+            active = {each.contract_id: each.active for each in told.instruments}
+            assert active == {MNQ: False, MES: True, "CON.F.US.MNQ.Z26": True}
+            assert ("SubscribeContractQuotes", "CON.F.US.MNQ.Z26") in desk.broker.subscribed
 
     run(main())
 

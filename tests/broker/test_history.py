@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -58,6 +59,65 @@ def test_bars_are_told_oldest_first_as_exact_numbers() -> None:
 def test_what_is_out_of_bounds_is_refused_without_asking_the_broker(query: str) -> None:
     desk, status, _ = answered(lambda _body: {"bars": []}, query)
     assert (status, desk.broker.count("History/retrieveBars")) == (400, 0)
+
+
+def minutes(first: int, last: int) -> list[dict[str, Any]]:
+    """The bars of some minutes of the hour from 15:00, the newest first; the volume of each is its minute."""
+    return [ROW | {"t": f"2026-11-23T15:{minute:02}:00+00:00", "v": minute} for minute in range(last, first - 1, -1)]
+
+
+def told(body: Any) -> list[tuple[str, int]]:
+    return [(bar["time"][14:16], bar["volume"]) for bar in body["bars"]]
+
+
+def test_bars_that_were_read_are_kept_and_only_the_last_are_read_again() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": minutes(0, 20)[:20]}
+        async with desk.open() as manager:
+            query = f"contractId={MNQ}&count=20"
+            _, first = await asked(desk, manager, query)
+            assert told(first)[-1] == ("20", 20)
+            await asyncio.sleep(180)
+            again = [row | ({"v": 99} if row["t"][14:16] == "20" else {}) for row in minutes(18, 23)]
+            desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": again}
+            _, second = await asked(desk, manager, query)
+            assert told(second) == [(f"{minute:02}", 99 if minute == 20 else minute) for minute in range(4, 24)]
+            whole, tail = desk.broker.bodies("History/retrieveBars")
+            assert (whole["limit"], tail["startTime"]) == (20, "2026-11-23T15:18:00.000000+00:00")
+            assert tail["limit"] < 10
+
+    run(main())
+
+
+@pytest.mark.parametrize("rows", [[], minutes(19, 23)], ids=["nothing", "a gap"])
+def test_where_the_broker_s_bars_do_not_join_what_is_kept_all_is_read_again(rows: list[dict[str, Any]]) -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": minutes(1, 20)}
+        async with desk.open() as manager:
+            query = f"contractId={MNQ}&count=20"
+            await asked(desk, manager, query)
+            answers = [{"bars": rows}, {"bars": minutes(4, 23)}]
+            desk.broker.script["History/retrieveBars"] = lambda _body: answers.pop(0)
+            _, body = await asked(desk, manager, query)
+            assert [minute for minute, _ in told(body)] == [f"{minute:02}" for minute in range(4, 24)]
+            assert desk.broker.count("History/retrieveBars") == 3
+
+    run(main())
+
+
+def test_more_bars_than_are_kept_and_those_of_another_unit_are_read_whole() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda body: {"bars": minutes(1, 20)[: body["limit"]]}
+        async with desk.open() as manager:
+            for query in ("count=10", "count=20", "count=20&unitMinutes=5"):
+                await asked(desk, manager, f"contractId={MNQ}&{query}")
+            limits = [body["limit"] for body in desk.broker.bodies("History/retrieveBars")]
+            assert limits == [10, 20, 20]
+
+    run(main())
 
 
 def test_a_contract_the_broker_does_not_know_is_404() -> None:

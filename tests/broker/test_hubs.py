@@ -133,6 +133,26 @@ def test_a_hub_whose_subscriptions_are_not_confirmed_is_not_up(silence: str) -> 
     run(main())
 
 
+def test_a_market_hub_over_which_only_pings_come_is_given_up_after_90_s_while_the_market_is_open() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            desk.broker.quiet = True
+            began_ns = desk.clock.now_ns()
+            down = await desk.report(LinkReport)
+            assert down.reason == "market hub: nothing but pings for 90 s, while the market is open"
+            assert 75 < (desk.clock.now_ns() - began_ns) / 1e9 <= 96
+            desk.broker.quiet = False
+            assert (await desk.report(LinkReport)).up
+            await asyncio.sleep(7 * 3_600 + 30 - (desk.clock.now_ns() - began_ns) / 1e9)  # 16:00 in Chicago
+            desk.broker.quiet = True
+            await asyncio.sleep(3_500)
+            assert not [report for report in desk.reports if isinstance(report, LinkReport)], "nothing is traded"
+            assert not (await desk.report(LinkReport, within_s=200)).up
+
+    run(main())
+
+
 def test_a_hub_that_refuses_a_subscription_is_not_up() -> None:
     async def main() -> None:
         desk = Desk()
@@ -153,7 +173,7 @@ def test_a_session_that_is_logged_out_elsewhere_logs_in_again() -> None:
         async with desk.open():
             await desk.broker.say("user", "GatewayLogout")
             down = await desk.report(LinkReport)
-            assert down.reason == "user hub: the broker logged this session out"
+            assert down.reason.startswith("user hub: the broker logged this session out: another program")
             assert (await desk.report(LinkReport)).up
             assert len(desk.broker.tokens) == 2
 

@@ -190,3 +190,16 @@ def test_the_choice_of_account_and_instrument_is_there_when_the_page_is_opened_a
     page.reload()
     expect(page.locator("#account")).to_have_value(str(flat_desk.at["accountIds"][1]))
     expect(page.get_by_role("button", name="Buy 1 MNQ")).to_be_enabled()
+
+
+def test_minutes_without_a_trade_are_empty_on_the_chart_and_a_night_is_a_short_gap(
+    page: Page, shared_desk: Desk
+) -> None:
+    opened(page, shared_desk)
+    drawn = page.evaluate("""async () => {
+        const { withGaps } = await import("/static/chart.js");
+        const bar = (minute) => ({ time: minute * 60, open: 1, high: 1, low: 1, close: 1 });
+        return withGaps([bar(1), bar(2), bar(5), bar(1000)]).map((bar) => [bar.time / 60, "open" in bar]);
+    }""")
+    assert drawn[:6] == [[1, True], [2, True], [3, False], [4, False], [5, True], [985, False]]
+    assert (len(drawn), drawn[-2:]) == (5 + 15 + 1, [[999, False], [1000, True]])

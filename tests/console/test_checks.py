@@ -30,6 +30,7 @@ from ordergate.console.places import Answer, Places
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.limits import MICROS, Limits
 from ordergate.core.modes import Modes
+from ordergate.core.order import BracketMode
 from ordergate.settings import Redis, Settings
 from ordergate.state_dir import Holder
 
@@ -52,6 +53,7 @@ POSITION = shown.Position(
     1001, "MES", "LONG", 2, Decimal(5000), None, None, None, protected=True,
     protection=shown.Cover("protected", 0, "", ""), net_pnl=None,
 )  # fmt: skip
+NATIVE = Settings(bracket_mode=BracketMode.AUTO_OCO)
 DESK = shown.Desk("LIVE", "projectx", "trader", "0", True, "", "", shown.Modes(True, ""), None)  # noqa: FBT003
 SHOWN = shown.Shown(DESK, (ACCOUNT,), (POSITION,), (), (), ())
 
@@ -146,6 +148,11 @@ CASES: list[tuple[Any, dict[str, Any], Level, str]] = [
     (desk.accounts, {"shown": position(protected=False, protection=shown.Cover("by choice", 2, "", ""))}, WARN,
      "no stop by choice"),
     (desk.accounts, {"shown": "the page does not answer"}, UNKNOWN, "the page does not answer"),
+    (broker.brackets, {"shown": "the page does not answer"}, UNKNOWN, "the page does not answer"),
+    (broker.brackets, {}, OK, "works with either setting"),
+    (broker.brackets, {"shown": account(bracket_mode="position")}, OK, "works with either setting"),
+    (broker.brackets, {"shown": account(bracket_mode="auto_oco")}, OK, "leave with their order"),
+    (broker.brackets, {"shown": account(bracket_mode="position"), "settings": NATIVE}, WARN, "rejects brackets on an"),
     (desk.ports, {"page": NOBODY}, WARN, "page at http://127.0.0.1:3003: free"),
     (desk.ports, {"gate": Answer("", 404, None)}, WARN, "7600: another program"),
     (desk.ports, {"page": Answer("", 200, {"status": "ok", "service": "Grafana"})}, WARN, "3003: another program"),

@@ -15,6 +15,8 @@ from ordergate.core.persistent import Map
 from ordergate.core.reports import AccountReport
 from tests.core.desk import ACCOUNT, ASK, Desk, instant, position
 
+MISSED = "the balance and the trades do not agree"
+
 
 def paid(desk: Desk, amount_usd: int) -> None:
     """The broker moves the balance, and tells it."""
@@ -47,9 +49,25 @@ def test_it_is_asked_for_soon_and_again_at_once() -> None:
     paid(desk, -900)
     assert reads(desk) == []
     desk.wait(5_000)
-    assert reads(desk) == ["the balance has moved without a trade"]
+    assert reads(desk) == [MISSED]
     desk.snapshot()
-    assert reads(desk) == ["the balance has moved without a trade"] * 2
+    assert reads(desk)[1:] == ["the balance has moved without a trade"]
+
+
+@pytest.mark.parametrize(("told", "reading"), [("before", []), ("after", []), ("never", [MISSED])])
+def test_a_balance_that_is_not_told_with_its_fill_is_read(told: str, reading: list[str]) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=1, stop=Exit(40), target=Leg.OFF)
+    stop = desk.stop("a")
+    if told == "before":
+        paid(desk, -50)
+    desk.fill(stop.order_id, price=ASK - 40)
+    if told == "after":
+        paid(desk, -50)
+    desk.wait(4_000)
+    assert reads(desk) == []
+    desk.wait(2_000)
+    assert reads(desk) == reading
 
 
 def reads(desk: Desk) -> list[str]:

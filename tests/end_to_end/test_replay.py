@@ -111,7 +111,7 @@ def test_a_state_directory_is_of_one_recording(desks: Any, tmp_path: Path) -> No
 
 
 async def test_time_goes_on_after_what_the_exchange_and_what_the_journal_recorded_last(tmp_path: Path) -> None:
-    played = replay.read(recording(tmp_path / "open.csv", 0))
+    played = replay.read(recording(tmp_path / "open.csv", 0), "ES")
     store, journal = MemoryStore(1_500), MemoryJournal()
     clock = await app._clock(played, Settings(), store, journal)  # noqa: SLF001 - what a start makes of its files
     assert 0 <= clock.now_ns() - played.first_ns < 10**9

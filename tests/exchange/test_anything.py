@@ -7,6 +7,7 @@ import gc
 import json
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,7 @@ def test_whatever_a_hub_is_sent_others_are_served(frames: list[str], shaken: boo
     in_virtual_time(work, SETTINGS)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_strangers_and_broken_clients_do() -> None:
     async def nonsense(client: Client, number: int) -> None:
         for path in ("Order/place", "Order/nothing", "Auth/loginKey", "History/retrieveBars"):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ordergate.errors import StartRefused
 from ordergate.exchange import recording as recording_module
 from ordergate.exchange.enums import OrderSide
-from ordergate.exchange.recording import COLUMNS, QuoteRecord, Recording, TradeRecord
+from ordergate.exchange.recording import COLUMNS, Recording
+from ordergate.exchange.records import QuoteRecord, TradeRecord
 
 OPEN = Path(__file__).parent / "es-open.csv"
 HEAD = ",".join(COLUMNS)

@@ -400,7 +400,7 @@ async def test_a_closed_market_rejects_with_code_2_and_its_text(network: Network
 
 async def test_bars_come_newest_first_nearest_the_end_and_agree_with_the_trades(network: Network, start: Start) -> None:
     clock = SetClock()
-    exchange = await start(clock)
+    exchange = await start(clock, symbols=("MES",))
     client = await Client(network, exchange.url).login(exchange)
     for _ in range(5 * 240 + 10):
         exchange._venue.step()  # noqa: SLF001 - five minutes of market without waiting for them

@@ -34,10 +34,10 @@ async def trade(desk: SimulatedDesk, rng: random.Random, seconds: float) -> int:
         symbol = rng.choice(MICROS)
         what = rng.random()
         if what < 0.75:
-            status, _ = await desk.post(
-                "/api/order", order(rng, await desk.get("/api/prices"), account, symbol, number)
-            )
-            accepted += status == 200
+            prices = await desk.get("/api/prices")
+            if symbol in prices:
+                status, _ = await desk.post("/api/order", order(rng, prices, account, symbol, number))
+                accepted += status == 200
         elif what < 0.85:
             rows = [row for row in await desk.get("/api/orders") if row["status"] in ("WORKING", "PARTIALLY_FILLED")]
             if rows:

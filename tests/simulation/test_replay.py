@@ -164,7 +164,7 @@ async def add_up(desk: SimulatedDesk) -> int:
 
 async def session(seed: int, quote_interval_ms: int) -> Counter[str]:
     """The whole file, from before the open to its end; the answers that the trader got."""
-    recording = replay.read(FILE)
+    recording = replay.read(FILE, "ES")
     async with simulated(
         seed,
         recording=recording,

@@ -11,7 +11,8 @@ from typing import Any
 from ordergate.broker.projectx.budget import RequestLimits
 from ordergate.core.limits import Limits
 from ordergate.exchange.enums import OrderSide
-from ordergate.exchange.recording import QuoteRecord, Recording, TradeRecord
+from ordergate.exchange.recording import Recording
+from ordergate.exchange.records import QuoteRecord, TradeRecord
 from ordergate.net.memory import MemoryNetwork
 from ordergate.net.port import Response
 from tests.simulation.desk import SimulatedDesk, simulated
@@ -46,7 +47,7 @@ class CountingNetwork(MemoryNetwork):
 
 def market(seconds: int, step_ms: int, quote: Callable[[int], tuple[int, int]]) -> Recording:
     """Quiet, then ``quote`` (ask and its size, by the number of the step) every ``step_ms``."""
-    recording = Recording("made here")
+    recording = Recording("made here", "ES")
     for second in range(QUIET_S):
         # The bid moves, or nobody would be told that the quote is fresh.
         recording.append(QuoteRecord(START_NS + second * NS_PER_S, ASK - 1 - second % 2, 99, ASK, 99))

@@ -280,8 +280,9 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     history = History(Limits(daily_loss_usd_max=Decimal(200))).open(A, B)
     row = exact(encode(rows(history).accounts[A]))
     assert row == {
-        "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "equity": 50_000,
-        "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0, "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
+        "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True,
+        "bracketMode": "unknown", "equity": 50_000, "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0,
+        "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
         "passedOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None,
         "tradingDay": "2026-11-23", "linkUp": True,
     }  # fmt: skip

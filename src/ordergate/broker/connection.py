@@ -29,6 +29,8 @@ from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.broker.view import View
 from ordergate.clock import Clock
+from ordergate.core import sessions
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.reports import (
     CONNECTION_MANAGER_STARTED,
@@ -47,6 +49,8 @@ from ordergate.net.port import Network
 
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
+# After a roll orders for the new month are denied for no longer than this.
+_CONTRACTS_S = 600.0
 # Trying these again changes nothing until a person does.
 _HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 
@@ -105,7 +109,7 @@ class Connection:
         self._quotes_wanted: dict[str, int] = {}  # since when, by contract
         self._quoted_since_ns = 0  # when the market hub was last subscribed to
 
-        def hub(part: Part, url: str, heard: Heard) -> Hub:
+        def hub(part: Part, url: str, heard: Heard, expects: Callable[[], bool]) -> Hub:
             return Hub(
                 name=part.value,
                 url=url,
@@ -114,11 +118,14 @@ class Connection:
                 rng=rng,
                 heard=heard,
                 changed=partial(self._hub_changed, part),
+                expects=expects,
                 connect_timeout_s=settings.connect_timeout_s,
             )
 
-        self._user_hub = hub(Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard)
-        self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard)
+        self._user_hub = hub(
+            Part.USER_HUB, settings.user_hub_url, UserFeed(self.catalogue, self._said).heard, lambda: False
+        )
+        self._market_hub = hub(Part.MARKET_HUB, settings.market_hub_url, self._market_feed.heard, self._expects_quotes)
 
     async def begin(self) -> None:
         """Before all else: what a gate that has outlived another connection manager believes is not so."""
@@ -150,6 +157,7 @@ class Connection:
             tasks.create_task(self._user_hub.run())
             tasks.create_task(self._market_hub.run())
             tasks.create_task(self._keep_rest())
+            tasks.create_task(self._keep_contracts())
 
     async def heard(self, report: Report) -> None:
         """Publish ``report``, and want the events of what it shows."""
@@ -236,9 +244,21 @@ class Connection:
         )
 
     async def _begin_reading(self) -> None:
-        await self.catalogue.load(_STARTING)
+        await self._read_contracts()
         await self._read_accounts()
         await self._user_hub.want("SubscribeAccounts")
+
+    async def _keep_contracts(self) -> None:
+        """A contract rolls while we run."""
+        while True:
+            await asyncio.sleep(_CONTRACTS_S)
+            try:
+                await self._read_contracts()
+            except (TransportError, BrokerRefused) as error:
+                _log.warning("the list of contracts could not be read", reason=str(error))
+
+    async def _read_contracts(self) -> None:
+        await self.catalogue.load(_STARTING)
         for symbol in self.settings.symbols:
             instrument = self.catalogue.active(symbol)
             if instrument is None:
@@ -283,6 +303,13 @@ class Connection:
         else:
             self._market_feed.forget()
         await self._link.changed(part, fault)
+
+    def _expects_quotes(self) -> bool:
+        """Whether a contract that is quoted to us is in its session."""
+        now_ns = self._clock.now_ns()
+        wanted = (self.catalogue.instruments.get(contract_id) for contract_id in self._quotes_wanted)
+        products = (PRODUCT_BY_SYMBOL.get(instrument.symbol) for instrument in wanted if instrument is not None)
+        return any(sessions.is_open(product.group, now_ns) for product in products if product is not None)
 
     async def _want_quotes(self, contract_id: str) -> None:
         self._quotes_wanted.setdefault(contract_id, self._clock.now_ns())

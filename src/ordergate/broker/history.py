@@ -1,6 +1,12 @@
-"""Bars of a contract, for whoever draws them: ``GET /api/bars``. Nothing here is judged by, and nothing is kept.
+"""Bars of a contract, for whoever draws them: ``GET /api/bars``. Nothing here is judged by.
+
+Bars that were read are kept, so that a chart that asks again costs the few at the end: requests for bars are limited.
 
 Must never invent: a time without trades has no bar, and what the broker does not answer is 503.
+
+Invariants:
+1. The last bars that are kept are read again each time: one of them may have been under way.
+2. Of no more than ``_KEPT_MAX`` contracts and units bars are kept, and of each no more than ``_COUNT_MAX``.
 """
 
 from __future__ import annotations
@@ -27,6 +33,9 @@ _COUNT_MAX = 1_500  # a trading day of minutes, and some
 _BACK_NS = 4 * 86_400 * 1_000_000_000
 _MINUTE_NS = 60_000_000_000
 _PASSAGE = Passage(exits=False, wait_s=2.0)
+_KEPT_MAX = 16  # a page draws one, a few pages a few
+_READ_AGAIN = 3  # the one under way, the one before it that was under way when it was read, and one that must agree
+_Kept = tuple[tuple[int, Bar], ...]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
 
@@ -41,6 +50,7 @@ class History:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
+        self._kept: dict[tuple[str, int], _Kept] = {}
 
     async def answer(self, request: Request) -> Response:
         """The answer to ``GET /api/bars?contractId=...&unitMinutes=1&count=300``."""
@@ -62,11 +72,31 @@ class History:
             raise InputRefused("BAD_CONTRACT_ID", f"contractId must have 1 to {_CONTRACT_ID_MAX} characters")
         unit_minutes = _whole(query, "unitMinutes", 1, _UNIT_MINUTES_MAX)
         count = _whole(query, "count", _COUNT, _COUNT_MAX)
-        now_ns = self._clock.now_ns()
+        key = contract_id, unit_minutes
+        kept = self._kept.pop(key, ())
+        since_ns = kept[-_READ_AGAIN][0] if len(kept) >= max(count, _READ_AGAIN) else None
+        read = await self._read(contract_id, unit_minutes, count, since_ns)
+        if since_ns is not None and not (read and read[0][0] == since_ns):
+            # The end of what is kept is not there: the broker has not, or has more than was asked for.
+            kept, read = (), await self._read(contract_id, unit_minutes, count, None)
+        first_ns = read[0][0] if read else 0
+        bars = (*(bar for bar in kept if bar[0] < first_ns), *read)[-_COUNT_MAX:]
+        self._kept[key] = bars
+        if len(self._kept) > _KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+        return Bars(contract_id, unit_minutes, tuple(bar for _, bar in bars[-count:]))
+
+    async def _read(self, contract_id: str, unit_minutes: int, count: int, since_ns: int | None) -> _Kept:
+        """The newest ``count`` bars, of those that begin at ``since_ns`` or later; with their beginnings."""
+        now_ns, unit_ns = self._clock.now_ns(), unit_minutes * _MINUTE_NS
+        if since_ns is None:
+            since_ns = now_ns - _BACK_NS - count * unit_ns
+        else:
+            count = min(_COUNT_MAX, (now_ns - since_ns) // unit_ns + _READ_AGAIN)
         body = messages.BarsBody(
             contract_id=contract_id,
             live=False,
-            start_time=instant(now_ns - _BACK_NS - count * unit_minutes * _MINUTE_NS),
+            start_time=instant(since_ns),
             # The bar under way is wanted too, wherever the broker's clock stands.
             end_time=instant(now_ns + _MINUTE_NS),
             unit=messages.BarUnit.MINUTE,
@@ -75,11 +105,11 @@ class History:
             include_partial_bar=True,
         )
         newest_first = await self._client.bars(body, _PASSAGE)
-        return Bars(contract_id, unit_minutes, tuple(_bar(row) for row in reversed(newest_first)))
+        return tuple(_bar(row) for row in reversed(newest_first))
 
 
-def _bar(row: messages.Bar) -> Bar:
-    """Raises ``OutcomeUnknown`` for what is no bar."""
+def _bar(row: messages.Bar) -> tuple[int, Bar]:
+    """A bar and when it begins. Raises ``OutcomeUnknown`` for what is no bar."""
     prices = (row.o, row.h, row.l, row.c)
     if not all(price.is_finite() for price in prices) or not row.l <= min(row.o, row.c) <= max(row.o, row.c) <= row.h:
         raise OutcomeUnknown(f"the broker's bar of {row.t[:40]} contradicts itself")
@@ -87,7 +117,7 @@ def _bar(row: messages.Bar) -> Bar:
         begins_ns = instant_ns(row.t)
     except InputRefused as error:
         raise OutcomeUnknown(f"a bar of the broker's: {error}") from error
-    return Bar(instant(begins_ns), *prices, row.v)
+    return begins_ns, Bar(instant(begins_ns), *prices, row.v)
 
 
 def _whole(query: Mapping[str, str], name: str, default: int, largest: int) -> int:

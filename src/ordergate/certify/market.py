@@ -13,7 +13,8 @@ import random
 from collections.abc import Iterator
 
 from ordergate.exchange.enums import OrderSide
-from ordergate.exchange.recording import QuoteRecord, Recording, TradeRecord
+from ordergate.exchange.recording import Recording
+from ordergate.exchange.records import QuoteRecord, TradeRecord
 
 REACH_TICKS = 80
 STEP_NS = 250_000_000
@@ -29,7 +30,7 @@ _SIZES = (20, 61)
 def swing(start_ns: int, seed: int) -> Recording:
     """Quotes and trades of ES and MES from ``start_ns`` on; ``seed`` decides which way it goes first, and the sizes."""
     chance = random.Random(seed)
-    recording = Recording("certification")
+    recording = Recording("certification", "ES")
     bids = _bids(chance.choice((1, -1)))
     before = _BEGINS_TICKS
     for at_ns in range(start_ns, start_ns + _LASTS_NS, STEP_NS):

@@ -22,6 +22,7 @@ from ordergate.console.status import status as judged
 from ordergate.console.stopping import DONE, NOT_DONE, UNREACHABLE, Gate, what_is_left
 from ordergate.core.limits import Limits
 from ordergate.errors import BrokerRefused, StartRefused, TransportError
+from ordergate.keychain import api_key
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Network
 from ordergate.settings import Settings
@@ -212,8 +213,9 @@ def login_to_write(settings: Settings, written: Written) -> Login:
 def _login(settings: Settings, written: Written) -> Login | None:
     """The login of [broker], or that of the simulated broker of the ready file. Raises ``StartRefused`` if both."""
     given, found = settings.broker, []
-    if given.api_url and given.user_name and given.api_key:
-        found.append(Login(given.api_url.removesuffix("/api"), Credentials(given.user_name, given.api_key)))
+    key = api_key(given)
+    if given.api_url and given.user_name and key:
+        found.append(Login(given.api_url.removesuffix("/api"), Credentials(given.user_name, key)))
     if written.gateway and written.user_name and written.api_key:
         found.append(Login(written.gateway, Credentials(written.user_name, written.api_key)))
     if len(found) > 1:

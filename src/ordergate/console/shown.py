@@ -53,6 +53,7 @@ class Account(msgspec.Struct, frozen=True, rename="camel"):
     daily_loss_limit: Decimal
     trading_state: str
     reason: str
+    bracket_mode: str = "unknown"
 
 
 class Leg(msgspec.Struct, frozen=True):

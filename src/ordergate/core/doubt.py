@@ -23,7 +23,7 @@ def react(draft: Draft, account_id: int) -> None:
     if any(key.startswith(("fills:", "held:")) for key in overdue):
         draft.request_snapshot(account, "fills are missing")
     elif "balance" in overdue:
-        draft.request_snapshot(account, "the balance has moved without a trade")
+        draft.request_snapshot(account, "the balance and the trades do not agree")
     elif "books" in overdue:
         draft.request_snapshot(account, "the books do not agree")
     elif "snapshot" in overdue:

@@ -20,6 +20,7 @@ from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position, after_fill, usd
 from ordergate.core.reports import PositionReport
 from ordergate.core.sessions import day_open_ns, next_day_open_ns
+from ordergate.core.timing import BALANCE_WAIT_NS
 
 # Finished orders of earlier days that stay listed (the page shows the trading day's orders and at least these).
 DONE_KEPT = 500
@@ -65,7 +66,9 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
         held=without(account.held, event.fill_id),
     )
     account = _holding(account, position)
-    account = timer(timer(account, f"held:{event.fill_id}", None), "balance", None)
+    # The balance that this fill makes is told soon, or was just now; else it was lost, and is read.
+    due_ns = None if account.gap_usd == account.gap.usd else event.at_ns + BALANCE_WAIT_NS
+    account = timer(timer(account, f"held:{event.fill_id}", None), "balance", due_ns)
     return _fit(account, event.contract_id)
 
 

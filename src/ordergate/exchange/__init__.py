@@ -16,7 +16,7 @@ An order flows down this list:
     firm.py          what Topstep does about limits, which topstep.py knows
     market.py        where quotes come from: a random walk; levels.py says where each product starts and what it goes
                      with, activity.py how busy its day is
-    replay.py        or recorded data, which recording.py reads
+    replay.py        or recorded data, which recording.py reads; recorded_bars.py makes quotes and trades of minutes
     turn.py          the changes of one request or step: stored first, then true, then told
     store.py         the port of the file, and its twin in memory; sqlite.py is the file
     models.py        the API's messages, enums.py its numbers; wire.py makes them from ours

@@ -1,6 +1,8 @@
-"""A file of recorded quotes and trades, held as compact integers.
+"""A file of recorded quotes and trades, or of minutes, held as compact integers.
 
-CSV, compressed where its name ends in ``.gz``. Columns: ``ts_ns`` the exchange's time in nanoseconds UTC, never going
+CSV, compressed where its name ends in ``.gz``. Of minutes: ``timestamp_utc`` ("2024-01-01 23:01:00"), ``open``,
+``high``, ``low``, ``close`` in points, ``volume`` in contracts; ``recorded_bars`` makes quotes and trades of them. Of
+quotes and trades: ``ts_ns`` the exchange's time in nanoseconds UTC, never going
 back; ``kind`` quote or trade; ``bid``, ``bid_size``, ``ask``, ``ask_size`` of a quote, both empty on a side where
 nobody is; ``price``, ``size``, ``aggressor`` (buy, sell, or empty for an auction) of a trade. Prices are in points,
 sizes in contracts. A quote may be crossed, as before an open.
@@ -17,6 +19,7 @@ import csv
 import datetime
 import gzip
 import hashlib
+import re
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
@@ -24,11 +27,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from ordergate.errors import StartRefused
+from ordergate.exchange import recorded_bars
 from ordergate.exchange.enums import OrderSide
+from ordergate.exchange.levels import LEVELS
+from ordergate.exchange.market import Bar
+from ordergate.exchange.records import QuoteRecord, Record, TradeRecord
 
+BAR_COLUMNS = ("timestamp_utc", "open", "high", "low", "close", "volume")
 COLUMNS = ("ts_ns", "kind", "bid", "bid_size", "ask", "ask_size", "price", "size", "aggressor")
 # 120 MB: more than a busy day of a liquid future has in changes of its best prices. UNVERIFIED: count them in a file of
 # one.
@@ -44,43 +50,22 @@ _AGGRESSORS = {"buy": OrderSide.BID, "sell": OrderSide.ASK, "": OrderSide.BID}
 _QUOTE, _BUY, _SELL = 0, 1, 2
 
 
-class QuoteRecord(msgspec.Struct, frozen=True):
-    """The best prices in ticks and their sizes from ``at_ns`` on. Size 0: nobody is there; the price is the last."""
-
-    at_ns: int
-    bid: int
-    bid_size: int
-    ask: int
-    ask_size: int
-
-
-class TradeRecord(msgspec.Struct, frozen=True):
-    """One trade; ``side`` is the aggressor's."""
-
-    at_ns: int
-    side: OrderSide
-    price: int
-    quantity: int
-
-
-Record = QuoteRecord | TradeRecord
-
-
 class Recording:
-    """The records of one file, at least one. Made by ``read``; ``name`` is the file's."""
+    """The records of one file, at least one. Made by ``read``; ``name`` is the file's, ``symbol`` the product's."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, symbol: str) -> None:
         self.name = name
+        self.symbol = symbol
         self._at_ns = array("q")
         self._kind = array("b")
         self._columns = tuple(array("i") for _ in range(4))
 
     @classmethod
-    def read(cls, path: Path, ticks: Callable[[Decimal], int | None]) -> Recording:
-        """The file's records; ``ticks`` is None for a price off the grid. Raises ``StartRefused``."""
+    def read(cls, path: Path, ticks: Callable[[Decimal], int | None], symbol: str = "ES") -> Recording:
+        """The records of a file of ``symbol``; ``ticks`` is None for a price off the grid. Raises ``StartRefused``."""
         line = 0
         try:
-            recording = cls(path.name)
+            recording = cls(path.name, symbol)
             reader = _Reader(recording, ticks)
             with _opened(path) as text:
                 for line, row in enumerate(csv.reader(text, strict=True), start=1):  # noqa: B007 - named by the error
@@ -146,19 +131,35 @@ class _Reader:
         self._recording = recording
         self._ticks = ticks
         self._known: dict[str, int] = {}
-        self._is_headed = False
+        self._columns: tuple[str, ...] = ()
         self._touches: tuple[int, int] | None = None
 
     def take(self, row: list[str]) -> None:
-        if not self._is_headed:
-            if tuple(row) != COLUMNS:
-                raise ValueError(f"the first line must name the columns {','.join(COLUMNS)}")
-            self._is_headed = True
+        if not self._columns:
+            if tuple(row) not in (COLUMNS, BAR_COLUMNS):
+                wanted = f"{','.join(COLUMNS)}, or {','.join(BAR_COLUMNS)}"
+                raise ValueError(f"the first line must name the columns {wanted}")
+            self._columns = tuple(row)
             return
-        if len(row) != len(COLUMNS):
-            raise ValueError(f"{len(row)} columns instead of {len(COLUMNS)}")
-        if len(self._recording) == RECORDS_MAX:
+        if len(row) != len(self._columns):
+            raise ValueError(f"{len(row)} columns instead of {len(self._columns)}")
+        if len(self._recording) >= RECORDS_MAX:
             raise ValueError(f"more than {RECORDS_MAX:,} records")
+        if self._columns == BAR_COLUMNS:
+            self._take_bar(*row)
+        else:
+            self._take_record(row)
+
+    def _take_bar(self, timestamp: str, *rest: str) -> None:
+        start_ns = _minute_ns(timestamp)
+        if len(self._recording) and start_ns <= self._recording.last_ns:
+            raise ValueError(f"timestamp_utc {timestamp} is not after that of the line above")
+        first, high, low, last = (self._price(*each) for each in zip(BAR_COLUMNS[1:5], rest[:4], strict=True))
+        bar = Bar(start_ns, first, high, low, last, _whole("volume", rest[4], 1))
+        for record in recorded_bars.records(bar, LEVELS[self._recording.symbol]):
+            self._recording.append(record)
+
+    def _take_record(self, row: list[str]) -> None:
         ts_ns, kind, *rest = row
         at_ns = _whole("ts_ns", ts_ns, _FIRST_NS, _END_NS)
         if len(self._recording) and at_ns < self._recording.last_ns:
@@ -216,6 +217,13 @@ def _whole(name: str, text: str, low: int = 0, high: int = _INT_MAX) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(_END_NS)) and low <= int(text) <= high):
         raise ValueError(f"{name} {text[:40]!r} is not a whole number from {low} to {high}")
     return int(text)
+
+
+def _minute_ns(text: str) -> int:
+    """The instant of a minute as "2024-01-01 23:01:00"."""
+    if re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:00", text, re.ASCII) is None:
+        raise ValueError(f"timestamp_utc {text[:40]!r} is no minute as 2024-01-01 23:01:00")
+    return round(datetime.datetime.fromisoformat(f"{text}+00:00").timestamp()) * 1_000_000_000
 
 
 def _opened(path: Path) -> IO[str]:

@@ -1,7 +1,7 @@
-"""Recorded data as a market: ES and MES of the month that was active on the recording's first day.
+"""Recorded data as a market: the product's month that was active on the recording's first day.
 
-PURE, but for ``read``. Both have the same tick, so one recording drives both. Every other contract, and the next month
-after a roll, walks.
+PURE, but for ``read``. Other sizes of the product with the same tick go with it, so one recording drives ES and MES.
+Every other contract, and the next month after a roll, walks.
 
 Invariants:
 1. A move applies every record since the move before it, once; ``Market.moved_ns`` says how far it has come, so a stored
@@ -17,29 +17,34 @@ from pathlib import Path
 
 import msgspec
 
-from ordergate.core.contracts import PRODUCT_BY_SYMBOL, active_month
+from ordergate.core.contracts import PRODUCT_BY_SYMBOL, PRODUCTS, active_month
 from ordergate.exchange import hours
+from ordergate.exchange.levels import walks_as
 from ordergate.exchange.listing import Contract
 from ordergate.exchange.market import Bar, Feed, Market, Moved, Print, bars_after
 from ordergate.exchange.matching import Quote
-from ordergate.exchange.recording import QuoteRecord, Recording, TradeRecord
+from ordergate.exchange.recording import Recording
+from ordergate.exchange.records import QuoteRecord, TradeRecord
 
-SYMBOLS = ("ES", "MES")
 # The session opens and closes on the hour, so it is the same throughout a shorter span whose ends are the same.
 _HOUR_NS = 3_600_000_000_000
 
 
-def recorded_contracts(at_ns: int) -> tuple[Contract, ...]:
-    """The contracts that a recording which begins at ``at_ns`` drives."""
-    day = hours.trading_day(at_ns)
-    products = [PRODUCT_BY_SYMBOL[symbol] for symbol in SYMBOLS]
+def recorded_contracts(at_ns: int, symbol: str = "ES") -> tuple[Contract, ...]:
+    """The contracts that a recording of ``symbol`` which begins at ``at_ns`` drives."""
+    day, recorded = hours.trading_day(at_ns), PRODUCT_BY_SYMBOL[symbol]
+    products = [
+        product
+        for product in PRODUCTS
+        if walks_as(product.symbol) == walks_as(symbol) and product.tick_size == recorded.tick_size
+    ]
     return tuple(Contract(product, *active_month(product, day)) for product in products)
 
 
-def read(path: Path) -> Recording:
-    """The recording in a file of ES. Raises ``StartRefused``."""
-    any_month = Contract(PRODUCT_BY_SYMBOL[SYMBOLS[0]], 2000, 3)
-    return Recording.read(path, any_month.ticks)
+def read(path: Path, symbol: str) -> Recording:
+    """The recording in a file of ``symbol``. Raises ``StartRefused``."""
+    any_month = Contract(PRODUCT_BY_SYMBOL[symbol], 2000, 3)
+    return Recording.read(path, any_month.ticks, symbol)
 
 
 class Replay:
@@ -48,7 +53,7 @@ class Replay:
     def __init__(self, recording: Recording, others: Feed) -> None:
         self._recording = recording
         self._others = others
-        self._contracts = recorded_contracts(recording.first_ns)
+        self._contracts = recorded_contracts(recording.first_ns, recording.symbol)
 
     def opening(self, contract: Contract, now_ns: int, day: str) -> Market:
         """The market as the records up to ``now_ns`` have left it."""

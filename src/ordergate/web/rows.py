@@ -190,6 +190,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     sent without asking the limits. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
+    ``bracket_mode`` is the platform's setting for brackets as far as it is known: auto_oco, position or unknown.
     """
 
     id: int
@@ -197,6 +198,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     balance: Decimal
     can_trade: bool
+    bracket_mode: str
     equity: Decimal | None
     day_pnl: Decimal | None
     day_pnl_at_stops: Decimal | None

@@ -1,14 +1,16 @@
-"""The contracts we know: the broker's list at start, and any other contract from the moment it is met.
+"""The contracts we know: the broker's list, and any other contract from the moment it is met.
 
 Invariants:
-1. ``instruments`` only grows; every growth is announced before the new contract is used.
+1. No contract is forgotten; each is announced before it is used, and again when it changes.
 2. A contract that cannot be read is unknown: it is never given a default tick.
+3. What the broker's last list leaves out is not active.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 
 from ordergate.broker.projectx.client import Client
@@ -29,8 +31,14 @@ class Catalogue:
         self._announce = announce
 
     async def load(self, passage: Passage) -> None:
-        """Read the broker's list. Raises ``TransportError`` or ``BrokerRefused``."""
-        for row in await self._client.contracts(passage):
+        """Read the broker's list: the active contracts, others after a roll. Raises as ``Client.contracts``."""
+        rows = await self._client.contracts(passage)
+        listed = {row.id for row in rows}
+        for contract_id, known in self.instruments.items():
+            if known.active and contract_id not in listed:
+                self.instruments[contract_id] = msgspec.structs.replace(known, active=False)
+                _log.info("a contract is no longer active", contract_id=contract_id)
+        for row in rows:
             try:
                 self.instruments[row.id] = instrument(row)
             except InputRefused as error:

@@ -5,7 +5,8 @@ Must never put a token into a log or a reason: the hub's URL carries it.
 Invariants:
 1. ``changed(None)`` is called only after every wanted subscription was confirmed on this connection.
 2. Every end of a connection is told with its reason, and the next one subscribes to everything again.
-3. A connection that has been silent for ``SERVER_TIMEOUT_S`` is dead, whatever the socket says.
+3. A connection that has been silent for ``SERVER_TIMEOUT_S`` is dead, whatever the socket says; and so is one over
+   which only pings come for ``QUIET_S`` while events must.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ from ordergate.net.port import Network, WebSocket
 
 # Sent when the session is invalidated: a login elsewhere, expiry, maintenance (ProjectX API notes, section 8.5).
 _LOGOUT = "GatewayLogout"
+LOGGED_OUT = (
+    "the broker logged this session out: another program or window may use this login, or the broker is in maintenance"
+)
+
+# Much longer than any pause of a market that has several contracts (ProjectX API notes, section 12.6: 2 to 10 s).
+QUIET_S = 90.0
+_LOOK_S = 5.0
 
 Heard = Callable[[str, msgspec.Raw], Awaitable[None]]
 Changed = Callable[[str | None], Awaitable[None]]
@@ -40,6 +48,7 @@ class Hub:
     """One hub. ``heard`` gets each event's name and its arguments, in order; ``changed`` None or why it was lost.
 
     ``event_s`` is when the last event came, by the running loop; None before the first. Pings are no events.
+    ``expects`` says whether events must be coming now.
     """
 
     def __init__(
@@ -52,6 +61,7 @@ class Hub:
         rng: random.Random,
         heard: Heard,
         changed: Changed,
+        expects: Callable[[], bool],
         connect_timeout_s: float,
     ) -> None:
         self._name = name
@@ -62,6 +72,7 @@ class Hub:
         self.event_s: float | None = None
         self._heard = heard
         self._changed = changed
+        self._expects = expects
         self._connect_timeout_s = connect_timeout_s
         self._wanted: dict[tuple[str, int | str | None], None] = {}
         self._connection: _Connection | None = None
@@ -110,7 +121,7 @@ class Hub:
                 await connection.confirmed()
             _log.info("hub subscribed", hub=self._name, subscriptions=len(self._wanted))
             await self._changed(None)
-            await connection.listen()
+            await self._listen(connection)
         except TimeoutError:
             return f"no subscription within {signalr.HANDSHAKE_TIMEOUT_S:.0f} s"
         except SocketClosed as error:
@@ -122,6 +133,24 @@ class Hub:
             pings.cancel()
             await asyncio.gather(pings, return_exceptions=True)
             await socket.close()
+
+    async def _listen(self, connection: _Connection) -> NoReturn:
+        """Raises ``SocketClosed`` when the connection has ended, or says nothing of what it should."""
+        loop = asyncio.get_running_loop()
+        expected_s = loop.time()
+        listening = asyncio.create_task(connection.listen())
+        try:
+            while True:
+                await asyncio.wait({listening}, timeout=_LOOK_S)
+                if listening.done():
+                    listening.result()
+                if not self._expects():
+                    expected_s = loop.time()
+                if loop.time() - max(expected_s, self.event_s or expected_s) > QUIET_S:
+                    raise SocketClosed(f"nothing but pings for {QUIET_S:.0f} s, while the market is open")
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
     async def _event(self, target: str, arguments: msgspec.Raw) -> None:
         self.event_s = asyncio.get_running_loop().time()
@@ -197,7 +226,7 @@ class _Connection:
                 raise SocketClosed(f"handshake refused: {event.error}")
             case signalr.Invocation(target=target) if target == _LOGOUT:
                 self.logged_out = True
-                raise SocketClosed("the broker logged this session out")
+                raise SocketClosed(LOGGED_OUT)
             case signalr.Invocation():
                 await self._heard(event.target, event.arguments)
             case signalr.Completion():

@@ -253,6 +253,10 @@ class LoginAnswer(Answer, frozen=True, rename="camel"):
     token: str | None = None
 
 
+class ValidateAnswer(Answer, frozen=True, rename="camel"):
+    new_token: str | None = None
+
+
 class AccountsAnswer(Answer, frozen=True, rename="camel"):
     accounts: tuple[Account, ...] | None = None
 
@@ -326,6 +330,10 @@ class LoginBody(msgspec.Struct, frozen=True, rename="camel"):
     api_key: str
 
 
+class NoBody(msgspec.Struct, frozen=True):
+    """Of an endpoint that is asked for nothing."""
+
+
 class AccountsBody(msgspec.Struct, frozen=True, rename="camel"):
     only_active_accounts: bool
 
@@ -379,7 +387,8 @@ class BarsBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 Body = (
-    PlaceBody
+    NoBody
+    | PlaceBody
     | ModifyBody
     | LoginBody
     | AccountsBody

@@ -1,5 +1,8 @@
 """The token: one login for REST and both hubs, renewed before it expires.
 
+A token that still lives is renewed by itself, without another login: it is not known whether a login ends the sessions
+before it (ProjectX API notes, sections 3 and 9, 2026-11-22), and ours are the hubs that we hear by.
+
 Must never put the API key or a token into a log, a report or an exception.
 
 Invariants:
@@ -22,7 +25,7 @@ from ordergate.clock import Clock
 from ordergate.errors import BrokerRefused, OutcomeUnknown, TransportError
 from ordergate.telemetry import conceal
 
-_LOGIN = "Auth/loginKey"
+_LOGIN, _VALIDATE = "Auth/loginKey", "Auth/validate"
 # A token lives 24 h from its issue (ProjectX API notes, section 3, 2026-11-22); used where it carries no readable exp.
 _LIFETIME_NS = 86_400_000_000_000
 # Early enough that an outage of the login does not reach the token's end, late enough to be rare.
@@ -83,7 +86,7 @@ class Session:
     async def _renewed(self) -> str:
         now_ns = self._clock.now_ns()
         try:
-            token = await self._logged_in()
+            token = await self._validated(now_ns) or await self._logged_in()
         except (TransportError, BrokerRefused) as error:
             if self._token is None or now_ns >= self._expires_ns:
                 raise
@@ -95,8 +98,22 @@ class Session:
         self._issued_ns = now_ns
         self._expires_ns = stated_ns if stated_ns is not None and stated_ns > now_ns else now_ns + _LIFETIME_NS
         self._renew_ns = self._expires_ns - min(_RENEW_BEFORE_NS, (self._expires_ns - now_ns) // 2)
-        _log.info("logged in", user_name=self._credentials.user_name)
+        _log.info("the token is new", user_name=self._credentials.user_name)
         return token
+
+    async def _validated(self, now_ns: int) -> str | None:
+        """A new token for the one that we have, None where that is not to be had."""
+        if self._token is None or now_ns >= self._expires_ns:
+            return None
+        passage = Passage(exits=True, wait_s=0)
+        try:
+            answer = await self._rest.post(_VALIDATE, messages.NoBody(), messages.ValidateAnswer, passage, self._token)
+        except (TransportError, BrokerRefused):
+            return None
+        if not answer.success or not answer.new_token:
+            return None
+        conceal(answer.new_token)
+        return answer.new_token
 
     async def _logged_in(self) -> str:
         body = messages.LoginBody(self._credentials.user_name, self._credentials.api_key)

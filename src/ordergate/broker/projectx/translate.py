@@ -65,12 +65,23 @@ _Enum = TypeVar("_Enum", bound=enum.IntEnum)
 
 
 def instrument(row: messages.Contract) -> Instrument:
-    """The broker's own record, with the product's symbol and fee from our table. Raises ``InputRefused``."""
+    """The broker's own record, with the product's symbol and fee from our table.
+
+    Raises ``InputRefused``, also for a tick that is another in our table: one of the two would price risk wrongly.
+    """
     for value, field in ((row.tick_size, "tickSize"), (row.tick_value, "tickValue")):
         if _money(value, field) <= 0:
             raise InputRefused("NOT_POSITIVE", f"{field} {value} of {row.id[:64]} must be above 0", field)
     root = row.symbol_id.rpartition(".")[2]
     product = PRODUCT_BY_ROOT.get(root)
+    ours = None if product is None else (product.tick_size, product.tick_value_usd)
+    if ours not in (None, (row.tick_size, row.tick_value)):
+        raise InputRefused(
+            "CONTRADICTS_OUR_TABLE",
+            f"{row.id[:64]}: the broker's tick is {row.tick_size} = ${row.tick_value}, ours {ours[0]} = ${ours[1]}: "
+            "nothing is traded in it until a newer ordergate knows which is right",
+            "tickSize",
+        )
     return Instrument(
         contract_id=row.id,
         symbol=root if product is None else product.symbol,

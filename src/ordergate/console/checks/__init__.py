@@ -33,6 +33,7 @@ CHECKS: Mapping[str, Check] = {
     "contracts": broker.contracts,
     "instruments": broker.instruments,
     "multipliers": broker.multipliers,
+    "brackets": broker.brackets,
     "broker's clock": machine.broker_clock,
     "redis's clock": machine.redis_clock,
     "state directory": machine.state_directory,

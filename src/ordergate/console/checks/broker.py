@@ -5,6 +5,7 @@ from __future__ import annotations
 from ordergate.console.facts import BrokerFacts, Facts
 from ordergate.console.finding import Finding, ok, unknown, unsafe, warn
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
+from ordergate.core.order import BracketMode
 
 _NO_LOGIN = "no login is set"
 _NAMES = "PROJECTX_API_URL, PROJECTX_USERNAME and PROJECTX_API_KEY"
@@ -69,3 +70,19 @@ def multipliers(facts: Facts) -> Finding:
         return ok("those of the options are the contracts' own")
     text, todo = "; ".join(wrong), "leave them out: the broker's record decides"
     return unsafe(text, todo) if facts.wrong_matters else warn(text, todo)
+
+
+def brackets(facts: Facts) -> Finding:
+    """Whether brackets leave with their order: the API does not show the platform's setting."""
+    if isinstance(facts.shown, str):
+        return unknown(facts.shown, "start the desk, or name its ports or its --ready-file")
+    modes = {row.account_id: row.bracket_mode for row in facts.shown.accounts}
+    wrong = [str(account_id) for account_id, mode in modes.items() if mode == BracketMode.POSITION.value]
+    if wrong and facts.settings.bracket_mode is BracketMode.AUTO_OCO:
+        return warn(
+            f"the platform rejects brackets on an order in {', '.join(wrong)}: stops are placed when it has filled",
+            'choose Auto OCO Brackets on the platform while flat, or set bracket_mode = "position"',
+        )
+    if BracketMode.AUTO_OCO.value in modes.values():
+        return ok("one stop and one target leave with their order, and rest even if this machine dies")
+    return ok("stops are placed when an order has filled; that works with either setting of the platform")

@@ -22,6 +22,8 @@ import { Carried, LevelLine, levels, move, moved, outcome, Refusal } from "./lev
 /** @typedef {{name: string, price: number, kind: keyof typeof COLOURS}} Line */
 
 const BAR_S = 60;
+// A longer gap is drawn no wider: a night would push the day out of sight.
+const GAP_BARS = 15;
 // The same as in style.css, which a canvas cannot read by class.
 const COLOURS = { position: "#e8edf4", stop: "#ff8a5c", target: "#3fd0a4", order: "#c9a6ff" };
 // A working order farther than this share of the price would only flatten the picture.
@@ -119,7 +121,7 @@ function draw(box) {
     bars(symbol.value, abort.signal).then(
       (candles) => {
         const early = last; // prices that were told while the history was on its way
-        series.setData(candles);
+        series.setData(withGaps(candles));
         last = candles.at(-1) ?? null;
         if (early && (!last || early.time > last.time)) series.update((last = early));
         chart.timeScale().applyOptions({ barSpacing: 7 });
@@ -195,6 +197,22 @@ async function bars(symbol, signal) {
     await response.json()
   );
   return told.bars.map((bar) => ({ ...bar, time: /** @type {Seconds} */ (Date.parse(bar.time) / 1000) }));
+}
+
+/**
+ * The bars with an empty place for each minute in which nothing was traded, and a few where the market was closed.
+ * @param {Candle[]} candles
+ * @returns {(Candle | {time: Seconds})[]}
+ */
+export function withGaps(candles) {
+  return candles.flatMap((candle, place) => {
+    const before = candles[place - 1];
+    const missing = before ? (candle.time - before.time) / BAR_S - 1 : 0;
+    const empty = Array.from({ length: Math.min(missing, GAP_BARS) }, (_, number) => ({
+      time: /** @type {Seconds} */ (candle.time - (Math.min(missing, GAP_BARS) - number) * BAR_S),
+    }));
+    return [...empty, candle];
+  });
 }
 
 /** @param {number} seconds @param {Intl.DateTimeFormatOptions} how */

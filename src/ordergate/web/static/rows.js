@@ -15,8 +15,8 @@
  *   enableRiskValidation: boolean, enableSLTPCalculation: boolean, enforcing: boolean, unasked: string}} Modes
  * @typedef {{by: string, since: string, reason: string}} Paused
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
- * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, equity: number | null,
- *   dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
+ * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, bracketMode: string,
+ *   equity: number | null, dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
  *   dailyLossLimit: number, openOrders: number, passedOrders: number,
  *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
  *   linkUp: boolean}} Account
