@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ordergate.certify.case import Play, Subject, require
-from ordergate.certify.cases.orders import FAR
+from ordergate.certify.cases.orders import FAR, NEAR, SOON_S, near_stop
 from ordergate.certify.stage import Stage
 from ordergate.certify.venue import Cut, Expire, Limit, LogOut, Mute, OrderElsewhere, Unlimit
 from ordergate.core.order import OrderType, Side, Terms
@@ -15,6 +15,8 @@ SUBJECT = Subject("outages")
 # A line is silent for 30 s before it is taken for dead.
 _SILENT_S = 40.0
 _BACK_S = 60.0
+# Long enough for the market to come to an order that is near, where nobody sees it.
+_UNSEEN_S = 45.0
 # What is taken away must not wait for what is added: far below the minute for which a limited adapter pauses.
 _EXIT_S = 10.0
 _PAUSE_S = 61.0
@@ -45,6 +47,27 @@ for _seconds, _words in ((1, "1 s"), (30, "30 s"), (600, "10 min")):
         OrderElsewhere,
         within_s=_seconds + 240.0,
     )(_cut_for(_seconds))
+
+
+@SUBJECT.case("a limit order that fills without a line is told as filled when it is back, with its fill", Cut)
+async def fills_unseen(stage: Stage) -> None:
+    price = stage.bid - NEAR
+    order_id = await stage.accepted(stage.terms(Side.BUY, 1, OrderType.LIMIT, limit_ticks=price))
+    await stage.cut_off(_UNSEEN_S)
+    await stage.linked(_UNSEEN_S + _BACK_S)
+    fills = await stage.has_filled(order_id, 1, SOON_S)
+    require(all(fill.price_ticks <= price for fill in fills), f"worse than {price}: {fills}")
+    await stage.holds(1)
+
+
+@SUBJECT.case("a protective stop that fills without a line is told as filled when it is back, and nothing is held", Cut)
+async def stopped_unseen(stage: Stage) -> None:
+    await stage.filled(stage.terms(Side.BUY, 1))
+    stop_id = await near_stop(stage, Side.SELL)
+    await stage.cut_off(_UNSEEN_S)
+    await stage.linked(_UNSEEN_S + _BACK_S)
+    await stage.has_filled(stop_id, 1, SOON_S)
+    await stage.holds(0)
 
 
 @SUBJECT.case("an order on a line that is cut is not sent, which is said at once", Cut)
