@@ -244,9 +244,10 @@ def test_the_token_is_renewed_before_it_expires() -> None:
         Response(404),
         Response(502),
         {"success": False, "errorCode": 3, "newToken": None},
+        {"success": False, "errorCode": 3, "newToken": "h.e30.s"},
         {"newToken": None},
     ],
-    ids=["401", "404", "502", "refused", "no token"],
+    ids=["401", "404", "502", "refused", "refused with a token", "no token"],
 )
 def test_a_token_that_cannot_be_validated_is_renewed_by_a_login(answer: Any) -> None:
     async def main() -> None:
