@@ -15,6 +15,7 @@ from tests.end_to_end.split import ROLES, Split, split_desk
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
     with split_desk(tmp_path_factory.mktemp("logs"), LOG_LEVEL="debug") as desk:
+        until(lambda: len(desk.rows("/api/accounts")) == 2)
         yield desk
 
 
