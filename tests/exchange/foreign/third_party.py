@@ -51,6 +51,8 @@ def main() -> None:
     for name in ("Orders", "Positions", "Trades"):
         user.send(f"Subscribe{name}", [int(account)])
     market = connected(f"{origin}/hubs/market", token, way, ("GatewayQuote", "GatewayTrade"))
+    quoted = threading.Event()
+    market.on("GatewayQuote", lambda _: quoted.set())
     market.send("SubscribeContractQuotes", [contract])
     refused, lives = threading.Event(), threading.Event()
 
@@ -63,6 +65,7 @@ def main() -> None:
     assert refused.wait(10), "an unknown method was not answered"
     user.send("SubscribeAccounts", [], lambda _: lives.set())
     assert lives.wait(10), "the connection did not outlive it"
+    assert quoted.wait(10), "the other connection has a thread of its own, and told no quote"
     say({"ready": True})
     sys.stdin.read()
     say({"ended": True})
