@@ -22,6 +22,7 @@ from ordergate.engine.recovery import recover
 from ordergate.exchange.recording import Recording
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
+from ordergate.exchange.variants import Variant
 from ordergate.journal.memory import MemoryJournal
 from ordergate.journal.port import Entry
 from ordergate.net.memory import MemoryNetwork
@@ -99,6 +100,8 @@ async def simulated(
     """
     network, journal = network or MemoryNetwork(), MemoryJournal()
     start_ns = START_NS if recording is None else recording.first_ns
+    # What a test asks at the exchange itself does not count against the desk.
+    exchange = {"variants": (Variant.LIMITS_BY_TOKEN,)} | exchange
     venue = ExchangeSettings(seed=seed, symbols=symbols, quote_interval_ms=quote_interval_ms, **exchange)
     settings = Settings(
         web_port=0,
