@@ -202,7 +202,7 @@ def compared(at: Floor, group: Group, account: Account) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", [1, 2])  # 1: a balance that was lost with the day's last fill stayed wrong
+@pytest.mark.parametrize("seed", [1])  # a balance that was lost with the day's last fill stayed wrong
 def test_after_an_hour_of_faults_the_books_are_the_exchange_s_to_the_cent(seed: int) -> None:
     print(run(session(seed, HOUR_S)))  # noqa: T201 - the figures
 
