@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import shutil
 import subprocess
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from msgspec.structs import replace
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ordergate.bus import scripts
 from ordergate.bus.address import RedisAddress
@@ -383,6 +387,24 @@ async def test_a_redis_that_cannot_be_used_is_refused_in_words_without_the_passw
     assert "hunter2" not in told + "".join(capsys.readouterr())
     if wrong == "no server":
         redis_server.start()
+
+
+async def test_a_redis_that_still_reads_its_file_is_waited_for(tmp_path: Path) -> None:
+    slow = ("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
+    with running_redis(tmp_path, *slow, name="redis") as server:
+        for number in range(40):
+            server.ask("SET", f"kept:{number}", os.urandom(2048))
+        server.ask("SAVE")
+        server.kill()
+        server.start()
+        with (
+            redis.Redis("127.0.0.1", server.port, retry=Retry(NoBackoff(), 0)) as early,
+            pytest.raises(redis.exceptions.BusyLoadingError),
+        ):
+            early.get("kept:1")
+        async with redis_bus(server.address, clock=SystemClock(), rng=random.Random(1), receivers=RECEIVERS) as bus:
+            await bus.send(Topic.COMMANDS, b"1")
+            assert await take(bus.consume(Topic.COMMANDS, "connection-manager"), 1) == [b"1"]
 
 
 async def test_a_user_with_a_password_is_enough_and_no_more_than_its_own_keys(redis_server: RedisServer) -> None:

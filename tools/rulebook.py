@@ -54,11 +54,17 @@ def written(value: object) -> str:
             return str(value)
 
 
-def codes(rule: Rule) -> list[str]:
-    """The codes that a rule denies with, in the order of its source."""
-    tree = ast.parse(inspect.getsource(rule)).body[0]
-    words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    return list(dict.fromkeys(word for word in words if isinstance(word, str) and _CODE.fullmatch(word)))
+def codes(rule: Callable[..., object]) -> list[str]:
+    """The codes that a rule denies with, by itself or through another function of its module, in their order there."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(inspect.getsource(rule)).body[0]):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _CODE.fullmatch(node.value):
+            found[node.value] = None
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = inspect.unwrap(rule).__globals__.get(node.func.id)
+            if inspect.isfunction(called) and called.__module__ == inspect.unwrap(rule).__module__:
+                found |= dict.fromkeys(codes(called))
+    return list(found)
 
 
 def keys_read(rule: Rule) -> list[str]:

@@ -17,6 +17,7 @@ OrdergateError
 │   └── JournalDamaged      the chain of hashes does not hold, or a row is of a newer version
 ├── BusError                the bus between processes
 │   ├── BusUnavailable      Redis failed, or does not answer; what was asked of it may have happened
+│   │   └── BusStarting     Redis reads what it had kept, and did nothing yet
 │   ├── ConsumerReplaced    another process consumes under this name now: stop
 │   └── MessageTooLarge     a message is too large to travel, and has not
 ├── StoreUnavailable        the simulated exchange's file: a change did not become durable and has not happened
@@ -117,6 +118,10 @@ class BusError(OrdergateError):
 
 class BusUnavailable(BusError):
     """Redis failed or does not answer. What was asked may have happened or not; only who asked can repeat it."""
+
+
+class BusStarting(BusUnavailable):
+    """Redis reads its file, as after a start, and did nothing of what was asked. It will answer by itself."""
 
 
 class ConsumerReplaced(BusError):

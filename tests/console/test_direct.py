@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 from ordergate.broker.projectx.messages import Order, OrderSide, OrderStatus, OrderType, Position
 from ordergate.broker.projectx.session import Credentials
 from ordergate.clock import SystemClock
+from ordergate.console import gather
 from ordergate.console.direct import Book, Direct, Login, guards, net_of
+from ordergate.console.facts import BrokerFacts
 from ordergate.core.reports import Outcome
 from ordergate.errors import BrokerRefused
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MemoryStore
+from ordergate.exchange.variants import Variant
 from ordergate.net.http import HttpNetwork
 from ordergate.net.port import Handler, Request, Response, Upgrade
 
@@ -106,9 +109,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
+async def stage(*variants: Variant) -> AsyncIterator[Stage]:
     door, client = Door(), HttpNetwork()
-    exchange = Exchange(ExchangeSettings(latency_ms=0, quote_interval_ms=50), MemoryStore(10), SystemClock())
+    settings = ExchangeSettings(latency_ms=0, quote_interval_ms=50, variants=variants)
+    exchange = Exchange(settings, MemoryStore(10), SystemClock())
     await exchange.start(door, "127.0.0.1", 0)
     try:
         found = Stage(exchange, door, client)
@@ -139,6 +143,15 @@ async def test_what_could_open_goes_first_and_the_stop_that_covers_the_position_
         assert set(writes[:3]) == {(CANCEL, beyond), (CANCEL, target), (CANCEL, entry)}
         assert writes[3:] == [(CLOSE, None), (CANCEL, covering)]
         assert at.lines[-1] == f"account {at.account}: flat, no order works, as the broker shows twice"
+
+
+@pytest.mark.parametrize(("variants", "barred"), [((), 0), ((Variant.LIVE_FUNDED,), 2)])
+async def test_a_login_tells_of_an_account_that_may_cancel_nothing(variants: tuple[Variant, ...], barred: int) -> None:
+    async with stage(*variants) as at:
+        found = await gather.broker(at.direct)
+        assert isinstance(found, BrokerFacts)
+        assert len(found.barred) == barred
+        assert all("cancel no order: it is not a simulated account" in text for text in found.barred)
 
 
 async def test_a_short_position_is_closed_too() -> None:

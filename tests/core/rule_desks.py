@@ -133,6 +133,11 @@ def not_tradable(desk: Desk) -> None:
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=False))
 
 
+def no_cancel(desk: Desk) -> None:
+    why = "it is not a simulated account"
+    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True, no_cancel=why))
+
+
 def closing(desk: Desk) -> None:
     desk.close()
 

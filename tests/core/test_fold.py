@@ -80,7 +80,9 @@ def long_day() -> Desk:
     desk.ask(LockOut("r", ACCOUNT, desk.now_ns + 3_600 * SECOND_NS, "enough"))
     desk.feed(LinkReport(up=False, reason="x"))
     desk.feed(LinkReport(up=True))
-    desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", Decimal(48_000), can_trade=True))  # trips the loss limit
+    desk.feed(
+        AccountReport(ACCOUNT, "PRACTICE-1", Decimal(48_000), can_trade=True, no_cancel="live")
+    )  # and a limit trips
     desk.ask(Acknowledge("r", tuple(alarm.number for alarm in desk.group.alarms)))
     desk.balance = Decimal(48_000)
     for _ in range(12):

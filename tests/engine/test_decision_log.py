@@ -28,7 +28,6 @@ UNTOLD = {
     e.GroupOpened,
     e.InstrumentsLoaded,
     e.LimitsConfigured,
-    e.AccountUpdated,
     e.EquityPeaked,
     e.CancelSent,
     e.OrderAccepted,

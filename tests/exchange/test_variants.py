@@ -24,6 +24,7 @@ from ordergate.exchange.models import (
 from ordergate.exchange.placing import INVALID_TYPE, TAG_TOO_LONG
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.variants import Variant
+from ordergate.exchange.wire import account_model
 from ordergate.net.port import Network
 from tests.exchange.support import ACCOUNT, MES, MONDAY_NS, SECOND_NS, Client, Desk, HubClient, SetClock
 
@@ -368,6 +369,8 @@ def test_accounts_that_are_not_simulated_cannot_cancel_nor_close_in_part(variant
     desk = Desk(variants=(variant,))
     order_id = desk.place(BUY, 1, limit=990)
     desk.place(BUY, 2)
+    row = account_model(desk.venue.book.accounts[ACCOUNT], (variant,))
+    assert row.simulated is (variant is Variant.FOLLOWER), "who follows is not to be seen"
     answer = desk.venue.cancel(OrderRequest(ACCOUNT, order_id))
     assert (answer.code, answer.text) == (6, text)
     assert desk.venue.close_part(PartialCloseRequest(ACCOUNT, MES, 1)).code == 9

@@ -9,7 +9,7 @@ from tests.faults.desk import ASK, BID, Desk, until
 from tests.faults.line import LIMIT
 from tests.faults.side_by_side import Test, on_a_desk
 
-# With these the account cannot cancel, which is another story; the other ends what else has logged in, as here.
+# With these the account cannot cancel: below. The other ends what else has logged in, as here.
 ELSEWHERE = {Variant.LIVE_FUNDED, Variant.FOLLOWER, Variant.LOGIN_ENDS_OTHERS}
 
 
@@ -37,6 +37,27 @@ async def a_day(desk: Desk) -> None:
     assert status == 200, answer
     await desk.over()
     assert await desk.nets() == [2, 0, 2, 0, 1, 0]
+
+
+@on_a_desk(variants=(Variant.LIVE_FUNDED,))
+async def test_a_live_account_takes_no_order_that_could_not_be_cancelled(desk: Desk) -> None:
+    status, answer = await desk.post("/api/order", instrument="MES", side="BUY", quantity=1, orderId="a")
+    assert (status, [breach["code"] for breach in answer["breaches"]]) == (422, ["ACCOUNT_CANNOT_CANCEL"])
+    [account] = await desk.get("/api/accounts")
+    assert "it is not a simulated account" in account["reason"]
+    assert not (await desk.get("/api/trading-status"))["canTrade"]
+    assert await desk.nets() == []
+
+
+@on_a_desk(variants=(Variant.FOLLOWER,))
+async def test_a_follower_is_found_out_by_its_first_cancel_and_takes_no_new_risk(desk: Desk) -> None:
+    await desk.buy(1, "works", orderType="LIMIT", limitPrice=(BID - 40) / 4)
+    await until(lambda: resting(desk, LIMIT))
+    await desk.post("/api/cancel-all")
+    await desk.alarmed("ACCOUNT_CANNOT_CANCEL")
+    status, answer = await desk.post("/api/order", instrument="MES", side="BUY", quantity=1, orderId="b")
+    assert status == 422
+    assert "Follower accounts cannot cancel orders" in answer["breaches"][0]["message"]
 
 
 async def resting(desk: Desk, order_type: int) -> bool:

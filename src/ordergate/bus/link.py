@@ -23,7 +23,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import BusyLoadingError, NoScriptError, RedisError
 
 from ordergate import __version__
 from ordergate.bus.address import RedisAddress
@@ -31,7 +31,7 @@ from ordergate.bus.conversation import Command, Conversation
 from ordergate.bus.port import BusHealth
 from ordergate.clock import Clock
 from ordergate.core.sessions import utc_text
-from ordergate.errors import BusUnavailable
+from ordergate.errors import BusStarting, BusUnavailable
 from ordergate.telemetry import conceal, logger
 
 # What our connections are called in Redis's list of clients; before 7.2 it keeps no such name.
@@ -205,7 +205,8 @@ class Link:
             yield
         except (RedisError, OSError) as error:
             _cancelled_if_asked()
-            raise self._failed(str(error) or type(error).__name__) from error
+            failed = self._failed(str(error) or type(error).__name__)
+            raise BusStarting(str(failed)) if isinstance(error, BusyLoadingError) else failed from error
         _cancelled_if_asked()
 
     def _failed(self, text: str) -> BusUnavailable:

@@ -21,7 +21,7 @@ from ordergate.bus.pubsub import PubSub, wake_channel
 from ordergate.bus.streams import Streams
 from ordergate.bus.wire import Wire, stream
 from ordergate.clock import Clock
-from ordergate.errors import BusUnavailable, StartRefused
+from ordergate.errors import BusStarting, BusUnavailable, StartRefused
 from ordergate.together import together
 
 # How long a closing bus waits for its consumers to leave.
@@ -89,7 +89,7 @@ async def redis_bus(
     """
     async with Link(address, clock, rng, answer_s) as link:
         try:
-            streams, pubsub = await _parts(link, clock, receivers, capacity)
+            streams, pubsub = await _loaded(link, clock, receivers, capacity)
         except BusUnavailable as error:
             hint = "start Redis 6.2 or later there, or correct REDIS_URL (or REDIS_HOST, REDIS_PORT, REDIS_DB)"
             raise StartRefused(f"Redis at {address} cannot be used: {error}; {hint}") from None
@@ -102,6 +102,17 @@ async def redis_bus(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_S):
                     await streams.flush()
+
+
+async def _loaded(link: Link, clock: Clock, receivers: Mapping[Topic, str], capacity: int) -> tuple[Streams, PubSub]:
+    """As ``_parts``. A Redis that was started with this desk is waited for while it reads its file, and no longer."""
+    failures = 0
+    while True:
+        try:
+            return await _parts(link, clock, receivers, capacity)
+        except BusStarting:
+            failures += 1
+            await link.pause(failures)
 
 
 async def _parts(link: Link, clock: Clock, receivers: Mapping[Topic, str], capacity: int) -> tuple[Streams, PubSub]:

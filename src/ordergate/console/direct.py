@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 import msgspec
 
 from ordergate.broker.projectx.budget import BAR_LIMITS, RequestBudget, RequestLimits
 from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.messages import (
+    Account,
     Contract,
     Order,
     OrderSide,
@@ -157,9 +157,9 @@ class Direct:
         """Every account of the login, those too that may not trade: they may hold something. Raises as ``log_in``."""
         return tuple(row.id for row in await self._client.accounts(_EXIT, only_active=False))
 
-    async def balances(self) -> dict[int, Decimal]:
-        """Those of the accounts that may trade. Raises as ``log_in``."""
-        return {row.id: row.balance for row in await self._client.accounts(_EXIT, only_active=True)}
+    async def active_accounts(self) -> tuple[Account, ...]:
+        """Those that the broker calls active. Raises as ``log_in``."""
+        return await self._client.accounts(_EXIT, only_active=True)
 
     async def contracts(self) -> tuple[Contract, ...]:
         """One active contract of each product. Raises as ``log_in``."""

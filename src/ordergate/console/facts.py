@@ -53,11 +53,12 @@ class Contract(msgspec.Struct, frozen=True):
 
 
 class BrokerFacts(msgspec.Struct, frozen=True):
-    """``by``: how it was asked. ``balances`` are those of the accounts, by id."""
+    """``by``: how it was asked. ``balances`` are those of the accounts, by id; ``barred`` what they may not do."""
 
     by: str
     contracts: tuple[Contract, ...]
     balances: Mapping[int, Decimal]
+    barred: tuple[str, ...] = ()
 
 
 class ClockFacts(msgspec.Struct, frozen=True):

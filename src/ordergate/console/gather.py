@@ -22,7 +22,8 @@ from typing import TypeVar
 import msgspec
 
 from ordergate.broker.challenge import PATH, Proof, proven
-from ordergate.broker.projectx.translate import instrument
+from ordergate.broker.projectx.messages import Account
+from ordergate.broker.projectx.translate import instrument, no_cancel
 from ordergate.bus.link import Link
 from ordergate.bus.port import Channel
 from ordergate.clock import Clock
@@ -159,7 +160,7 @@ async def broker(direct: Direct) -> BrokerFacts | str:
     try:
         await direct.log_in()
         rows = await direct.contracts()
-        balances = await direct.balances()
+        accounts = await direct.active_accounts()
     except (TransportError, BrokerRefused) as error:
         return str(error)
     found = []
@@ -169,7 +170,17 @@ async def broker(direct: Direct) -> BrokerFacts | str:
         except InputRefused:
             continue  # of no use to anybody: told as a product without a contract
         found.append(Contract(known.symbol, row.id, row.tick_size, row.tick_value))
-    return BrokerFacts("a login works", tuple(found), balances)
+    return BrokerFacts("a login works", tuple(found), {row.id: row.balance for row in accounts}, _barred(accounts))
+
+
+def _barred(accounts: tuple[Account, ...]) -> tuple[str, ...]:
+    found = []
+    for row in accounts:
+        if not row.can_trade:
+            found.append(f"the broker does not let {row.name} ({row.id}) trade")
+        if why := no_cancel(row):
+            found.append(f"the broker lets {row.name} ({row.id}) cancel no order: {why}")
+    return tuple(found)
 
 
 def broker_by_desk(shown: Shown) -> BrokerFacts:

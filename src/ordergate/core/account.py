@@ -137,8 +137,8 @@ class Account(msgspec.Struct, frozen=True):
     ``timers`` are the instants at which something must be looked at again, by what it is, ``bracket_timers`` those of
     brackets, by entry; ``reconciled_ns`` is when the last compared snapshot was begun. ``doubted`` are the positions
     that differed in it, ``doubting`` those of the comparison under way. ``covers`` are by contract. ``spared_by``: see
-    ``PositionsSpared``. ``bracket_mode`` is what the broker has taught us of it. ``locked_until_ns`` is 0 while not
-    locked out.
+    ``PositionsSpared``. ``bracket_mode`` is what the broker has taught us of it, ``no_cancel`` why it may cancel no
+    order (empty = it may). ``locked_until_ns`` is 0 while not locked out.
 
     ``start_usd`` is the balance at the open of the day on which we first saw the account, ``high_usd`` the highest one
     at a day's open since, or the highest equity where the floor follows that. ``asked`` and ``failures`` are kept as
@@ -178,6 +178,7 @@ class Account(msgspec.Struct, frozen=True):
     stop_failures: dict[str, int] = {}
     covers: dict[str, Covered] = {}
     bracket_mode: BracketMode | None = None
+    no_cancel: str = ""
     unexplained: str = ""
     unexplained_ns: int = 0
     snapshot_since_ns: int = 0

@@ -98,6 +98,10 @@ def stands(group: Group, alarm: Alarm) -> bool:
             return bool(account.repeating)
         case "LOCKED_OUT":
             return bool(account.locked_until_ns)
+        case "ACCOUNT_NOT_TRADABLE":
+            return not account.can_trade
+        case "ACCOUNT_CANNOT_CANCEL":
+            return bool(account.no_cancel)
     return False
 
 
@@ -230,6 +234,20 @@ def _corrected(_group: Group, event: e.PositionCorrected) -> _Told:
     return _Told("POSITION_CORRECTED", Level.WARNING, message, contract_id=event.contract_id)
 
 
+def _account(_group: Group, event: e.AccountUpdated) -> _Told | None:
+    if event.can_trade:
+        return None
+    message = "the broker does not let this account trade any more: look at what it has written"
+    return _Told("ACCOUNT_NOT_TRADABLE", Level.CRITICAL, message)
+
+
+def _no_cancel(_group: Group, event: e.CancelForbidden) -> _Told | None:
+    if not event.text:
+        return None
+    message = f"the broker lets this account cancel no order: {event.text}; stops and targets stay until they fill"
+    return _Told("ACCOUNT_CANNOT_CANCEL", Level.CRITICAL, message)
+
+
 def _bracket_mode(_group: Group, event: e.BracketModeLearned) -> _Told:
     message = f"stops are placed from here, not attached to orders: {event.cause}"
     return _Told("BRACKET_MODE", Level.WARNING, message)
@@ -256,4 +274,6 @@ _TELLS: Mapping[type, Callable[[Group, Any], _Told | None]] = {
     e.ApprovalRefused: _approval_refused,
     e.PositionCorrected: _corrected,
     e.BracketModeLearned: _bracket_mode,
+    e.AccountUpdated: _account,
+    e.CancelForbidden: _no_cancel,
 }

@@ -127,6 +127,9 @@ def _start(draft: Draft, started: Started) -> None:
     if group.link_up:
         draft.add(e.LinkChanged(0, up=False, reason=GATE_STARTED, at_ns=draft.at_ns))
     for account in list(group.accounts.values()):
+        if account.no_cancel:
+            # It may have been changed at the broker since, and with nothing open no cancel would ever show it.
+            draft.add(e.CancelForbidden(account.account_id, "", draft.at_ns))
         for order in list(account.live_orders()):
             if order.status is Status.APPROVED:
                 reason = "this process stopped before the answer came"

@@ -308,6 +308,14 @@ class CancelRefused(msgspec.Struct, frozen=True, tag="cancel-refused"):
     at_ns: int
 
 
+class CancelForbidden(msgspec.Struct, frozen=True, tag="cancel-forbidden"):
+    """The account may cancel no order, and why, in the broker's words; an empty ``text`` = it is not known to be so."""
+
+    account_id: int
+    text: str
+    at_ns: int
+
+
 class ModifyApproved(msgspec.Struct, frozen=True, tag="modify-approved"):
     account_id: int
     order_id: str
@@ -661,6 +669,7 @@ Event = (
     | CancelWanted
     | CancelSent
     | CancelRefused
+    | CancelForbidden
     | ModifyApproved
     | ModifyDenied
     | OrderModified

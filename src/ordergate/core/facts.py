@@ -40,8 +40,11 @@ def apply_account(draft: Draft, report: AccountReport) -> None:
     account = draft.group.accounts.get(report.account_id)
     if account is None or not account.adopted:
         draft.request_snapshot(account or Account(report.account_id), "first sight")
-    elif (account.balance_usd, account.can_trade) != (report.balance_usd, report.can_trade):
+        return
+    if (account.balance_usd, account.can_trade) != (report.balance_usd, report.can_trade):
         draft.add(e.AccountUpdated(report.account_id, report.balance_usd, report.can_trade, draft.at_ns))
+    if report.no_cancel and not account.no_cancel:
+        draft.add(e.CancelForbidden(report.account_id, report.no_cancel, draft.at_ns))
 
 
 def apply_order(draft: Draft, report: OrderReport, read_ns: int | None = None) -> None:

@@ -152,6 +152,8 @@ def _account(group: Group, account: Account, event: Any) -> Account:
             return fill_applied(group, account, event)
         case e.FillBusted():
             return fill_busted(group, account, event)
+        case e.CancelForbidden():
+            return replace(account, no_cancel=event.text)
         case e.BracketModeLearned():
             return replace(account, bracket_mode=event.mode)
         case e.NativeAwaited():

@@ -73,8 +73,12 @@ def apply_modify(draft: Draft, outcome: ModifyOutcome) -> None:
 def apply_cancel(draft: Draft, outcome: CancelOutcome) -> None:
     """The end of a cancel request. Success says nothing yet: the order's own row does."""
     account = draft.group.accounts.get(outcome.account_id)
-    order = account.order(account.broker_ids.get(outcome.broker_order_id)) if account else None
-    if account is None or order is None or not order.live or outcome.outcome is Outcome.DONE:
+    if account is None:
+        return
+    if outcome.forbidden and not account.no_cancel:
+        draft.add(e.CancelForbidden(account.account_id, outcome.text, draft.at_ns))
+    order = account.order(account.broker_ids.get(outcome.broker_order_id))
+    if order is None or not order.live or outcome.outcome is Outcome.DONE:
         return
     if outcome.outcome is Outcome.REFUSED:
         draft.add(e.CancelRefused(outcome.account_id, order.order_id, outcome.text, draft.at_ns))

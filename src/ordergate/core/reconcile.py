@@ -79,6 +79,7 @@ def _adopt(draft: Draft, snapshot: BrokerSnapshot) -> None:
             at_ns=draft.at_ns,
         )
     )
+    apply_account(draft, account)
     for order in sorted(snapshot.orders, key=lambda o: o.broker_order_id):
         adopt_order(draft, order, [fill for fill in fills if fill.broker_order_id == order.broker_order_id])
     draft.add(e.Reconciled(account.account_id, snapshot.started_ns, agreed=True, at_ns=draft.at_ns))

@@ -71,13 +71,17 @@ class ModifyOutcome(msgspec.Struct, frozen=True, tag="modified"):
 
 
 class CancelOutcome(msgspec.Struct, frozen=True, tag="cancelled"):
-    """The end of one cancel request. DONE = the broker took it; the order's end is told by an ``OrderReport``."""
+    """The end of one cancel request. DONE = the broker took it; the order's end is told by an ``OrderReport``.
+
+    ``forbidden``: it was REFUSED because of the account, which may cancel no order at all.
+    """
 
     account_id: int
     broker_order_id: int
     outcome: Outcome
     code: int = 0
     text: str = ""
+    forbidden: bool = False
 
 
 class OrderReport(msgspec.Struct, frozen=True, tag="order"):
@@ -115,12 +119,16 @@ class FillReport(msgspec.Struct, frozen=True, tag="fill"):
 
 
 class AccountReport(msgspec.Struct, frozen=True, tag="account"):
-    """One account. ``balance_usd`` moves with realised P&L and fees, not with open P&L."""
+    """One account. ``balance_usd`` moves with realised P&L and fees, not with open P&L.
+
+    ``no_cancel`` says why its orders cannot be cancelled through this broker's API; empty while nothing says so.
+    """
 
     account_id: int
     name: str
     balance_usd: Decimal
     can_trade: bool
+    no_cancel: str = ""
 
 
 class PositionReport(msgspec.Struct, frozen=True, tag="position"):

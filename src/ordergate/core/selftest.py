@@ -263,6 +263,7 @@ CASES: dict[str, Case] = {
     "TRADING_HALTED": lambda s: _account(s, trading_state=TradingState.HALTED),
     "REDUCE_ONLY": lambda s: _account(s, trading_state=TradingState.REDUCING),
     "ACCOUNT_NOT_TRADABLE": lambda s: _account(s, can_trade=False),
+    "ACCOUNT_CANNOT_CANCEL": lambda s: _account(s, no_cancel=_NAME),
     "EXIT_IN_PROGRESS": _exit_running,
     "BROKER_LINK_DOWN": lambda s: replace(s, link_up=False),
     "UNEXPLAINED": lambda s: _account(s, unexplained=_NAME),

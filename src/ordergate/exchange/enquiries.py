@@ -61,7 +61,8 @@ class Enquiries:
         """Account/search: those of a user."""
         found = [account for account in self._venue.book.accounts.values() if account.user_name == user_name]
         shown = [account for account in found if account.can_trade or not asked.only_active_accounts]
-        return AccountsResponse(accounts=[wire.account_model(item) for item in shown], success=True, error_code=0)
+        rows = [wire.account_model(item, self._settings.variants) for item in shown]
+        return AccountsResponse(accounts=rows, success=True, error_code=0)
 
     def contracts(self, asked: ContractSearchRequest) -> ContractsResponse:
         """Contract/search among the active contracts."""

@@ -222,7 +222,8 @@ class Hubs:
                 held = wire.position_model(event, listing.known_contract(event.contract_id), wire.HUB_DIGITS)
                 yield key, "GatewayUserPosition", (self._wrapped(_UPDATED if event.net_quantity else _REMOVED, held),)
             case Account() if (key := ("accounts", event.user_name)) in wanted:
-                yield key, "GatewayUserAccount", (self._wrapped(_UPDATED, wire.account_model(event)),)
+                row = wire.account_model(event, self._settings.variants)
+                yield key, "GatewayUserAccount", (self._wrapped(_UPDATED, row),)
 
     def _market_messages(
         self, event: Tick | Market, wanted: Container[Key]

@@ -61,7 +61,7 @@ class Variant(enum.Enum):
     NO_ORDER_QUERIES = "no_order_queries"
     """Order/searchById and Order/v2/query do not exist (14)."""
     LIVE_FUNDED = "live_funded"
-    """Accounts are live: cancel is answered with code 6 (15)."""
+    """Accounts are live, ``simulated`` is false, and cancel is answered with code 6 (15)."""
     FOLLOWER = "follower"
     """Accounts follow another: cancel is answered with code 6 (section 5.4)."""
     GONE_IS_UNKNOWN_ERROR = "gone_is_unknown_error"

@@ -6,6 +6,7 @@ REST instants have up to 6 fractional digits, hub instants up to 7, trailing zer
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
@@ -27,6 +28,7 @@ from ordergate.exchange.models import (
 )
 from ordergate.exchange.orders import Order
 from ordergate.exchange.turn import Tick
+from ordergate.exchange.variants import Variant
 
 REST_DIGITS = 6
 HUB_DIGITS = 7
@@ -65,15 +67,15 @@ def without_nulls(model: msgspec.Struct) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def account_model(account: Account) -> AccountModel:
-    """Every account of this exchange is visible and simulated."""
+def account_model(account: Account, variants: Collection[Variant]) -> AccountModel:
+    """Every account of this exchange is visible, and simulated unless they are said to be live."""
     return AccountModel(
         id=account.account_id,
         name=account.name,
         balance=number(account.balance_usd),
         can_trade=account.can_trade,
         is_visible=True,
-        simulated=True,
+        simulated=Variant.LIVE_FUNDED not in variants,
     )
 
 

@@ -15,9 +15,8 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from ordergate.bus.prices import average_price
-from ordergate.core import lockout, pause
 from ordergate.core.account import Account, AppliedFill, Group
-from ordergate.core.events import Cover, TradingState
+from ordergate.core.events import Cover
 from ordergate.core.exposure import worst_position
 from ordergate.core.figures import figures, governing_realized
 from ordergate.core.instrument import Instrument
@@ -26,6 +25,7 @@ from ordergate.core.market import Market
 from ordergate.core.order import Order, Role, Side
 from ordergate.core.pnl import mark_ticks, open_usd
 from ordergate.core.reports import Quote
+from ordergate.core.rules.state import standing
 from ordergate.core.sessions import utc_text
 from ordergate.core.unattended import unattended
 from ordergate.web.alarm_rows import alarm_rows
@@ -206,12 +206,9 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
 
 
 def _reason(group: Group, account: Account) -> str:
-    """What keeps new risk out; the trader's own lockout before anything that may end sooner."""
-    if account.locked_until_ns:
-        return lockout.told(account)
-    if account.trading_state is not TradingState.ACTIVE:
-        return account.state_message
-    return pause.told(group) or account.unexplained
+    """What keeps new risk out."""
+    found = standing(group, account)
+    return account.unexplained if found is None else found.message
 
 
 def exposure_rows(group: Group, account: Account) -> tuple[ExposureRow, ...]:
@@ -304,15 +301,7 @@ def trading_status(group: Group) -> TradingStatus:
     return TradingStatus(
         locked=bool(exits),
         current_operation=exits[0].cause if exits else None,
-        can_trade=group.link_up
-        and group.paused_by is None
-        and any(
-            account.can_trade
-            and account.trading_state is TradingState.ACTIVE
-            and not account.unexplained
-            and not account.locked_until_ns
-            for account in accounts
-        ),
+        can_trade=group.link_up and any(not _reason(group, account) for account in accounts),
     )
 
 

@@ -77,8 +77,10 @@ class Client:
             answer = await self._post("Order/cancel", body, messages.Answer, passage)
             outcome, code, text = _verdict("Order/cancel", answer, CancelError, _FINAL_CANCEL)
         except (NotSent, OutcomeUnknown, BrokerRefused) as error:
-            outcome, code, text = _ending(error)
-        return CancelOutcome(account_id, broker_order_id, outcome, code, text)
+            return CancelOutcome(account_id, broker_order_id, *_ending(error))
+        # Known of followers and of live accounts (ProjectX API notes, section 4.1, 2026-11-22).
+        forbidden = answer.error_code == CancelError.ACCOUNT_REJECTED and not answer.success
+        return CancelOutcome(account_id, broker_order_id, outcome, code, text, forbidden)
 
     async def close_contract(self, account_id: int, contract_id: str, passage: Passage) -> tuple[Outcome, str]:
         """Close the whole position, for a person at the terminal; never raises for what the network or the broker does.

@@ -95,7 +95,16 @@ def instrument(row: messages.Contract) -> Instrument:
 
 def account_report(row: messages.Account) -> AccountReport:
     """Raises ``InputRefused``."""
-    return AccountReport(row.id, row.name, _money(row.balance, "balance"), row.can_trade)
+    return AccountReport(row.id, row.name, _money(row.balance, "balance"), row.can_trade, no_cancel(row))
+
+
+def no_cancel(row: messages.Account) -> str:
+    """Why the account may cancel no order; empty where nothing says so.
+
+    "Only simulated accounts that are not following another account can cancel" (ProjectX API notes, section 5.4,
+    2026-11-22); it does not show who follows. Samples of before there was the member leave it out, and say nothing.
+    """
+    return "it is not a simulated account" if row.simulated is False else ""
 
 
 def order_report(row: messages.Order, instrument: Instrument) -> OrderReport:

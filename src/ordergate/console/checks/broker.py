@@ -14,7 +14,10 @@ _NAMES = "PROJECTX_API_URL, PROJECTX_USERNAME and PROJECTX_API_KEY"
 def login(facts: Facts) -> Finding:
     broker = facts.broker
     if isinstance(broker, BrokerFacts):
-        return ok(f"{broker.by}, {len(broker.balances)} account(s)")
+        found = f"{broker.by}, {len(broker.balances)} account(s)"
+        if broker.barred:
+            return warn(f"{found}; {'; '.join(broker.barred)}", "choose another account: this one takes no new risk")
+        return ok(found)
     if broker is None:
         return unknown(_NO_LOGIN, f"set {_NAMES}; ordergate demo needs none")
     if facts.manager.status:

@@ -173,11 +173,12 @@ def _reasons(shown: Shown) -> list[str]:
     found = [] if shown.desk.link_up else [f"the broker is not seen: {shown.desk.link_reason}"]
     if shown.desk.paused is not None:
         found.append(f"new risk is paused {shown.desk.paused.text}")
-    return found + [
-        f"account {row.account_id} is {row.trading_state}: {row.reason}"
-        for row in shown.accounts
-        if row.trading_state != "active"
-    ]
+    for row in shown.accounts:
+        if row.trading_state != "active":
+            found.append(f"account {row.account_id} is {row.trading_state}: {row.reason}")
+        elif row.reason and shown.desk.paused is None:
+            found.append(f"account {row.account_id} takes no new risk: {row.reason}")
+    return found
 
 
 def _answers(name: str, answer: Answer) -> str:
