@@ -23,6 +23,7 @@ from ordergate.core.reports import (
     ApprovalRefused,
     BrokerSnapshot,
     CancelOutcome,
+    CheckReport,
     InstrumentsReport,
     LinkReport,
     LookupOutcome,
@@ -556,7 +557,7 @@ def test_a_gate_that_knows_nothing_is_introduced_to_all_that_is_known_the_link_l
     async def main() -> None:
         desk = Desk()
         async with desk.open():
-            first = [report for report in desk.reports if isinstance(report, InstrumentsReport | AccountReport)]
+            first = [r for r in desk.reports if isinstance(r, InstrumentsReport | AccountReport | CheckReport)]
             desk.reports.clear()
             await desk.bus.send(Topic.EXITS, msgspec.json.encode(Introduce()))
             await desk.report(LinkReport, lambda link: link.up)

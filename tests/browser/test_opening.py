@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from tests.end_to_end.process import Desk
+from tests.browser.sight import opened, section
+from tests.end_to_end.process import Desk, running
+
+NAMES = ("account", "contracts", "prices", "clock", "brackets")
 
 INLINE_STYLE = """() => {
     const style = document.createElement("style");
@@ -27,6 +33,35 @@ def test_the_page_opens_without_a_fault(page: Page, shared_desk: Desk) -> None:
     page.goto(shared_desk.at["web"])
     expect(page).to_have_title(re.compile("ordergate"))
     expect(page.locator("h1")).to_be_visible()
+
+
+def test_the_session_is_closed_while_it_is_as_it_should_be_and_tells_all_it_stands_on(
+    page: Page, shared_desk: Desk
+) -> None:
+    session = section(opened(page, shared_desk), "Session")
+    expect(session.locator("details")).not_to_have_attribute("open", "")
+    session.get_by_text("Session").click()
+    expect(session.locator("dt")).to_have_text([re.compile(name) for name in NAMES])
+    expect(session).to_contain_text("may trade and cancel")
+    expect(session).to_contain_text("ticks and tick values are the broker's: MGC, ")
+    expect(session).to_contain_text("quotes come of", timeout=15_000)
+
+
+@pytest.fixture
+def live_desk(
+    browser: Browser,  # noqa: ARG001 - without it no desk is started
+    tmp_path: Path,
+) -> Iterator[Desk]:
+    with running(tmp_path, "--variants", "live_funded") as desk:
+        yield desk
+
+
+def test_what_the_session_cannot_stand_on_is_seen_without_a_click(live_desk: Desk, page: Page) -> None:
+    session = section(opened(page, live_desk), "Session")
+    expect(session.locator("details")).to_have_attribute("open", "")
+    expect(session).to_contain_text("▲ 1 to look at")
+    expect(session).to_contain_text("the broker lets it cancel no order")
+    expect(section(page, "Limits")).to_contain_text("NO NEW RISK the broker lets this account cancel no order")
 
 
 def test_the_page_opens_on_a_phone_without_a_fault(phone: Page, shared_desk: Desk) -> None:

@@ -54,7 +54,8 @@ POSITION = shown.Position(
     protection=shown.Cover("protected", 0, "", ""), net_pnl=None,
 )  # fmt: skip
 NATIVE = Settings(bracket_mode=BracketMode.AUTO_OCO)
-DESK = shown.Desk("LIVE", "projectx", "trader", "0", True, "", "", shown.Modes(True, ""), None)  # noqa: FBT003
+PRICED = (shown.Check("prices", "quotes come of MES", well=True),)
+DESK = shown.Desk("LIVE", "projectx", "trader", "0", True, "", "", shown.Modes(True, ""), None, PRICED)  # noqa: FBT003
 SHOWN = shown.Shown(DESK, (ACCOUNT,), (POSITION,), (), (), ())
 
 
@@ -116,6 +117,10 @@ def wrong_contract(symbol: str) -> tuple[Contract, ...]:
 
 def account(**changes: Any) -> shown.Shown:
     return replace(SHOWN, accounts=(replace(ACCOUNT, **changes),))
+
+
+def checked(name: str, text: str, *, well: bool | None) -> shown.Shown:
+    return replace(SHOWN, desk=replace(DESK, checks=(shown.Check(name, text, well),)))
 
 
 def position(**changes: Any) -> shown.Shown:
@@ -208,6 +213,10 @@ CASES: list[tuple[Any, dict[str, Any], Level, str]] = [
     (broker.contracts, {"broker": "down"}, UNKNOWN, "could not be read"),
     (broker.instruments, {"broker": BrokerFacts("", CONTRACTS[1:], {})}, WARN, "no active contract of MGC"),
     (broker.instruments, {"broker": "down"}, UNKNOWN, "could not be read"),
+    (broker.prices, {"shown": checked("prices", "no quote of MES", well=False)}, WARN, "no quote of MES"),
+    (broker.prices, {"shown": checked("prices", "not looked at", well=None)}, UNKNOWN, "not known yet"),
+    (broker.prices, {"shown": checked("clock", "agrees", well=True)}, UNKNOWN, "not known yet"),
+    (broker.prices, {"shown": "the page does not answer"}, UNKNOWN, "the page does not answer"),
     (broker.multipliers, {"wrong": ("MES is 50, and it is 5",), "wrong_matters": True}, UNSAFE, "MES is 50"),
     (broker.multipliers, {"wrong": ("MES is 50, and it is 5",)}, WARN, "leave them out"),
     (broker.multipliers, {"wrong": "no JSON"}, WARN, "no JSON"),

@@ -20,6 +20,7 @@ from ordergate.core.reports import (
     CONNECTION_MANAGER_STARTED,
     AccountReport,
     ApprovalRefused,
+    CheckReport,
     LinkReport,
     OrderState,
     Outcome,
@@ -48,6 +49,26 @@ def seen(desk: Desk, *codes: str) -> None:
     """A person acknowledges these, or all."""
     numbers = tuple(alarm.number for alarm in desk.group.alarms if not codes or alarm.code in codes)
     assert desk.ask(Acknowledge(desk.request_id(), numbers)).ok
+
+
+@pytest.mark.parametrize(("name", "level"), [("clock", Level.WARNING), ("prices", Level.INFO)])
+def test_what_the_session_stands_on_is_an_alarm_while_it_differs(desk: Desk, name: str, level: Level) -> None:
+    desk.feed(CheckReport(name, "as it should be", well=True))
+    assert open_codes(desk.group) == []
+    desk.feed(CheckReport(name, "it differs", well=False))
+    desk.feed(CheckReport(name, "it differs", well=False))
+    alarm = only(desk.group, f"CHECK_{name.upper()}")
+    assert (alarm.level, alarm.message, alarm.count, stands(desk.group, alarm)) == (level, "it differs", 1, True)
+    desk.feed(CheckReport(name, "as it should be", well=True))
+    assert not stands(desk.group, only(desk.group, f"CHECK_{name.upper()}"))
+
+
+def test_what_the_session_stands_on_is_not_known_after_a_start_until_it_is_told(desk: Desk) -> None:
+    desk.feed(CheckReport("clock", "as it should be", well=True))
+    desk.started_again(Modes())
+    assert desk.group.checks["clock"].well is None
+    desk.feed(CheckReport("clock", "as it should be", well=True))
+    assert desk.group.checks["clock"].well
 
 
 def test_an_order_that_goes_wrong_is_an_alarm_about_it(desk: Desk) -> None:

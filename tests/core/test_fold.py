@@ -17,7 +17,15 @@ from ordergate.core.inputs import Wake
 from ordergate.core.limits import Limits, Trailing
 from ordergate.core.modes import Modes
 from ordergate.core.order import BracketMode, Exit, OrderType, Side
-from ordergate.core.reports import AccountReport, ApprovalRefused, LinkReport, OrderState, Outcome, Unreadable
+from ordergate.core.reports import (
+    AccountReport,
+    ApprovalRefused,
+    CheckReport,
+    LinkReport,
+    OrderState,
+    Outcome,
+    Unreadable,
+)
 from ordergate.journal.codec import decode, encode
 from tests.core.desk import ACCOUNT, ASK, BID, MES, MNQ, MS_NS, SECOND_NS, Desk, fill_row, order_row
 
@@ -78,6 +86,7 @@ def long_day() -> Desk:
     desk.ask(ChangeLimits("r", Limits(daily_loss_usd_max=Decimal(900)), ("daily_loss_usd_max",)))
     desk.quotes = quotes
     desk.ask(LockOut("r", ACCOUNT, desk.now_ns + 3_600 * SECOND_NS, "enough"))
+    desk.feed(CheckReport("clock", "an hour behind", well=False))
     desk.feed(LinkReport(up=False, reason="x"))
     desk.feed(LinkReport(up=True))
     desk.feed(

@@ -280,7 +280,7 @@ def test_an_account_shows_its_money_and_what_keeps_new_risk_out() -> None:
     history = History(Limits(daily_loss_usd_max=Decimal(200))).open(A, B)
     row = exact(encode(rows(history).accounts[A]))
     assert row == {
-        "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True,
+        "id": A, "accountId": A, "name": f"PRACTICE-{A}", "balance": 50_000, "canTrade": True, "canCancel": True,
         "bracketMode": "unknown", "equity": 50_000, "dayPnl": 0, "dayPnlAtStops": 0, "ifWeDie": 0,
         "ifWeDieBounded": True, "dailyLossLimit": 200, "openOrders": 0,
         "passedOrders": 0, "exposures": [], "tradingState": "active", "reason": "", "lockedUntil": None,
@@ -364,7 +364,12 @@ def test_the_desk_says_where_orders_go_and_why_the_broker_is_not_seen() -> None:
         },
         "paused": None,
         "trouble": "",
+        "checks": [],
     }  # fmt: skip
+    history.put(r.CheckReport("prices", "quotes come of MES", well=True))
+    history.put(r.CheckReport("clock", "an hour behind", well=False))
+    told = [(check.name, check.text, check.well) for check in rows(history).desk.checks]
+    assert told == [("clock", "an hour behind", False), ("prices", "quotes come of MES", True)]
     history.put(r.LinkReport(up=False, reason="gone"))
     assert (rows(history).desk.link_up, rows(history).desk.link_reason) == (False, "gone")
     assert desk_row(replace(history.group, venue="topstepx")).mode is Mode.LIVE

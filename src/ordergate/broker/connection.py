@@ -27,6 +27,7 @@ from ordergate.broker.projectx.feeds import MarketFeed, UserFeed
 from ordergate.broker.projectx.hubs import Heard, Hub
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
+from ordergate.broker.session_checks import SessionChecks, contracts, prices
 from ordergate.broker.view import View
 from ordergate.clock import Clock
 from ordergate.core import sessions
@@ -49,6 +50,8 @@ from ordergate.net.port import Network
 
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
+# How soon a change of what the session stands on is told.
+_CHECKS_S = 5.0
 # After a roll orders for the new month are denied for no longer than this.
 _CONTRACTS_S = 600.0
 # Trying these again changes nothing until a person does.
@@ -105,6 +108,7 @@ class Connection:
         bars = Rest(network, settings.gateway_url, RequestBudget(BAR_LIMITS), settings.request_timeout_s)
         self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
+        self._checks = SessionChecks(publish)
         self._market_feed = MarketFeed(self.catalogue, clock, publish, self._quoted)
         self._quotes_wanted: dict[str, int] = {}  # since when, by contract
         self._quoted_since_ns = 0  # when the market hub was last subscribed to
@@ -136,6 +140,7 @@ class Connection:
         await self._publish(InstrumentsReport(tuple(self.catalogue.instruments.values())))
         for seen in self.view.accounts.values():
             await self._publish(seen.report)
+        await self._checks.introduce()
         await self._link.tell()
 
     async def log_in(self) -> None:
@@ -158,6 +163,7 @@ class Connection:
             tasks.create_task(self._market_hub.run())
             tasks.create_task(self._keep_rest())
             tasks.create_task(self._keep_contracts())
+            tasks.create_task(self._keep_checks())
 
     async def heard(self, report: Report) -> None:
         """Publish ``report``, and want the events of what it shows."""
@@ -200,8 +206,6 @@ class Connection:
     ) -> health.Components:
         """How we see the broker, part by part, beside what the connection manager knows of the rest."""
         now_ns, faults = self._clock.now_ns(), self._link.faults
-        # A contract is late from when it was wanted, or from when the hub was last subscribed to.
-        since_ns = {key: max(at_ns, self._quoted_since_ns) for key, at_ns in self._quotes_wanted.items()}
         return health.Components(
             user_hub=health.UserHub(
                 status="down" if faults[Part.USER_HUB] else health.OK,
@@ -209,9 +213,7 @@ class Connection:
                 subscriptions=self._user_hub.subscriptions,
                 last_event_age_ms=_age_ms(self._user_hub.event_s),
             ),
-            market_hub=health.market_hub(
-                faults[Part.MARKET_HUB], since_ns, self.catalogue.instruments, self.view.quotes, now_ns
-            ),
+            market_hub=self._market_part(),
             rest=self._rest_part(faults[Part.REST]),
             token=health.token(self._session.lifetime_ns, now_ns),
             request_budget=self._request_room(),
@@ -219,6 +221,12 @@ class Connection:
             gate=gate,
             redis=redis,
         )
+
+    def _market_part(self) -> health.MarketHub:
+        """A contract is late from when it was wanted, or from when the hub was last subscribed to."""
+        since_ns = {key: max(at_ns, self._quoted_since_ns) for key, at_ns in self._quotes_wanted.items()}
+        fault, now_ns = self._link.faults[Part.MARKET_HUB], self._clock.now_ns()
+        return health.market_hub(fault, since_ns, self.catalogue.instruments, self.view.quotes, now_ns)
 
     def _rest_part(self, fault: str) -> health.RestPart:
         """By its last request, whatever that was."""
@@ -256,6 +264,13 @@ class Connection:
                 await self._read_contracts()
             except (TransportError, BrokerRefused) as error:
                 _log.warning("the list of contracts could not be read", reason=str(error))
+
+    async def _keep_checks(self) -> None:
+        while True:
+            active = {found.symbol: key for key, found in self.catalogue.instruments.items() if found.active}
+            told = contracts(self.settings.symbols, active, self.catalogue.refused)
+            await self._checks.look(told, prices(self._market_part()) if self._link.up else None)
+            await asyncio.sleep(_CHECKS_S)
 
     async def _read_contracts(self) -> None:
         await self.catalogue.load(_STARTING)
@@ -317,6 +332,7 @@ class Connection:
 
     def _quoted(self, quote: Quote) -> None:
         self.view.quotes[quote.contract_id] = quote
+        self._checks.quoted(quote)
         self._tell(quote)
 
     async def _announce(self, instruments: tuple[Instrument, ...]) -> None:

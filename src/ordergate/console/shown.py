@@ -29,6 +29,12 @@ class Paused(msgspec.Struct, frozen=True):
         return f"{self.by} since {self.since}{f': {self.reason}' if self.reason else ''}"
 
 
+class Check(msgspec.Struct, frozen=True):
+    name: str
+    text: str
+    well: bool | None
+
+
 class Desk(msgspec.Struct, frozen=True, rename="camel"):
     mode: str
     venue: str
@@ -39,6 +45,7 @@ class Desk(msgspec.Struct, frozen=True, rename="camel"):
     trouble: str
     modes: Modes
     paused: Paused | None
+    checks: tuple[Check, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True, rename="camel"):

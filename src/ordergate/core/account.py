@@ -215,6 +215,13 @@ class Account(msgspec.Struct, frozen=True):
         return max(ended, key=lambda leg: (leg.decided_ns, leg.order_id), default=None)
 
 
+class Check(msgspec.Struct, frozen=True):
+    """See ``SessionChecked``."""
+
+    text: str
+    well: bool | None
+
+
 class Group(msgspec.Struct, frozen=True):
     """One risk group: the accounts of one broker login. ``version`` counts the events folded.
 
@@ -222,7 +229,7 @@ class Group(msgspec.Struct, frozen=True):
     ``limits_configured`` those of the settings at the last start, None in a journal from before they were kept.
     ``modes_configured`` likewise. ``paused_by`` is None while no pause keeps new risk out of every account,
     ``paused_ns`` when it last began or ended, ``paused_reason`` what was said then. ``alarms`` are the open ones, the
-    newest last.
+    newest last; ``checks`` what the session stands on, by name.
     """
 
     version: int = 0
@@ -243,6 +250,7 @@ class Group(msgspec.Struct, frozen=True):
     instruments: dict[str, Instrument] = {}
     link_up: bool = False
     link_reason: str = "not connected yet"
+    checks: dict[str, Check] = {}
     accounts: dict[int, Account] = {}
     alarms: tuple[Alarm, ...] = ()
 

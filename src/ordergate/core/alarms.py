@@ -30,6 +30,12 @@ KEPT_MAX = 100
 _URGENCY = {Level.INFO: 0, Level.WARNING: 1, Level.CRITICAL: 2}
 
 
+# Before the name of a check of the session that found something else than this desk reckons with.
+_CHECK = "CHECK_"
+# A quiet hour looks the same.
+_SILENT_CHECKS = ("prices",)
+
+
 class _Told(msgspec.Struct, frozen=True):
     """What an event has to say. ``contract_id`` None = that of the order, if there is one."""
 
@@ -71,6 +77,9 @@ def is_open(group: Group, alarm: Alarm) -> bool:
 def stands(group: Group, alarm: Alarm) -> bool:
     """Whether what it tells of is so still."""
     account = group.accounts.get(alarm.account_id)
+    if alarm.code.startswith(_CHECK):
+        check = group.checks.get(alarm.code.removeprefix(_CHECK).lower())
+        return check is not None and check.well is False
     match alarm.code:
         case "LINK_DOWN":
             return not group.link_up
@@ -221,6 +230,13 @@ def _link(group: Group, event: e.LinkChanged) -> _Told | None:
     return _Told("LINK_DOWN", Level.CRITICAL if at_stake else Level.WARNING, event.reason)
 
 
+def _checked(_group: Group, event: e.SessionChecked) -> _Told | None:
+    if event.well is not False:
+        return None
+    level = Level.INFO if event.name in _SILENT_CHECKS else Level.WARNING
+    return _Told(f"{_CHECK}{event.name.upper()}", level, event.text)
+
+
 def _unexpected(_group: Group, event: e.UnexpectedBrokerFact) -> _Told:
     return _Told("UNEXPECTED_BROKER_FACT", Level.CRITICAL, event.what)
 
@@ -276,4 +292,5 @@ _TELLS: Mapping[type, Callable[[Group, Any], _Told | None]] = {
     e.BracketModeLearned: _bracket_mode,
     e.AccountUpdated: _account,
     e.CancelForbidden: _no_cancel,
+    e.SessionChecked: _checked,
 }

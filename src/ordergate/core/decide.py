@@ -18,7 +18,7 @@ import msgspec
 
 from ordergate.core import bracket, coverage, day, doubt, exits, facts, limit_changes, mode_changes, outcomes
 from ordergate.core import events as e
-from ordergate.core.account import Account, Group
+from ordergate.core.account import Account, Check, Group
 from ordergate.core.commands import (
     Acknowledge,
     Answer,
@@ -45,6 +45,7 @@ from ordergate.core.reports import (
     ApprovalRefused,
     BrokerSnapshot,
     CancelOutcome,
+    CheckReport,
     FillReport,
     InstrumentsReport,
     LinkReport,
@@ -126,6 +127,8 @@ def _start(draft: Draft, started: Started) -> None:
         draft.add(e.BracketModeConfigured(0, started.bracket_mode))
     if group.link_up:
         draft.add(e.LinkChanged(0, up=False, reason=GATE_STARTED, at_ns=draft.at_ns))
+    for name in group.checks:
+        draft.add(e.SessionChecked(0, name, "not looked at since the start", None, draft.at_ns))
     for account in list(group.accounts.values()):
         if account.no_cancel:
             # It may have been changed at the broker since, and with nothing open no cancel would ever show it.
@@ -146,6 +149,9 @@ def _report(draft: Draft, report: Report) -> None:
                 draft.add(e.InstrumentsLoaded(0, new))
         case LinkReport():
             _link(draft, report)
+        case CheckReport():
+            if draft.group.checks.get(report.name) != Check(report.text, report.well):
+                draft.add(e.SessionChecked(0, report.name, report.text, report.well, draft.at_ns))
         case AccountReport():
             facts.apply_account(draft, report)
         case BrokerSnapshot():

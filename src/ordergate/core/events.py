@@ -129,6 +129,16 @@ class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
     at_ns: int = 0
 
 
+class SessionChecked(msgspec.Struct, frozen=True, tag="session-checked"):
+    """What the session stands on, compared anew. ``well`` None: not looked at since the start."""
+
+    account_id: int
+    name: str
+    text: str
+    well: bool | None
+    at_ns: int
+
+
 class AccountAdopted(msgspec.Struct, frozen=True, tag="account-adopted"):
     """First sight of an account: what it held and had done today before we knew it.
 
@@ -649,6 +659,7 @@ Event = (
     | PauseChanged
     | AlarmsAcknowledged
     | LinkChanged
+    | SessionChecked
     | AccountAdopted
     | AccountUpdated
     | TradingDayOpened

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Account, Covered, Group, RunningExit
+from ordergate.core.account import Account, Check, Covered, Group, RunningExit
 from ordergate.core.alarms import acknowledged, alarmed
 from ordergate.core.filing import (
     cover_timer,
@@ -88,6 +88,8 @@ def _evolved(group: Group, event: e.Event) -> Group:
             return replace(group, paused_by=by, paused_ns=event.at_ns, paused_reason=event.reason)
         case e.LinkChanged():
             return link_changed(group, event)
+        case e.SessionChecked():
+            return replace(group, checks=group.checks | {event.name: Check(event.text, event.well)})
         case e.BracketModeConfigured():
             accounts = {name: replace(each, bracket_mode=None) for name, each in group.accounts.items()}
             return replace(group, bracket_mode=event.mode, accounts=accounts)

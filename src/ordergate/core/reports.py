@@ -177,6 +177,14 @@ class LinkReport(msgspec.Struct, frozen=True, tag="link"):
     reason: str = ""
 
 
+class CheckReport(msgspec.Struct, frozen=True, tag="check"):
+    """One thing that the session stands on, by ``name``: what was found, and whether that is as this desk reckons."""
+
+    name: str
+    text: str
+    well: bool
+
+
 # Why the link is down where nothing has failed: the gate, or the connection manager, has just begun.
 GATE_STARTED = "starting"
 CONNECTION_MANAGER_STARTED = "the connection manager has started"
@@ -213,6 +221,7 @@ Report = (
     | BrokerSnapshot
     | InstrumentsReport
     | LinkReport
+    | CheckReport
     | Unreadable
     | ApprovalRefused
 )

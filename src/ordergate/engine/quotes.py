@@ -11,14 +11,11 @@ from ordergate.bus.port import Bus
 from ordergate.clock import Clock
 from ordergate.core.inputs import Mark
 from ordergate.core.reports import Quote
-from ordergate.engine.clock_watch import ClockWatch
 from ordergate.engine.inbox import Inbox
-from ordergate.telemetry import logger
 
 # Price moves enter the gate at most this often (design, section 3).
 MARK_GAP_S = 0.25
 
-_log = logger("quotes")
 _decoder = msgspec.json.Decoder(Quote)
 
 
@@ -32,7 +29,6 @@ class QuoteBoard:
         self._clock = clock
         self._held = held
         self._moved = asyncio.Event()
-        self._watch = ClockWatch()
 
     async def read(self) -> None:
         """Keep ``latest`` up to date until the bus closes."""
@@ -40,8 +36,6 @@ class QuoteBoard:
             quote = _decoder.decode(message)
             before = self.latest.get(quote.contract_id)
             self.latest[quote.contract_id] = quote
-            if word := self._watch.heard(quote):
-                _log.warning(word)
             moved = before is None or (before.bid_ticks, before.ask_ticks) != (quote.bid_ticks, quote.ask_ticks)
             if moved and quote.contract_id in self._held():
                 self._moved.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ordergate import __version__
 from ordergate.core.account import Group
 from ordergate.core.sessions import utc_text
-from ordergate.web.rows import DeskRow, LimitsRow, Mode, ModesRow, PausedRow
+from ordergate.web.rows import CheckRow, DeskRow, LimitsRow, Mode, ModesRow, PausedRow
 
 SIMULATED_VENUE = "sim"
 
@@ -40,6 +40,7 @@ def desk_row(group: Group, trouble: str = "") -> DeskRow:
         paused=None
         if group.paused_by is None
         else PausedRow(group.paused_by.value, utc_text(group.paused_ns), group.paused_reason),
+        checks=tuple(CheckRow(name, check.text, check.well) for name, check in sorted(group.checks.items())),
     )
 
 

@@ -190,6 +190,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     sent without asking the limits. ``exposures`` are of contracts that are
     held or have open orders. ``trading_state`` is active, reducing, halted or locked; ``reason`` says what keeps new
     risk out, ``locked_until`` when the trader's own lockout ends. ``link_up``: whether we see the broker.
+    ``can_trade`` and ``can_cancel`` are what the broker lets it do, as far as it says.
     ``bracket_mode`` is the platform's setting for brackets as far as it is known: auto_oco, position or unknown.
     """
 
@@ -198,6 +199,7 @@ class AccountRow(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     balance: Decimal
     can_trade: bool
+    can_cancel: bool
     bracket_mode: str
     equity: Decimal | None
     day_pnl: Decimal | None
@@ -293,6 +295,14 @@ class PausedRow(msgspec.Struct, frozen=True):
     reason: str
 
 
+class CheckRow(msgspec.Struct, frozen=True):
+    """One thing that the session stands on: clock, contracts or prices. ``well`` null: not looked at since a start."""
+
+    name: str
+    text: str
+    well: bool | None
+
+
 class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
     """The desk itself. ``link_reason`` says why the broker is not seen, empty while it is.
 
@@ -311,6 +321,7 @@ class DeskRow(msgspec.Struct, frozen=True, rename="camel"):
     limits: LimitsRow
     modes: ModesRow
     paused: PausedRow | None
+    checks: tuple[CheckRow, ...]
 
 
 class AlarmRow(msgspec.Struct, frozen=True, rename="camel"):

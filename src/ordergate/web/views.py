@@ -187,6 +187,7 @@ def account_row(group: Group, account: Account, market: Market) -> AccountRow:
         name=account.name,
         balance=account.balance_usd,
         can_trade=account.can_trade,
+        can_cancel=not account.no_cancel,
         bracket_mode=(account.bracket_mode or group.bracket_mode).value,
         equity=None if open_pnl is None else account.balance_usd + open_pnl,
         day_pnl=pnl,

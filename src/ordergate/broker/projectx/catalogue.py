@@ -23,10 +23,14 @@ _log = structlog.get_logger(part="catalogue")
 
 
 class Catalogue:
-    """Instruments by contract id. ``announce`` is awaited with all of them, at first and after each new one."""
+    """Instruments by contract id. ``announce`` is awaited with all of them, at first and after each new one.
+
+    ``refused`` says of each contract of the broker's last list that could not be taken why.
+    """
 
     def __init__(self, client: Client, announce: Callable[[tuple[Instrument, ...]], Awaitable[None]]) -> None:
         self.instruments: dict[str, Instrument] = {}
+        self.refused: dict[str, str] = {}
         self._client = client
         self._announce = announce
 
@@ -34,6 +38,7 @@ class Catalogue:
         """Read the broker's list: the active contracts, others after a roll. Raises as ``Client.contracts``."""
         rows = await self._client.contracts(passage)
         listed = {row.id for row in rows}
+        self.refused.clear()
         for contract_id, known in self.instruments.items():
             if known.active and contract_id not in listed:
                 self.instruments[contract_id] = msgspec.structs.replace(known, active=False)
@@ -43,6 +48,7 @@ class Catalogue:
                 self.instruments[row.id] = instrument(row)
             except InputRefused as error:
                 _log.error("a contract of the broker's list cannot be read", contract_id=row.id, reason=error.message)
+                self.refused[row.id] = error.message
         await self._announce(tuple(self.instruments.values()))
 
     async def instrument(self, contract_id: str, passage: Passage) -> Instrument:

@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Check] = {
     "login": broker.login,
     "contracts": broker.contracts,
     "instruments": broker.instruments,
+    "prices": broker.prices,
     "multipliers": broker.multipliers,
     "brackets": broker.brackets,
     "broker's clock": machine.broker_clock,

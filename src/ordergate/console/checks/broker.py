@@ -62,6 +62,18 @@ def instruments(facts: Facts) -> Finding:
     return ok(", ".join(f"{symbol} is {known[symbol]}" for symbol in allowed))
 
 
+def prices(facts: Facts) -> Finding:
+    """Whether what is in session is quoted to this login, by the word of the desk that runs."""
+    if isinstance(facts.shown, str):
+        return unknown(facts.shown, "start the desk, or name its ports or its --ready-file")
+    found = next((check for check in facts.shown.desk.checks if check.name == "prices"), None)
+    if found is None or found.well is None:
+        return unknown("not known yet: quotes are waited for", "ask again in a minute")
+    if found.well:
+        return ok(found.text)
+    return warn(found.text, "orders in it are denied until quotes come; look at the data subscription of the login")
+
+
 def multipliers(facts: Facts) -> Finding:
     """What an existing configuration says of contracts; stops and targets would be as wrong as it is."""
     wrong = facts.wrong

@@ -11,6 +11,7 @@ import { html } from "./html.js";
 import { Decisions, Fills } from "./log.js";
 import { Meters } from "./meters.js";
 import { Banners, Switches } from "./modes.js";
+import { Session } from "./session.js";
 import { follow } from "./stream.js";
 import { Ticket } from "./ticket.js";
 
@@ -36,7 +37,7 @@ function App() {
       <main>
         <${Ticket} />
         <div class="middle"><${Prices} /><${Chart} /><${Positions} /><${Orders} /></div>
-        <div class="side"><${Alarms} /><${Meters} /><${Switches} /><${Fills} /><${Decisions} /></div>
+        <div class="side"><${Alarms} /><${Meters} /><${Session} /><${Switches} /><${Fills} /><${Decisions} /></div>
       </main>
     </div>
   `;

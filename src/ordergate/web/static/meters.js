@@ -6,12 +6,6 @@ import * as desk from "./desk.js";
 import { signedUsd, usd } from "./format.js";
 import { html } from "./html.js";
 
-/** @type {Record<string, string>} */
-const BRACKETS = {
-  auto_oco: "brackets leave with their order",
-  position: "stops are placed after the fill",
-  unknown: "stops are placed after the fill",
-};
 // From here on a meter warns: what is left is less than a usual trade.
 const NEAR = 0.75;
 
@@ -80,7 +74,6 @@ function IfWeDie(/** @type {{account: import("./rows.js").Account}} */ { account
     <div class="meter alone">
       <p><span>If this machine dies now</span> <b>${ifWeDie === null ? "not known" : signedUsd(ifWeDie)}</b></p>
       <p class="quiet"><span class=${ifWeDieBounded ? "" : "near"}>${ifWeDieBounded ? "at the resting stops" : "▲ not bounded by stops that rest"}</span></p>
-      <p class="quiet">${BRACKETS[account.bracketMode] ?? ""}</p>
     </div>
   `;
 }

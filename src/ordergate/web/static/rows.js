@@ -10,12 +10,13 @@
  * @typedef {{maxOrderSize: number, maxPositionSize: number, maxOpenOrders: number, maxDailyLoss: number,
  *   maxRiskPercent: number, defaultRiskReward: number}} Limits
  * @typedef {{mode: string, venue: string, login: string, version: string, linkUp: boolean, linkReason: string,
- *   trouble: string, limits: Limits, modes: Modes, paused: Paused | null}} Desk
+ *   trouble: string, limits: Limits, modes: Modes, paused: Paused | null, checks: Check[]}} Desk
+ * @typedef {{name: string, text: string, well: boolean | null}} Check
  * @typedef {{shadow: boolean, interceptOrders: boolean, preserveOriginalWorkflow: boolean,
  *   enableRiskValidation: boolean, enableSLTPCalculation: boolean, enforcing: boolean, unasked: string}} Modes
  * @typedef {{by: string, since: string, reason: string}} Paused
  * @typedef {{instrument: string, contractId: string, worstLong: number, worstShort: number}} Exposure
- * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, bracketMode: string,
+ * @typedef {{accountId: number, name: string, balance: number, canTrade: boolean, canCancel: boolean, bracketMode: string,
  *   equity: number | null, dayPnl: number | null, dayPnlAtStops: number | null, ifWeDie: number | null, ifWeDieBounded: boolean,
  *   dailyLossLimit: number, openOrders: number, passedOrders: number,
  *   exposures: Exposure[], tradingState: string, reason: string, lockedUntil: string | null, tradingDay: string,
