@@ -45,6 +45,7 @@ def trade(page: Page, desk: Desk) -> None:
     page.fill("#level", str(float(desk.get("/api/prices/MES")["bid"]) - 5))
     page.get_by_role("button", name="Buy 2 MES").click()
     expect(section(page, "Working orders")).to_contain_text("working")
+    expect(section(page, "Session")).to_contain_text("as it should be", timeout=60_000)
     page.get_by_label("Market", exact=True).check()
     page.wait_for_timeout(PRICES_MS)
     page.fill("#quantity", "11")
