@@ -159,6 +159,8 @@ def test_a_contract_that_does_not_trade_now_need_not_be_quoted() -> None:
 
     assert part(instant("2026-11-23 09:00")).status == "stale"
     assert part(instant("2026-11-21 09:00")).status == "ok", "a Saturday"
+    assert part(instant("2026-11-22 17:00:59")).status == "ok", "its session has just begun"
+    assert part(instant("2026-11-22 17:01:01")).status == "stale"
 
 
 def test_a_record_that_cannot_be_written_is_told() -> None:

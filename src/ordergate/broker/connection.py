@@ -51,7 +51,7 @@ from ordergate.net.port import Network
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
 # How soon a change of what the session stands on is told.
-_CHECKS_S = 5.0
+_CHECKS_S = 1.0
 # After a roll orders for the new month are denied for no longer than this.
 _CONTRACTS_S = 600.0
 # Trying these again changes nothing until a person does.

@@ -20,7 +20,7 @@ from ordergate.bus.port import BusHealth
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.instrument import Instrument
 from ordergate.core.reports import Quote
-from ordergate.core.sessions import is_open, utc_text
+from ordergate.core.sessions import utc_text, window
 
 OK = "ok"
 # Not used since the start: neither proven nor at fault.
@@ -170,14 +170,18 @@ def market_hub(
     quotes: Mapping[str, Quote],
     now_ns: int,
 ) -> MarketHub:
-    """``wanted`` says of each contract since when its quotes must come: nobody is late who was asked just now."""
-    contracts = tuple(_contract(each, instruments.get(each), quotes.get(each), now_ns) for each in wanted)
+    """``wanted`` says of each contract since when its quotes must come: nobody is late who was asked just now.
+
+    Nor is a product whose session has just begun.
+    """
+    opened = {each: _opened_ns(instruments.get(each), now_ns) for each in wanted}
+    contracts = tuple(_contract(each, instruments.get(each), quotes.get(each), opened[each], now_ns) for each in wanted)
     ages = [row.quote_age_ms for row in contracts if row.quote_age_ms is not None]
     silent = [
         row.instrument
         for row, since_ns in zip(contracts, wanted.values(), strict=True)
         if row.in_session
-        and (now_ns - since_ns) // _MS_NS > QUOTE_AGE_MS_MAX
+        and (now_ns - max(since_ns, opened[row.contract_id] or 0)) // _MS_NS > QUOTE_AGE_MS_MAX
         and (row.quote_age_ms is None or row.quote_age_ms > QUOTE_AGE_MS_MAX)
     ]
     why = fault
@@ -270,12 +274,22 @@ def _named(parts: Components) -> Iterator[tuple[str, Part]]:
             yield field.encode_name, part
 
 
-def _contract(contract_id: str, instrument: Instrument | None, quote: Quote | None, now_ns: int) -> QuotedContract:
-    """A contract of which the broker has told nothing, as may be held on paper, is in no session that we know."""
+def _opened_ns(instrument: Instrument | None, now_ns: int) -> int | None:
+    """When the session of ``instrument`` began that runs now.
+
+    None too for a contract of which the broker has told nothing, as may be held on paper: it is in none that we know.
+    """
     product = None if instrument is None else PRODUCT_BY_SYMBOL.get(instrument.symbol)
+    session = None if product is None else window(product.group, now_ns)
+    return None if session is None else session.opens_ns
+
+
+def _contract(
+    contract_id: str, instrument: Instrument | None, quote: Quote | None, opened_ns: int | None, now_ns: int
+) -> QuotedContract:
     return QuotedContract(
         contract_id=contract_id,
         instrument=contract_id if instrument is None else instrument.symbol,
-        in_session=product is not None and is_open(product.group, now_ns),
+        in_session=opened_ns is not None,
         quote_age_ms=None if quote is None else (now_ns - quote.at_ns) // _MS_NS,
     )
