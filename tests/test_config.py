@@ -30,6 +30,7 @@ from ordergate.exchange.settings import BracketMode as Brackets
 from ordergate.exchange.settings import Hours
 from ordergate.exchange.variants import Variant
 from ordergate.preset_settings import EXAMPLE
+from ordergate.setting_kinds import MOMENT
 from ordergate.setting_table import SETTINGS, Setting
 from ordergate.settings import LogLevel, Role, Settings
 
@@ -122,6 +123,7 @@ OTHER: dict[str, tuple[str, object]] = {
     "hours": ("exchange", Hours.EXCHANGE),
     "replay": ("day.csv.gz", Path("day.csv.gz")),
     "replay_symbol": ("6E", "6E"),
+    "market_from": ("2026-11-23T14:30:00Z", 1_795_444_200_000_000_000),
     "speed": ("20", 20),
     "latency_ms": ("0", 0),
     "enable_logging": ("false", False),
@@ -205,7 +207,8 @@ def test_each_variable_sets_its_setting_and_no_other(setting: Setting) -> None:
 @every_setting
 def test_each_key_of_the_file_sets_its_setting_and_no_other(setting: Setting) -> None:
     text, value = OTHER[setting.key]
-    toml = f"[{setting.section}]\n{setting.key} = {as_toml(text if isinstance(value, RedisAddress) else value)}\n"
+    is_text = isinstance(value, RedisAddress) or setting.kind is MOMENT
+    toml = f"[{setting.section}]\n{setting.key} = {as_toml(text if is_text else value)}\n"
     settings = load({}, NEEDED.get(setting.key, {}), toml)
     assert changed(settings) == {setting.key: value} | IMPLIED.get(setting.key, {})
 

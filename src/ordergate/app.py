@@ -75,9 +75,9 @@ async def demo(
     """The whole desk on this machine with the built-in exchange, until cancelled. Raises ``StartRefused``."""
     with announced(settings.ready_file):
         recording = None if settings.replay is None else replay.read(settings.replay, settings.replay_symbol)
-        folder = "demo" if settings.speed == 1 else "demo-fast"
+        folder = "demo" if _is_in_real_time(settings) else "demo-fast"
         folder = folder if recording is None else f"replay-{recording.digest}"
-        purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording, settings.speed)
+        purpose = _played(f"{VENUE} {settings.exchange.user_name}", recording, settings)
         async with contextlib.AsyncExitStack() as opened:
             state = held(opened, settings, folder, purpose, tuple(Holder))
             books, used_approvals = (
@@ -209,7 +209,7 @@ async def exchange(settings: Settings, ready: Callable[[Ready], None]) -> None:
         if settings.state_dir is not None:
             state = StateDir.open(os.urandom, settings.state_dir, [Holder.EXCHANGE])
             kept.callback(state.release)
-            state.serve(_played("exchange", recording, settings.speed))
+            state.serve(_played("exchange", recording, settings))
             store = SqliteStore(state.exchange, settings.exchange.bars_kept_min)
         network = HttpNetwork()
         clock = await _clock(recording, settings, store)
@@ -307,14 +307,18 @@ def enforced(settings: Settings, *, simulated: bool = True) -> Limits:
     return replace(limits, session_only=settings.trading_hours is Hours.EXCHANGE)
 
 
-def _played(venue: str, recording: Recording | None, speed: int) -> str:
+def _is_in_real_time(settings: Settings) -> bool:
+    return settings.speed == 1 and settings.market_from_ns is None
+
+
+def _played(venue: str, recording: Recording | None, settings: Settings) -> str:
     """What a state directory is made for: one recording only, since its instants are those of the market.
 
-    So is one whose time ran ahead of the world's.
+    So is one whose time is not the world's.
     """
     if recording is not None:
         return f"{venue}, replay {recording.digest}"
-    return venue if speed == 1 else f"{venue}, in faster time"
+    return venue if _is_in_real_time(settings) else f"{venue}, in faster time"
 
 
 def _in_the_world_s_time(settings: Settings) -> ExchangeSettings:
@@ -327,10 +331,13 @@ def _in_the_world_s_time(settings: Settings) -> ExchangeSettings:
 async def _clock(
     recording: Recording | None, settings: Settings, store: Store, journal: Journal | None = None
 ) -> Clock:
-    """The clock. One that is recorded or runs faster goes on where it was stopped."""
-    if recording is None and settings.speed == 1:
+    """The clock. One whose time is not the world's goes on where it was stopped. Raises ``StartRefused``."""
+    if recording is None and _is_in_real_time(settings):
         return SteadyClock(SystemClock())
-    first_ns = SystemClock().now_ns() if recording is None else recording.first_ns
+    if recording is not None and settings.market_from_ns is not None:
+        raise StartRefused("market_from and replay are both set: a recording's time begins with its first record")
+    given_ns = settings.market_from_ns if recording is None else recording.first_ns
+    first_ns = SystemClock().now_ns() if given_ns is None else given_ns
     reached_ns = max([first_ns, *(market.moved_ns for market in store.load(settings.exchange.seed).markets)])
     if journal is not None:
         with contextlib.suppress(JournalDamaged):  # the gate refuses it

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -204,6 +204,13 @@ def _blackouts(text: str) -> tuple[Blackout, ...]:
     return tuple(windows)
 
 
+def _moment(text: str) -> int:
+    """In nanoseconds since 1970."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII) is None:
+        raise ValueError
+    return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000
+
+
 def _time(text: str) -> time | None:
     if text.lower() == "off":
         return None
@@ -246,6 +253,7 @@ WORD = Kind(_word, "one line of up to 200 characters", "TEXT", (str,))
 SECRET = Kind(_word, WORD.allowed, "TEXT", (str,), secret=True)
 PATH = Kind(_path, "a path, in which ~ has no meaning", "PATH", (str,))
 
+MOMENT = Kind(_moment, "an instant as 2026-11-23T14:30:00Z", "INSTANT", (str,))
 TIME = Kind(_time, "a time as HH:MM, or off", "HH:MM|off", (str,))
 BLACKOUTS = Kind(
     _blackouts,

@@ -89,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     modes: Modes = Modes()
     replay: Path | None = None
     replay_symbol: str = "ES"
+    market_from_ns: int | None = None
     speed: int = 1
     limits: Limits = Limits()
     trading_hours: Hours = Hours.EXCHANGE

@@ -662,7 +662,7 @@ async def test_sockets_can_be_dropped_and_the_server_goes_on(serve: Serve, netwo
 
     server = await serve(socket_handler(until_the_end))
     socket = await network.connect(server.url, timeout_s=LONG_S)
-    server.drop_sockets()  # type: ignore[attr-defined]  # of both adapters, not of the port
+    server.drop_sockets()
     assert await at_once(socket.receive()) is None
     await at_once(ended.wait())
     again = await network.connect(server.url, timeout_s=LONG_S)

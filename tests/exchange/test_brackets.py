@@ -45,8 +45,8 @@ def test_a_market_entry_with_a_bracket_lives_as_it_was_seen_to() -> None:
         Fill,
         Position,
         Account,
-        (1, OPEN),
         (2, OPEN),
+        (1, OPEN),
     ]
     assert [desk.order(leg).tag for leg in (entry, stop, target)] == ["t", "t-SL", "t-TP"]
     assert [desk.order(leg).parent_id for leg in (entry, stop, target)] == [None, entry, entry]

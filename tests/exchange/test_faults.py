@@ -7,13 +7,15 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.errors import OutcomeUnknown
+from ordergate.errors import OutcomeUnknown, UpgradeRefused
 from ordergate.exchange.faults import EVENTS, STANDING_MAX, Fault, Faults, Kind
 from ordergate.exchange.server import Exchange
+from ordergate.net import signalr
 from ordergate.net.port import Response
 from tests.exchange.support import ACCOUNT, MES, Client, HubClient
 
@@ -171,6 +173,55 @@ async def test_connections_are_dropped_and_a_client_can_come_back(client: Client
     again = await hub_of_all(client)
     assert await act(client, "drop") == 1
     assert await again.next() is None
+
+
+async def test_a_dropped_connection_has_no_close_frame(client: Client) -> None:
+    """Seen by a client that is not ours: 1006 is what a connection without a close frame ends with."""
+    url = f"{client.url}/hubs/user?access_token={client.token}"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        await socket.send_str('{"protocol":"json","version":1}\x1e')
+        await socket.receive(timeout=5)
+        assert await act(client, "drop") == 1
+        await socket.receive(timeout=5)
+        assert socket.close_code == 1006
+
+
+@pytest.mark.parametrize("reconnect", [False, True])
+async def test_a_close_is_told_with_the_text_that_clients_print(client: Client, *, reconnect: bool) -> None:
+    hub = await hub_of_all(client)
+    assert (await sim(client, "POST", "act", {"act": "close", "reconnect": reconnect})).status == 200
+    assert await hub.next() == signalr.Close("Connection closed with an error.", allow_reconnect=reconnect)
+    assert await hub.next() is None
+
+
+@pytest.mark.parametrize("path", ["/hubs/user/negotiate", "/hubs/user"])
+async def test_a_hub_can_be_out_of_order_too(client: Client, path: str) -> None:
+    await strikes(client, kind="status", on=path, status=429)
+    if path.endswith("negotiate"):
+        url = f"{client.url}{path}?access_token={client.token}"
+        assert (await client.network.request("POST", url, timeout_s=5)).status == 429
+    else:
+        with pytest.raises(UpgradeRefused) as refused:
+            await hub_of_all(client)
+        assert refused.value.status == 429
+    await hub_of_all(client)
+
+
+async def test_a_request_is_refused_with_any_code_and_text_and_is_not_acted_on(client: Client) -> None:
+    await strikes(client, kind="refuse", on="/api/order/place", code=3, text="Not enough margin.")
+    answer = await client.place()
+    assert answer == {"orderId": None, "success": False, "errorCode": 3, "errorMessage": "Not enough margin."}
+    await strikes(client, kind="refuse", on="/api/auth/validate", code=2, text="")
+    answer = await client.ask("Auth/validate")
+    assert (answer["success"], answer["errorCode"], answer["errorMessage"]) == (False, 2, None)
+    assert (await client.ok("Order/search", accountId=ACCOUNT, **EVER))["orders"] == []
+
+
+@pytest.mark.parametrize("kind", ["empty", "stale"])
+async def test_an_answer_without_a_list_passes_as_it_is(client: Client, kind: str) -> None:
+    await strikes(client, kind=kind)
+    response = await client.network.request("GET", f"{client.url}/api/Status/ping", timeout_s=5)
+    assert (response.status, json.loads(response.body)) == (200, "pong")
 
 
 async def test_a_half_open_connection_says_nothing_more_and_stays(client: Client) -> None:

@@ -88,7 +88,7 @@ async def follow_a_bracket(client: Client, said: Callable[[], Awaitable[Line]], 
             assert None not in wrapped["data"].values()
         else:
             others[line["event"]] = wrapped
-    assert orders == [(1, 8), (0, 6), (2, 8), (0, 2), (1, 1), (2, 1)]
+    assert orders == [(1, 8), (0, 6), (2, 8), (0, 2), (2, 1), (1, 1)]
     assert {name: wrapped["action"] for name, wrapped in others.items()} == {
         "GatewayUserTrade": 0,
         "GatewayUserPosition": 1,
@@ -149,6 +149,12 @@ async def documented(folder: Path, kind: str, *program: str, lines: int) -> list
         await process.wait()
 
 
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_a_documented_bot_has_ten_lines_beside_its_imports(language: str) -> None:
+    bot = re.findall(rf"```{language}\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    assert len([line for line in bot.splitlines() if line and not line.startswith("import ")]) == 10
+
+
 async def test_the_documented_bot_in_python_places_its_bracket(folder: Path) -> None:
     answer, legs = await documented(folder, "python", sys.executable, "-", lines=2)
     assert "'success': True" in answer
@@ -158,5 +164,5 @@ async def test_the_documented_bot_in_python_places_its_bracket(folder: Path) -> 
 async def test_the_documented_bot_in_javascript_hears_its_bracket_as_the_page_says(folder: Path, node: str) -> None:
     connected, *heard = await documented(folder, "js", node, "--input-type=module", lines=7)
     assert "WebSocket connected" in connected  # the client's own line
-    assert heard == ["4 8 js-SL", "2 6 js", "1 8 js-TP", "2 2 js", "4 1 js-SL", "1 1 js-TP"]
+    assert heard == ["4 8 js-SL", "2 6 js", "1 8 js-TP", "2 2 js", "1 1 js-TP", "4 1 js-SL"]
     assert all(f"`{line}`" in PAGE.read_text(encoding="utf-8") for line in heard)

@@ -344,7 +344,7 @@ def test_an_order_is_acted_on_after_the_latency_and_a_question_at_once() -> None
         began = loop.time()
         await client.ok("Order/searchOpen", accountId=ACCOUNT)
         assert loop.time() == began
-        placing = asyncio.create_task(client.place(type=1, limitPrice=5_000))
+        placing = asyncio.create_task(client.place(type=1, limitPrice=7_000))
         await asyncio.sleep(0.299)
         assert (await client.ok("Order/searchOpen", accountId=ACCOUNT))["orders"] == []
         order_id = (await placing)["orderId"]

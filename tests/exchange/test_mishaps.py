@@ -65,7 +65,7 @@ def test_a_leg_is_rejected_when_it_wakes_up_and_the_other_works() -> None:
     order_id = desk.place(BUY, 2, tag="entry", loss=-8, profit=12)
     assert desk.statuses(order_id, order_id + 1, order_id + 2) == [FILLED, REJECTED, OPEN]
     told = [(event.order_id - order_id, event.status) for event in desk.published if isinstance(event, Order)]
-    assert told[-3:] == [(1, OPEN), (2, OPEN), (1, REJECTED)]
+    assert told[-3:] == [(2, OPEN), (1, OPEN), (1, REJECTED)]
     desk.market(900, 901)
     assert desk.net() == 2
 
@@ -115,6 +115,32 @@ def test_a_bust_takes_back_the_position_its_profit_and_its_fee() -> None:
     assert not desk.venue.bust(1)
     assert desk.venue.bust(opening.fill_id)
     assert (desk.net(), desk.venue.book.accounts[ACCOUNT].balance_usd) == (0, desk.settings.starting_balance_usd)
+
+
+def test_what_has_no_market_any_more_cannot_be_busted() -> None:
+    desk = Desk()
+    desk.place(BUY, 1)
+    desk.place(SELL, 1)
+    desk.clock.at_ns += 30 * 86_400 * SECOND_NS
+    desk.market(1_000, 1_001, contract_id="CON.F.US.MES.H27")
+    assert MES not in desk.venue.book.markets
+    assert not desk.venue.bust(desk.store.fills(ACCOUNT, 0, 2**63 - 1)[0].fill_id)
+    assert desk.venue.book.positions == {}
+
+
+def test_an_account_that_is_liquidated_in_a_pause_is_closed_when_the_market_goes_on() -> None:
+    desk = Desk()
+    firm = Firm(desk.settings, desk.venue, desk.clock)
+    desk.place(BUY, 2)
+    desk.venue.halt(MES, 5)
+    assert firm.liquidate(ACCOUNT)
+    desk.market(1_000, 1_001)
+    firm.step()
+    assert (desk.net(), desk.venue.book.accounts[ACCOUNT].can_trade) == (2, False)
+    desk.clock.at_ns += 5 * SECOND_NS
+    desk.market(1_000, 1_001)
+    firm.step()
+    assert desk.net() == 0
 
 
 def test_a_bust_of_what_was_closed_already_leaves_what_closed_it() -> None:

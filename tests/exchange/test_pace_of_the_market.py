@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
+from ordergate import app
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.store import MINUTE_NS, MemoryStore
 from ordergate.net.memory import MemoryNetwork
-from tests.exchange.support import BARS_KEPT_MIN, MES, RunningClock
+from ordergate.net.port import Network
+from ordergate.settings import Settings
+from tests.exchange.support import BARS_KEPT_MIN, MES, SECOND_NS, Client, RunningClock
 from tests.simulation.virtual_time import START_NS, VirtualClock, run
 
 Start = Callable[..., Awaitable[Exchange]]
@@ -64,3 +69,28 @@ def test_a_day_of_accelerated_time_has_every_step_and_every_minute_and_ends_near
         await network.close()
 
     run(day())
+
+
+async def minutes_before(network: Network, market_from: str) -> list[Any]:
+    """The last bars that an exchange knows whose time begins at ``market_from``, in seconds and without zone."""
+    began_ns = int(datetime.datetime.fromisoformat(f"{market_from}Z").timestamp()) * SECOND_NS
+    opened: asyncio.Future[app.Ready] = asyncio.get_running_loop().create_future()
+    settings = Settings(gateway_port=0, market_from_ns=began_ns)
+    running = asyncio.create_task(app.exchange(settings, opened.set_result))
+    try:
+        at = await asyncio.wait_for(opened, 10)
+        client = Client(network, str(at.gateway))
+        client.token = (await client.ok("Auth/loginKey", userName=at.user_name, apiKey=at.api_key))["token"]
+        span = {"startTime": "2026-11-23T12:00:00Z", "endTime": f"{market_from}Z", "limit": 100}
+        asked = {"contractId": MES, "live": False, "unit": 2, "unitNumber": 1, "includePartialBar": False}
+        return list((await client.ok("History/retrieveBars", **asked, **span))["bars"])
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_market_whose_time_begins_at_an_instant_has_the_same_past_each_time(network: Network) -> None:
+    first = await minutes_before(network, "2026-11-23T14:30:00")
+    assert len(first) == 100
+    assert await minutes_before(network, "2026-11-23T14:30:00") == first
+    assert await minutes_before(network, "2026-11-23T14:29:00") != first

@@ -270,7 +270,7 @@ async def test_a_market_order_ends_as_order_trade_and_position(client: Client) -
 
 async def test_open_orders_are_those_of_status_open_without_sleeping_children(client: Client) -> None:
     bracket = {"stopLossBracket": {"ticks": -8, "type": 4}, "takeProfitBracket": {"ticks": 8, "type": 1}}
-    waiting = await client.place(type=1, limitPrice=5_000, customTag="w", **bracket)
+    waiting = await client.place(type=1, limitPrice=7_000, customTag="w", **bracket)
     entry = (await client.place(customTag="t", **bracket))["orderId"]
     found = (await client.ok("Order/searchOpen", accountId=ACCOUNT))["orders"]
     assert [order["id"] for order in found] == [waiting["orderId"], entry + 1, entry + 2]
@@ -294,8 +294,8 @@ async def test_an_order_is_found_by_its_id_in_its_account_only(client: Client) -
 
 async def test_orders_are_queried_by_status_contract_and_page(client: Client) -> None:
     filled = (await client.place())["orderId"]
-    resting = (await client.place(type=1, limitPrice=5_000))["orderId"]
-    other = (await client.place(type=1, limitPrice=20_000, contractId="CON.F.US.MNQ.Z26"))["orderId"]
+    resting = (await client.place(type=1, limitPrice=7_000))["orderId"]
+    other = (await client.place(type=1, limitPrice=27_000, contractId="CON.F.US.MNQ.Z26"))["orderId"]
 
     async def found(page: dict[str, Any] | None = None, **wanted: object) -> list[int]:
         answer = await client.ok("Order/v2/query", filter={"accountId": ACCOUNT, **wanted}, **(page or {}))
@@ -353,15 +353,24 @@ async def test_a_rejected_order_is_answered_with_its_id_and_a_refused_one_with_n
     assert refused == {"orderId": None, "success": False, "errorCode": 1, "errorMessage": None}
 
 
+@pytest.mark.parametrize("price", [b"1e9999999999", b"-1E+999999", b"1e-99999", b"1" + b"0" * 400])
+@pytest.mark.parametrize("member", [b"limitPrice", b"stopPrice", b"trailPrice"])
+async def test_a_price_beyond_every_number_is_a_rejected_order(client: Client, member: bytes, price: bytes) -> None:
+    kind = {b"limitPrice": b"1", b"stopPrice": b"4", b"trailPrice": b"5"}[member]
+    order = b'{"accountId":%d,"contractId":"%s","type":%s,"side":0,"size":1,' % (ACCOUNT, MES.encode(), kind)
+    response = await client.post("Order/place", raw=order + b'"%s":%s}' % (member, price))
+    assert (response.status, json.loads(response.body)["errorCode"]) == (200, 2)
+
+
 async def test_an_order_is_modified_and_cancelled(client: Client) -> None:
-    order_id = (await client.place(type=1, limitPrice=5_000.25, size=3))["orderId"]
+    order_id = (await client.place(type=1, limitPrice=7_000.25, size=3))["orderId"]
     await client.ok("Order/modify", accountId=ACCOUNT, orderId=order_id, size=2, limitPrice=None, stopPrice=None)
     order = (await client.ok("Order/searchById", accountId=ACCOUNT, orderId=order_id))["order"]
-    assert (order["size"], float(order["limitPrice"])) == (2, 5_000.25)
+    assert (order["size"], float(order["limitPrice"])) == (2, 7_000.25)
     await client.ok("Order/cancel", accountId=ACCOUNT, orderId=order_id)
     answer = await client.ask("Order/cancel", accountId=ACCOUNT, orderId=order_id)
     assert answer == {"success": False, "errorCode": 2, "errorMessage": None}
-    answer = await client.ask("Order/modify", accountId=ACCOUNT, orderId=order_id, limitPrice=5_000.1)
+    answer = await client.ask("Order/modify", accountId=ACCOUNT, orderId=order_id, limitPrice=7_000.1)
     assert (answer["success"], answer["errorCode"]) == (False, 2)
 
 

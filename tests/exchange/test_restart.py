@@ -111,7 +111,7 @@ async def test_after_kill_minus_9_orders_fills_positions_and_tags_are_as_they_we
     client = await child.start()
     await client.place(size=3, customTag="bracket", **BRACKET)
     await client.place(side=1, size=1, customTag="exit")
-    await client.place(type=1, limitPrice=5_000, customTag="waiting", **BRACKET)
+    await client.place(type=1, limitPrice=7_000, customTag="waiting", **BRACKET)
     await client.place(size=0, customTag="rejected")
     before = await picture(client)
     assert [len(before[name]) for name in ("orders", "open", "positions", "trades")] == [8, 3, 1, 2]

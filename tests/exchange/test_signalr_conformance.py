@@ -143,7 +143,7 @@ async def test_a_stream_invocation_of_what_does_not_stream_is_completed_with_an_
 async def test_what_is_malformed_ends_the_connection_with_a_close(client: Client, record: str) -> None:
     socket = await connected(client)
     await socket.send(SHAKE + record + END + CALL)
-    assert await records(socket, 1) == [{}]
+    assert await records(socket, 2) == [{}, {"type": 7, "error": "Connection closed with an error."}]
     assert await is_closed(socket)
 
 

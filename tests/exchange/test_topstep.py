@@ -76,7 +76,7 @@ def test_a_limit_is_broken_where_it_is_touched(equity: str, found: Breach | None
 def test_the_daily_loss_counts_what_is_open_closes_everything_and_locks_until_the_next_day() -> None:
     desk, firm = watched()
     desk.place(BUY, 10, loss=-900, profit=900)
-    waiting = desk.place(BUY, 1, limit=500)
+    waiting = desk.place(BUY, 1, limit=900)
     moved(desk, firm, 1_001 - 79)  # 10 x 79 ticks and the fees: 991.10 down
     assert (desk.net(), account(desk).can_trade) == (10, True)
     moved(desk, firm, 1_001 - 80)
@@ -160,7 +160,7 @@ def test_from_ten_past_three_nothing_is_held_and_nothing_opened_until_five() -> 
     desk, firm = watched()
     at_chicago(desk, 23, 15, 9)
     desk.place(BUY, 2)
-    waiting = desk.place(BUY, 1, limit=500)
+    waiting = desk.place(BUY, 1, limit=900)
     moved(desk, firm, 1_000)
     assert desk.net() == 2
     at_chicago(desk, 23, 15, 10)

@@ -21,7 +21,7 @@ from ordergate.exchange.models import (
     PartialCloseRequest,
     PlaceRequest,
 )
-from ordergate.exchange.placing import INVALID_TYPE, TAG_TOO_LONG
+from ordergate.exchange.placing import INVALID_TYPE, OFF_RANGE, TAG_TOO_LONG
 from ordergate.exchange.server import Exchange
 from ordergate.exchange.variants import Variant
 from ordergate.exchange.wire import account_model
@@ -316,6 +316,27 @@ async def test_the_volume_of_depth_is_by_how_much_it_changed(client_of: Any, *, 
                 expected = change if is_otherwise and not is_whole else level["currentVolume"]
                 assert level["volume"] == expected
                 sizes[place] = level["currentVolume"]
+
+
+@otherwise
+@pytest.mark.parametrize("ticks", [799, 1_201])
+def test_a_price_more_than_a_fifth_from_the_market_is_rejected(ticks: int, *, is_otherwise: bool) -> None:
+    desk = desk_of(Variant.ANY_PRICE, is_otherwise=is_otherwise)
+    near = ticks + (1 if ticks < 1_000 else -1)
+    for level, is_taken in ((near, True), (ticks, is_otherwise)):
+        limit = PlaceRequest(ACCOUNT, MES, OrderType.LIMIT, BUY if ticks < 1_000 else SELL, 1, desk.price(level))
+        assert desk.venue.place(limit).text == (None if is_taken else OFF_RANGE)
+    [order_id, *_] = desk.venue.book.orders
+    answer = desk.venue.modify(ModifyRequest(ACCOUNT, order_id, limit_price=desk.price(ticks)))
+    assert answer.text == (None if is_otherwise else OFF_RANGE)
+
+
+def test_a_tag_longer_than_any_that_is_useful_is_rejected_and_not_kept() -> None:
+    desk = Desk()
+    answer = desk.venue.place(PlaceRequest(ACCOUNT, MES, OrderType.MARKET, BUY, 1, custom_tag="x" * 1_001))
+    assert answer.text == TAG_TOO_LONG
+    assert answer.order_id is not None
+    assert desk.order(answer.order_id).tag is None
 
 
 @otherwise

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ordergate.errors import StartRefused, StoreUnavailable
 from ordergate.exchange.accounts import Fill
-from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType
+from ordergate.exchange.enums import OrderSide, OrderStatus, OrderType, PlaceCode
 from ordergate.exchange.faults import Faults
 from ordergate.exchange.market import Walk
 from ordergate.exchange.models import (
@@ -283,6 +283,11 @@ def test_when_a_contract_rolls_the_old_one_lives_on_while_something_is_held_in_i
     desk.clock.at_ns = int(datetime.datetime(2026, 12, 10, 15, tzinfo=datetime.UTC).timestamp()) * SECOND_NS
     desk.market(1_000, 1_001)
     assert list(desk.venue.book.markets) == [MES, "CON.F.US.MES.H27", "CON.F.US.MNQ.H27"]
+    for account_id, side, size in ((OTHER_ACCOUNT, SELL, 1), (ACCOUNT, BUY, 1), (ACCOUNT, SELL, 2)):
+        opening = PlaceRequest(account_id, MES, OrderType.MARKET, side, size)
+        assert desk.venue.place(opening).code == PlaceCode.CONTRACT_NOT_ACTIVE, "in it nothing is opened any more"
+    stop = desk.place(SELL, 1, stop=900)
+    assert desk.venue.cancel(OrderRequest(ACCOUNT, stop)).code == 0
     assert desk.venue.close(CloseRequest(ACCOUNT, MES)).code == 0
     desk.clock.at_ns += 24 * 3_600 * SECOND_NS
     desk.market(1_000, 1_001)

@@ -30,7 +30,9 @@ class Act(enum.Enum):
     """What can happen once."""
 
     DROP = "drop"
-    """Every connection of the hubs ends, without a word."""
+    """Every connection of the hubs is cut, as by a broken network: no close frame."""
+    CLOSE = "close"
+    """SignalR's Close, with the text that is seen of the service, is told on every connection, and it ends."""
     MUTE = "mute"
     """Every connection of the hubs stays open, and nothing goes over it any more: half-open."""
     LOGOUT = "logout"
@@ -46,13 +48,17 @@ class Act(enum.Enum):
 
 
 class ActRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``contract_id`` and ``seconds`` (0 to a day) are a halt's, ``fill_id`` a bust's, ``account_id`` the last's."""
+    """``contract_id`` and ``seconds`` (0 to a day) are a halt's, ``fill_id`` a bust's, ``account_id`` a liquidation's.
+
+    ``reconnect``: whether a close says that the client may come back by itself.
+    """
 
     act: Act
     contract_id: str = ""
     seconds: Annotated[float, msgspec.Meta(ge=0, le=_HALT_S_MAX)] = 5
     fill_id: int = 0
     account_id: int = 0
+    reconnect: bool = False
 
 
 class Admin:

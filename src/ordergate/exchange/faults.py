@@ -31,6 +31,8 @@ class Kind(enum.Enum):
     """A request is answered with a status and nothing in it."""
     HANG = "hang"
     """A request is not answered for some seconds, and then with 504."""
+    REFUSE = "refuse"
+    """A request is answered with an error code and a text of its endpoint, and not acted on."""
     EMPTY = "empty"
     """The lists of an answer have nothing in them."""
     STALE = "stale"
@@ -55,7 +57,7 @@ class Kind(enum.Enum):
     """An order that has filled fills one contract more."""
 
 
-REQUESTS = frozenset({Kind.STATUS, Kind.HANG})
+REQUESTS = frozenset({Kind.STATUS, Kind.HANG, Kind.REFUSE})
 ANSWERS = frozenset({Kind.EMPTY, Kind.STALE})
 EVENTS = frozenset({Kind.LOSE, Kind.DOUBLE, Kind.LATE})
 
@@ -63,17 +65,18 @@ EVENTS = frozenset({Kind.LOSE, Kind.DOUBLE, Kind.LATE})
 class Fault(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One fault as it is asked for.
 
-    ``on`` is where: a path ("/api/Order/place"), an event ("GatewayUserTrade"), a hub ("/hubs/user"), the tag of an
-    order or a leg, without case; "" is anywhere. ``when`` an outage of a request begins: before it is acted on, or
-    after. ``status`` is that of the answer, ``text`` that of a rejection; ``seconds`` (0 to 600), ``minutes`` and
-    ``ms`` are how long. ``times``: how often, null = until taken away. ``chance_percent``: how likely each time, 1 to
-    100.
+    ``on`` is where: a path ("/api/Order/place", "/hubs/user/negotiate"), an event ("GatewayUserTrade"), a hub
+    ("/hubs/user"), the tag of an order or a leg, without case; "" is anywhere. ``when`` an outage of a request begins:
+    before it is acted on, or after. ``status`` is that of the answer, ``code`` its error code, ``text`` that of a
+    rejection or a refusal ("" = null there); ``seconds`` (0 to 600), ``minutes`` and ``ms`` are how long. ``times``:
+    how often, null = until taken away. ``chance_percent``: how likely each time, 1 to 100.
     """
 
     kind: Kind
     on: str = ""
     when: Literal["before", "after"] = "before"
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 503
+    code: Annotated[int, msgspec.Meta(ge=1, le=99)] = 2
     seconds: Annotated[float, msgspec.Meta(ge=0, le=_SECONDS_MAX)] = 60
     text: Annotated[str, msgspec.Meta(max_length=200)] = "Order rejected."
     minutes: Annotated[int, msgspec.Meta(ge=1, le=1_440)] = 60

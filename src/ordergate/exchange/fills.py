@@ -100,7 +100,7 @@ def cancel(turn: Turn, order: Order, now_ns: int) -> None:
 
 def _couple(turn: Turn, order: Order, match: Match, now_ns: int) -> None:
     """Let the bracket follow a fill: an entry wakes or grows its children, a child ends or shrinks its sibling."""
-    for child in children(turn, order):
+    for child in reversed(children(turn, order)):  # seen: the target wakes first (section 6)
         _put_if_changed(turn, child, after_entry_fill(child, match.quantity, match.price_ticks, now_ns))
     sibling = None if order.sibling_id is None else turn.order(order.sibling_id)
     if sibling is not None:

@@ -35,9 +35,11 @@ class Firm:
             if account.day != day and (self._plan is not None or account.locked):
                 account = topstep.at_start_of(day, account)
                 self._venue.put_account(account)
-            if self._plan is None:
+            if account.locked:
+                self._venue.liquidate(account.account_id)  # what a pause kept open at first
+            elif self._plan is None:
                 continue
-            if topstep.is_flat_time(now_ns):
+            elif topstep.is_flat_time(now_ns):
                 self._venue.liquidate(account.account_id)
             elif account.can_trade:
                 found = topstep.breach(account, self._plan, self._starting_usd, self._open_pnl_usd(account))

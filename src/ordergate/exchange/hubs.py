@@ -37,6 +37,8 @@ _FRAME_MESSAGES_MAX = 64
 _SUBSCRIPTIONS_MAX = 1_000
 # The empty text: write what is before it, then stop. A client that takes longer than this for it is gone.
 _END = ""
+# As clients print it: "Server returned an error on close: Connection closed with an error." (section 8.2).
+CLOSED = "Connection closed with an error."
 _FLUSH_S = 1.0
 # Negotiated ids that have not connected yet are remembered up to this number.
 _NEGOTIATED_MAX = 1_000
@@ -91,6 +93,7 @@ class Connection:
         self.outbox: asyncio.Queue[str] = asyncio.Queue(messages_max)
         self.ended = asyncio.Event()
         self.is_mute = False
+        self.is_greeted = False
         self.subscriptions: dict[Key, None] = {}
 
     def send(self, text: str) -> None:
@@ -167,10 +170,15 @@ class Hubs:
                 for _ in range(1 if fault is None else 2):
                     self._tell(event)
 
-    def drop(self) -> int:
-        """End every connection without a word; how many there were."""
+    def end(self) -> None:
+        """End every connection without a word."""
         for connection in self._connections:
             connection.ended.set()
+
+    def close(self, *, reconnect: bool) -> int:
+        """Tell Close on every connection, and end it; how many there were."""
+        for connection in self._connections:
+            _close(connection, signalr.Close(CLOSED, allow_reconnect=reconnect))
         return len(self._connections)
 
     def mute(self) -> int:
@@ -319,6 +327,7 @@ class Hubs:
         """Act on one message of a client. Anything but a call needs no answer."""
         match event:
             case signalr.HandshakeRequest():
+                connection.is_greeted = True
                 connection.send(connection.protocol.accept(event))
             case signalr.Invocation():
                 error = self._call(connection, event)
@@ -331,6 +340,9 @@ class Hubs:
                     f"The client attempted to invoke the non-streaming '{event.target}' method with a streaming call."
                 )
                 connection.send(connection.protocol.send(signalr.Completion(event.invocation_id, error=error)))
+
+            case signalr.Malformed() if connection.is_greeted:
+                _close(connection, signalr.Close(CLOSED))
 
     def _call(self, connection: Connection, call: signalr.Invocation) -> str | None:
         """Carry out one call; the error's text, or None. Method names are matched without case (section 8.2)."""
@@ -373,6 +385,13 @@ class Hubs:
         """A new id, the same in every run: 22 characters, as ASP.NET Core makes them."""
         name = f"{self._settings.seed} {kind} {self._negotiations_total}"
         return hashlib.sha256(name.encode()).hexdigest()[:22]
+
+
+def _close(connection: Connection, last: signalr.Close) -> None:
+    """Tell a client that has shaken hands, whatever it has sent since, and end its connection."""
+    if connection.is_greeted:
+        connection.send(signalr.encode(last))
+    connection.send(_END)
 
 
 def _send(subscribers: Mapping[Connection, None], target: str, *arguments: object) -> None:

@@ -55,7 +55,7 @@ class Contract(msgspec.Struct, frozen=True):
 
     def ticks(self, price: Decimal) -> int | None:
         """A price in ticks, or None if it is off the grid or beyond any price of a listed product."""
-        if not abs(price) < PRICE_MAX:
+        if not -PRICE_MAX < price < PRICE_MAX:  # a comparison, for arithmetic overflows with what JSON can say
             return None
         whole, rest = divmod(price, self.product.tick_size)
         return None if rest else int(whole)

@@ -11,9 +11,10 @@ import msgspec
 from ordergate.clock import Clock
 from ordergate.exchange.faults import ANSWERS, REQUESTS, Fault, Faults, Kind
 from ordergate.exchange.wire import instant_ns
-from ordergate.net.port import Request, Response
+from ordergate.net.port import Request, Response, Upgrade
 
 _OK = 200
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 _MINUTE_NS = 60_000_000_000
 # Numbers pass as they are.
 _decoder = msgspec.json.Decoder(dict[str, object], float_hook=Decimal)
@@ -21,8 +22,8 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 async def answered(
-    faults: Faults, clock: Clock, request: Request, answer: Callable[[Request], Awaitable[Response]]
-) -> Response:
+    faults: Faults, clock: Clock, request: Request, answer: Callable[[Request], Awaitable[Response | Upgrade]]
+) -> Response | Upgrade:
     """The answer to a request, or what a fault makes of it. What the exchange has done by then stays done."""
     before = faults.strike(REQUESTS, request.path, "before")
     if before is not None:
@@ -31,7 +32,9 @@ async def answered(
     after = faults.strike(REQUESTS, request.path, "after")
     if after is not None:
         return await _outage(after)
-    changed = faults.strike(ANSWERS, request.path) if response.status == _OK else None
+    if isinstance(response, Upgrade) or response.status != _OK or not response.body.startswith(b"{"):
+        return response
+    changed = faults.strike(ANSWERS, request.path)
     if changed is None:
         return response
     body = {name: _less(name, value, changed, clock.now_ns()) for name, value in _decoder.decode(response.body).items()}
@@ -42,6 +45,10 @@ async def _outage(fault: Fault) -> Response:
     if fault.kind is Kind.HANG:
         await asyncio.sleep(fault.seconds)
         return Response(504)
+    if fault.kind is Kind.REFUSE:
+        # With the key of a place, which clients want on failure too (section 4.1); to others it is one more to ignore.
+        refused = {"orderId": None, "success": False, "errorCode": fault.code, "errorMessage": fault.text or None}
+        return Response(_OK, _encoder.encode(refused), _JSON)
     return Response(fault.status)
 
 

@@ -38,6 +38,11 @@ _DOCUMENTED = frozenset({OrderType.MARKET, *LIMITS, OrderType.STOP, OrderType.TR
 # Which side joins which touch. UNVERIFIED: that the other side is refused; it would not join but trade.
 _JOINS = {OrderType.JOIN_BID: OrderSide.BID, OrderType.JOIN_ASK: OrderSide.ASK}
 _SHORT_TAG_MAX = 32
+# Ours, for the memory of this process; how long a tag may be is not known (section 13).
+_TAG_MAX = 1_000
+# How far from the last trade a price may be: the widest daily limit of CME's equity indices. UNVERIFIED: what the
+# service calls "outside allowed range" is not known.
+_RANGE_PERCENT = 20
 
 
 def place_refusal(request: PlaceRequest, side: OrderSide, settings: ExchangeSettings, *, is_open: bool) -> str | None:
@@ -48,7 +53,7 @@ def place_refusal(request: PlaceRequest, side: OrderSide, settings: ExchangeSett
         return INVALID_TYPE
     if request.size <= 0:
         return INVALID_SIZE
-    if Variant.SHORT_TAGS in settings.variants and len(request.custom_tag or "") > _SHORT_TAG_MAX:
+    if len(request.custom_tag or "") > (_SHORT_TAG_MAX if Variant.SHORT_TAGS in settings.variants else _TAG_MAX):
         return TAG_TOO_LONG
     if request.stop_loss_bracket is None and request.take_profit_bracket is None:
         return None
@@ -98,7 +103,12 @@ def _trailing(order: Order, asked: PlaceRequest | ModifyRequest, contract: Contr
     return msgspec.structs.replace(order, trail_ticks=distance, stop_ticks=stop_ticks)
 
 
-def stop_refusal(order: Order, quote: Quote) -> str | None:
-    """Why a stop cannot rest at its price: the market is there already. None for any other order."""
+def price_refusal(order: Order, quote: Quote, settings: ExchangeSettings) -> str | None:
+    """Why an order cannot rest at its price: it is too far, or a stop's where the market is already."""
+    far = abs(quote.last) * _RANGE_PERCENT // 100
+    given = (order.limit_ticks, order.stop_ticks if order.trail_ticks is None else None)
+    is_far = any(abs(ticks - quote.last) > far for ticks in given if ticks is not None)
+    if is_far and Variant.ANY_PRICE not in settings.variants:
+        return OFF_RANGE
     now = msgspec.structs.replace(quote, traded=((quote.last, 1),))
     return OFF_RANGE if order.is_stop and is_triggered(order, now) else None

@@ -89,7 +89,8 @@ class Exchange:
         self._admin = Admin(
             self._faults,
             {
-                Act.DROP: lambda _: self._hubs.drop(),
+                Act.DROP: lambda _: self._drop(),
+                Act.CLOSE: lambda asked: self._hubs.close(reconnect=asked.reconnect),
                 Act.MUTE: lambda _: self._hubs.mute(),
                 Act.LOGOUT: lambda _: self._hubs.logout(),
                 Act.EXPIRE: lambda _: self._expire(),
@@ -196,10 +197,17 @@ class Exchange:
                 return [held for held in book.positions.values() if held.account_id == of]
         return []
 
+    def _drop(self) -> int:
+        """Cut the hubs' connections, as a broken network does: no close frame, which clients see as 1006."""
+        assert self._server is not None, "the exchange has been started"
+        count = len(self._hubs.connections)
+        self._server.drop_sockets()
+        return count
+
     def _expire(self) -> int:
         """Every token has expired."""
         if Variant.EXPIRY_ENDS_SOCKETS in self._settings.variants:
-            self._hubs.drop()
+            self._hubs.end()
         return self._sessions.expire()
 
     async def _run_market(self) -> None:
@@ -234,9 +242,14 @@ class Exchange:
         path = request.path.casefold()
         if path.startswith(PREFIX):
             return self._admin.answer(request)
+        return await answered(self._faults, self._clock, request, self._served)
+
+    async def _served(self, request: Request) -> Response | Upgrade:
+        """Every request of a client, as if nothing went wrong."""
+        path = request.path.casefold()
         hub, _, rest = path.removesuffix("/").partition("/negotiate")
         if hub not in (USER_HUB, MARKET_HUB) or rest:
-            return await answered(self._faults, self._clock, request, self._rest.answer)
+            return await self._rest.answer(request)
         token = request.query.get("access_token") or bearer_token(request)
         user = self._sessions.user(token)
         if user is None:

@@ -52,6 +52,8 @@ class Variant(enum.Enum):
     """Order/search and Trade/search answer no more than 100 rows, the newest (9)."""
     DEPTH_CHANGES = "depth_changes"
     """A depth entry's ``volume`` is by how much the level changed; ``currentVolume`` stays what there is (10)."""
+    ANY_PRICE = "any_price"
+    """A price may be as far from the market as it likes, instead of 20 % (section 4.1: "too far")."""
     SHORT_TAGS = "short_tags"
     """An order with a tag of more than 32 characters is rejected (11)."""
     PING_NEEDS_TOKEN = "ping_needs_token"  # noqa: S105 - no password

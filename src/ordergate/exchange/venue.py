@@ -109,7 +109,7 @@ class Venue:
         contract = listing.contract_of(request.contract_id)
         if contract is None:
             return Answer(PlaceCode.CONTRACT_NOT_FOUND)
-        if request.contract_id not in self.book.markets:
+        if request.contract_id not in self.book.markets or self._only_closes(request):
             return Answer(PlaceCode.CONTRACT_NOT_ACTIVE)
         if not self.book.accounts[request.account_id].can_trade:
             is_rejected = Variant.LOCKED_IS_REJECTED in self._settings.variants
@@ -139,10 +139,21 @@ class Venue:
             self._pit.commit(turn)
             return Answer(order_id=order.order_id)
         # One tag names one order: the second to use it is recorded without. UNVERIFIED.
-        tag = None if refusal == placing.TAG_USED else order.tag
+        tag = None if refusal in (placing.TAG_USED, placing.TAG_TOO_LONG) else order.tag
         turn.put_order(msgspec.structs.replace(order, status=OrderStatus.REJECTED, tag=tag))
         self._pit.commit(turn)
         return Answer(PlaceCode.ORDER_REJECTED, refusal, order.order_id)
+
+    def _only_closes(self, request: PlaceRequest) -> bool:
+        """Whether it is for a month that has rolled, and does not take away from what the account holds in it.
+
+        UNVERIFIED. Such a market runs on for as long as somebody holds it: it does not expire.
+        """
+        if request.contract_id in self.listed:
+            return False
+        held = self.book.positions.get((request.account_id, request.contract_id))
+        closing = None if held is None else OrderSide.ASK if held.net_quantity > 0 else OrderSide.BID
+        return closing is None or request.side != closing or request.size > abs(held.net_quantity if held else 0)
 
     def modify(self, request: ModifyRequest) -> Answer:
         """Order/modify. A bracket child that has not woken has no price yet and is refused (UNVERIFIED)."""
@@ -165,7 +176,7 @@ class Venue:
         order = placing.priced(before, request, contract, turn.quote(before.contract_id))
         if isinstance(order, str):
             return Answer(ModifyCode.REJECTED, order)
-        refusal = placing.stop_refusal(order, turn.quote(order.contract_id))
+        refusal = placing.price_refusal(order, turn.quote(order.contract_id), self._settings)
         order = msgspec.structs.replace(order, quantity=quantity, updated_ns=self._clock.now_ns())
         if refusal is None and self._settings.topstep and order.parent_id is None:
             refusal = self._firm_refusal(order, order.updated_ns)
@@ -254,9 +265,9 @@ class Venue:
         self._pit.commit(turn)
 
     def bust(self, fill_id: int) -> bool:
-        """Take a fill back; whether there is such a one that counts. Raises ``StoreUnavailable``."""
+        """Take a fill back; whether there is such a one, that counts and has a market. Raises ``StoreUnavailable``."""
         fill = self._store.fill(fill_id)
-        if fill is None or fill.voided:
+        if fill is None or fill.voided or fill.contract_id not in self.book.markets:
             return False
         turn = Turn(self.book)
         fills.bust(turn, fill, listing.known_contract(fill.contract_id), self._clock.now_ns())
@@ -279,7 +290,11 @@ class Venue:
                 return refusal
         if any(self._store.is_tag_used(account_id, order.tag) for order in placed if order.tag is not None):
             return placing.TAG_USED
-        return priced if isinstance(priced, str) else placing.stop_refusal(priced, turn.quote(priced.contract_id))
+        return (
+            priced
+            if isinstance(priced, str)
+            else placing.price_refusal(priced, turn.quote(priced.contract_id), self._settings)
+        )
 
     def _firm_refusal(self, order: Order, now_ns: int) -> str | None:
         """Why the firm rejects an order as it would be, or None. What works on its side counts with what is held."""

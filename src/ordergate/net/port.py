@@ -83,6 +83,10 @@ class RunningServer(Protocol):
         """Its origin, for example ``http://127.0.0.1:3003``, with the port really bound."""
         ...
 
+    def drop_sockets(self) -> None:
+        """Cut every WebSocket without a close frame, as a broken network does."""
+        ...
+
     async def close(self) -> None:
         """Stop listening, end open connections and streams, return within 2 s."""
         ...
