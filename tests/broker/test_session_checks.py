@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
 from ordergate.broker import health
 from ordergate.broker.session_checks import SessionChecks, contracts, prices
-from ordergate.core.reports import CheckReport, Quote
-from tests.broker.stand_in import MES, MNQ, Desk, contract
+from ordergate.bus.port import Topic
+from ordergate.core.events import ApprovalKind
+from ordergate.core.order import Side
+from ordergate.core.reports import CheckReport, InstrumentsReport, Outcome, PlaceOutcome, Quote
+from tests.broker.stand_in import MES, MNQ, Desk, contract, position
 from tests.simulation.virtual_time import run
 
 LISTED = {"MES": MES, "MNQ": MNQ}
@@ -76,9 +84,39 @@ def test_a_connection_tells_of_a_contract_whose_tick_value_is_another_and_of_its
         async with desk.open():
             told = await desk.report(CheckReport, lambda check: check.name == "contracts")
             assert (told.well, MNQ in told.text, "no active contract of MNQ" in told.text) == (False, True, True)
+            [listed] = (await desk.report(InstrumentsReport)).instruments
+            assert (listed.contract_id, listed.active) == (MNQ, False), "what is held in it can be seen and closed"
             del desk.broker.script["Contract/available"]
             told = await desk.report(CheckReport, lambda check: check.name == "contracts", within_s=700)
             assert told.well
+
+    run(main())
+
+
+def test_a_contract_that_contradicts_while_it_runs_is_not_traded_any_more_and_keeps_its_ticks() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            first = (await desk.report(InstrumentsReport)).instruments
+            desk.broker.script["Contract/available"] = lambda _body: {"contracts": [contract("MNQ", 5.0)]}
+            later = (await desk.report(InstrumentsReport, within_s=700)).instruments
+        assert [each.active for each in first] == [True, True]
+        assert [(each.contract_id, each.active, each.tick_value_usd) for each in later if each.contract_id == MNQ] == [
+            (MNQ, False, Decimal("0.5"))
+        ]
+
+    run(main())
+
+
+@pytest.mark.parametrize("other", [{"type": 7}, {"averagePrice": None}, {"contractId": "CON.F.US.NOPE.U26"}])
+def test_a_position_that_cannot_be_read_does_not_keep_another_open(other: dict[str, Any]) -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.positions = [position(1, 2, MES) | other, position(1, 2)]
+        async with desk.open():
+            closing = desk.place(kind=ApprovalKind.REDUCING, side=Side.SELL, quantity=2)
+            await desk.send(desk.approved(closing), Topic.EXITS)
+            assert (await desk.report(PlaceOutcome)).outcome is Outcome.DONE
 
     run(main())
 

@@ -19,6 +19,7 @@ from ordergate.broker.projectx.translate import (
     account_report,
     fill_report,
     instant,
+    net_quantity,
     order_report,
     position_report,
 )
@@ -93,8 +94,9 @@ class Reader:
 
     async def not_reducing(self, terms: Terms, passage: Passage) -> str | None:
         """Why an order would do more than shrink the position that the broker shows now, or None."""
-        positions = await self.positions(terms.account_id, passage)
-        net = next((row.net_quantity for row in positions if row.contract_id == terms.contract_id), 0)
+        rows = await self._client.positions(terms.account_id, passage)
+        # Of its own contract alone: another row that cannot be read must not keep this one open.
+        net = next((net_quantity(row) for row in rows if row.contract_id == terms.contract_id), 0)
         return beyond_flat(terms, net)
 
     async def _order(self, row: messages.Order) -> OrderReport:

@@ -2,7 +2,8 @@
 
 Invariants:
 1. No contract is forgotten; each is announced before it is used, and again when it changes.
-2. A contract that cannot be read is unknown: it is never given a default tick.
+2. A contract that cannot be read is unknown: it is never given a default tick. One that contradicts our table, or that
+   can be read no more, is not active: what is held in it is seen and closed, and nothing is opened.
 3. What the broker's last list leaves out is not active.
 """
 
@@ -14,8 +15,9 @@ import msgspec
 import structlog
 
 from ordergate.broker.projectx.client import Client
+from ordergate.broker.projectx.messages import Contract
 from ordergate.broker.projectx.rest import Passage
-from ordergate.broker.projectx.translate import instrument
+from ordergate.broker.projectx.translate import contradiction, instrument
 from ordergate.core.instrument import Instrument
 from ordergate.errors import BrokerRefused, InputRefused
 
@@ -25,7 +27,7 @@ _log = structlog.get_logger(part="catalogue")
 class Catalogue:
     """Instruments by contract id. ``announce`` is awaited with all of them, at first and after each new one.
 
-    ``refused`` says of each contract of the broker's last list that could not be taken why.
+    ``refused`` says why of each contract of the broker's last list that is not to be traded.
     """
 
     def __init__(self, client: Client, announce: Callable[[tuple[Instrument, ...]], Awaitable[None]]) -> None:
@@ -44,11 +46,7 @@ class Catalogue:
                 self.instruments[contract_id] = msgspec.structs.replace(known, active=False)
                 _log.info("a contract is no longer active", contract_id=contract_id)
         for row in rows:
-            try:
-                self.instruments[row.id] = instrument(row)
-            except InputRefused as error:
-                _log.error("a contract of the broker's list cannot be read", contract_id=row.id, reason=error.message)
-                self.refused[row.id] = error.message
+            self._take(row)
         await self._announce(tuple(self.instruments.values()))
 
     async def instrument(self, contract_id: str, passage: Passage) -> Instrument:
@@ -63,9 +61,26 @@ class Catalogue:
             row = await self._client.contract(contract_id, passage)
         except BrokerRefused as error:
             raise InputRefused("UNKNOWN_CONTRACT", f"contract {contract_id[:64]}: {error}", "contractId") from error
-        found = self.instruments[contract_id] = instrument(row)
+        self._take(row)
+        if contract_id not in self.instruments:
+            raise InputRefused("UNREADABLE_CONTRACT", self.refused[row.id], "contractId")
         await self._announce(tuple(self.instruments.values()))
-        return found
+        return self.instruments[contract_id]
+
+    def _take(self, row: Contract) -> None:
+        known, wrong = self.instruments.get(row.id), contradiction(row)
+        found: Instrument | None
+        try:
+            found = instrument(row)
+        except InputRefused as error:
+            found, wrong = known, error.message
+        if wrong:
+            self.refused[row.id] = wrong
+            _log.error("a contract of the broker's is not to be traded", contract_id=row.id, reason=wrong)
+            # Its orders and positions are counted in the ticks that it had.
+            found = known or found
+        if found is not None:
+            self.instruments[row.id] = msgspec.structs.replace(found, active=found.active and not wrong)
 
     def active(self, symbol: str) -> Instrument | None:
         """The active contract of a symbol."""

@@ -65,23 +65,12 @@ _Enum = TypeVar("_Enum", bound=enum.IntEnum)
 
 
 def instrument(row: messages.Contract) -> Instrument:
-    """The broker's own record, with the product's symbol and fee from our table.
-
-    Raises ``InputRefused``, also for a tick that is another in our table: one of the two would price risk wrongly.
-    """
+    """The broker's own record, with the product's symbol and fee from our table. Raises ``InputRefused``."""
     for value, field in ((row.tick_size, "tickSize"), (row.tick_value, "tickValue")):
         if _money(value, field) <= 0:
             raise InputRefused("NOT_POSITIVE", f"{field} {value} of {row.id[:64]} must be above 0", field)
     root = row.symbol_id.rpartition(".")[2]
     product = PRODUCT_BY_ROOT.get(root)
-    ours = None if product is None else (product.tick_size, product.tick_value_usd)
-    if ours not in (None, (row.tick_size, row.tick_value)):
-        raise InputRefused(
-            "CONTRADICTS_OUR_TABLE",
-            f"{row.id[:64]}: the broker's tick is {row.tick_size} = ${row.tick_value}, ours {ours[0]} = ${ours[1]}: "
-            "nothing is traded in it until a newer ordergate knows which is right",
-            "tickSize",
-        )
     return Instrument(
         contract_id=row.id,
         symbol=root if product is None else product.symbol,
@@ -90,6 +79,17 @@ def instrument(row: messages.Contract) -> Instrument:
         tick_value_usd=row.tick_value,
         fee_usd=_FEE_USD_UNKNOWN if product is None else product.fee_usd,
         active=row.active_contract,
+    )
+
+
+def contradiction(row: messages.Contract) -> str:
+    """In what the broker's record of a contract differs from our table, if it does: one of the two misprices risk."""
+    product = PRODUCT_BY_ROOT.get(row.symbol_id.rpartition(".")[2])
+    if product is None or (product.tick_size, product.tick_value_usd) == (row.tick_size, row.tick_value):
+        return ""
+    return (
+        f"{row.id[:64]}: the broker's tick is {row.tick_size} = ${row.tick_value}, ours {product.tick_size} = "
+        f"${product.tick_value_usd}: nothing is opened in it until a newer ordergate knows which is right"
     )
 
 
@@ -167,17 +167,22 @@ def position_report(row: messages.Position, instrument: Instrument) -> PositionR
 
     Raises ``InputRefused``.
     """
+    net = net_quantity(row)
+    if net == 0:
+        return PositionReport(row.account_id, row.contract_id, 0, 0)
+    if row.average_price is None:
+        raise InputRefused("NO_PRICE", f"a position of {row.size} contracts has no averagePrice", "averagePrice")
+    cost = _money(row.average_price, "averagePrice") * net / instrument.tick_size
+    return PositionReport(row.account_id, row.contract_id, net, int(cost.to_integral_value(ROUND_HALF_EVEN)))
+
+
+def net_quantity(row: messages.Position) -> int:
+    """The contracts of a position, signed, long positive. Raises ``InputRefused``."""
     kind = _known(messages.PositionType, row.type, "type")
     size = _quantity(row.size, "size")
-    if size == 0:
-        return PositionReport(row.account_id, row.contract_id, 0, 0)
-    if kind is messages.PositionType.UNDEFINED:
+    if size and kind is messages.PositionType.UNDEFINED:
         raise InputRefused("NO_DIRECTION", f"a position of {size} contracts is neither long nor short", "type")
-    if row.average_price is None:
-        raise InputRefused("NO_PRICE", f"a position of {size} contracts has no averagePrice", "averagePrice")
-    net_quantity = size if kind is messages.PositionType.LONG else -size
-    cost = _money(row.average_price, "averagePrice") * net_quantity / instrument.tick_size
-    return PositionReport(row.account_id, row.contract_id, net_quantity, int(cost.to_integral_value(ROUND_HALF_EVEN)))
+    return -size if kind is messages.PositionType.SHORT else size
 
 
 def merged_quote(known: Quote | None, row: messages.Quote, instrument: Instrument, at_ns: int) -> Quote:
