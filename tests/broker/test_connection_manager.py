@@ -413,6 +413,30 @@ def test_a_tag_that_is_in_neither_list_is_absent_and_one_that_cannot_be_read_is_
     run(main())
 
 
+def test_a_tag_that_is_in_neither_list_is_told_with_what_has_filled_since() -> None:
+    async def main() -> None:
+        desk = Desk()
+        fill = {
+            "id": 7,
+            "accountId": ACCOUNT,
+            "contractId": MNQ,
+            "creationTimestamp": "2026-11-23T15:00:00+00:00",
+            "price": 20_000,
+            "fees": 0.36,
+            "side": 0,
+            "size": 1,
+            "voided": False,
+            "orderId": 9_057,
+        }
+        desk.broker.trades = [fill, fill | {"id": 8, "contractId": "CON.F.US.NOPE.U26"}]
+        async with desk.open():
+            await desk.send(LookUp(ACCOUNT, "nowhere", 0))
+            looked_up = await desk.report(LookupOutcome)
+        assert (looked_up.found, [each.broker_order_id for each in looked_up.fills]) == (None, [9_057])
+
+    run(main())
+
+
 def test_of_two_orders_with_one_tag_the_one_that_was_not_rejected_is_found() -> None:
     async def main() -> None:
         desk = Desk()

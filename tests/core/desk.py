@@ -358,8 +358,14 @@ class Desk:
     def cancel_outcome(self, order_id: str, outcome: Outcome) -> None:
         self.feed(CancelOutcome(ACCOUNT, self.order(order_id).broker_order_id or 0, outcome))
 
-    def looked_up(self, order_id: str, found: OrderReport | None = None, outcome: Outcome = Outcome.DONE) -> None:
-        self.feed(LookupOutcome(ACCOUNT, self.order(order_id).tag, outcome, found))
+    def looked_up(
+        self,
+        order_id: str,
+        found: OrderReport | None = None,
+        outcome: Outcome = Outcome.DONE,
+        fills: tuple[FillReport, ...] = (),
+    ) -> None:
+        self.feed(LookupOutcome(ACCOUNT, self.order(order_id).tag, outcome, found, fills))
 
     def snapshot(
         self,

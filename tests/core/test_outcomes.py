@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.commands import Leg
 from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
 from ordergate.core.limits import Limits
 from ordergate.core.order import Side, Status
-from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, OrderState, Outcome, PlaceOutcome
+from ordergate.core.reports import (
+    CancelOutcome,
+    FillReport,
+    LookupOutcome,
+    ModifyOutcome,
+    OrderState,
+    Outcome,
+    PlaceOutcome,
+)
 from ordergate.core.sessions import day_open_ns
-from tests.core.desk import ACCOUNT, BID, SECOND_NS, Desk, instant
+from tests.core.desk import ACCOUNT, ASK, BID, MNQ, SECOND_NS, Desk, fill_row, instant
 
 
 def doubtful(desk: Desk, order_id: str = "a", **more: Any) -> None:
@@ -50,6 +59,54 @@ def test_an_order_in_doubt_counts_until_evidence_ends_it() -> None:
     absent(desk)
     assert desk.order("a").status is Status.NOT_SENT
     assert desk.codes("c", quantity=3) == []
+
+
+def nobodys_fill(desk: Desk, **more: Any) -> FillReport:
+    """A fill that belongs to no order that is known."""
+    return fill_row(1, 7_777, Side.BUY, 1, ASK, **({"at_ns": desk.now_ns} | more))
+
+
+def test_an_order_that_may_have_filled_is_not_called_unsent_whatever_the_lists_show() -> None:
+    desk = Desk()
+    doubtful(desk)
+    for _ in range(10):
+        desk.looked_up("a", fills=(nobodys_fill(desk),))
+        desk.wait(5_000)
+    assert desk.order("a").status is Status.IN_DOUBT
+    assert desk.asked(LookUp), "and it is looked for still"
+    desk.looked_up("a", desk.row("a", OrderState.FILLED, broker_order_id=7_777, filled_quantity=1))
+    desk.feed(nobodys_fill(desk))
+    assert (desk.order("a").status, desk.net()) == (Status.FILLED, 1)
+
+
+def test_a_fill_that_was_told_and_belongs_to_nobody_counts_too() -> None:
+    desk = Desk()
+    doubtful(desk)
+    desk.feed(nobodys_fill(desk))
+    absent(desk)
+    assert desk.order("a").status is Status.IN_DOUBT
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"side": Side.SELL},
+        {"contract_id": MNQ.contract_id},
+        {"voided": True},
+        {"at_ns": 0},
+        {"broker_order_id": 9_001},
+    ],
+)
+def test_what_cannot_be_its_fill_keeps_no_order_in_doubt(more: dict[str, Any]) -> None:
+    desk = Desk()
+    desk.submit("known", limit=BID - 4, stop=Leg.OFF, target=Leg.OFF)
+    desk.accept("known")
+    assert desk.order("known").broker_order_id == 9_001
+    doubtful(desk)
+    for _ in range(3):
+        desk.looked_up("a", fills=(replace(nobodys_fill(desk), **more),))
+        desk.wait(5_000)
+    assert desk.order("a").status is Status.NOT_SENT
 
 
 def test_an_order_absent_in_three_reads_over_ten_seconds_was_not_sent() -> None:

@@ -284,11 +284,12 @@ class ConnectionManager:
     async def _look_up(self, asked: LookUp) -> None:
         try:
             found = await self._last_hop.order_of(asked)
+            fills = () if found is not None else await self._last_hop.fills_since(asked)
         except (TransportError, BrokerRefused, InputRefused) as error:
             await self._unread(asked.account_id, error)
             await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.UNKNOWN))
             return
-        await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.DONE, found))
+        await self._publish(LookupOutcome(asked.account_id, asked.order_tag, Outcome.DONE, found, fills))
 
     async def _read_snapshot(self, asked: ReadSnapshot) -> None:
         account_id = asked.account_id

@@ -18,6 +18,7 @@ from ordergate.core.order import Terms
 from ordergate.core.reports import (
     BrokerSnapshot,
     CancelOutcome,
+    FillReport,
     ModifyOutcome,
     OrderReport,
     PlaceOutcome,
@@ -27,7 +28,7 @@ from ordergate.core.reports import (
 
 
 class LastHop(Protocol):
-    """The first three send, and never raise for what becomes of it; the next three read, and raise as ``Reader``."""
+    """The first three send, and never raise for what becomes of it; the next four read, and raise as ``Reader``."""
 
     async def place(self, place: Place, instrument: Instrument, passage: Passage) -> PlaceOutcome: ...
 
@@ -38,6 +39,8 @@ class LastHop(Protocol):
     async def snapshot(self, asked: ReadSnapshot, begins: Callable[[], None]) -> BrokerSnapshot: ...
 
     async def order_of(self, asked: LookUp) -> OrderReport | None: ...
+
+    async def fills_since(self, asked: LookUp) -> tuple[FillReport, ...]: ...
 
     async def not_reducing(self, terms: Terms, passage: Passage) -> str | None: ...
 
@@ -65,6 +68,7 @@ class Live:
         self._client = client
         self.snapshot = reader.snapshot
         self.order_of = reader.order_of
+        self.fills_since = reader.fills_since
         self.not_reducing = reader.not_reducing
 
     async def place(self, place: Place, instrument: Instrument, passage: Passage) -> PlaceOutcome:

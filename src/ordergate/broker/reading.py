@@ -26,7 +26,7 @@ from ordergate.broker.projectx.translate import (
 from ordergate.clock import Clock
 from ordergate.core.effects import LookUp, ReadSnapshot
 from ordergate.core.order import Terms
-from ordergate.core.reports import BrokerSnapshot, OrderReport, PositionReport
+from ordergate.core.reports import BrokerSnapshot, FillReport, OrderReport, PositionReport
 from ordergate.errors import InputRefused
 
 # The broker dates orders by its own clock. A minute more than asked for costs nothing, tags being unique, and keeps a
@@ -91,6 +91,12 @@ class Reader:
         if not found:
             return None
         return await self._order(min(found, key=lambda row: (row.status == messages.OrderStatus.REJECTED, row.id)))
+
+    async def fills_since(self, asked: LookUp) -> tuple[FillReport, ...]:
+        """What has filled since then in contracts that are known: an order may be among them before it is in a list."""
+        rows = await self._client.trades(asked.account_id, instant(asked.since_ns - _CLOCK_SKEW_NS), _LOOKUP)
+        known = self._catalogue.instruments
+        return tuple([fill_report(row, known[row.contract_id]) for row in rows if row.contract_id in known])
 
     async def not_reducing(self, terms: Terms, passage: Passage) -> str | None:
         """Why an order would do more than shrink the position that the broker shows now, or None."""

@@ -215,6 +215,10 @@ class Shadow:
     async def order_of(self, asked: LookUp) -> OrderReport | None:
         return self._book.tagged(asked.account_id, asked.order_tag)
 
+    async def fills_since(self, _asked: LookUp) -> tuple[FillReport, ...]:
+        """None that its order would not have come before: on paper nothing lags."""
+        return ()
+
     async def not_reducing(self, terms: Terms, _passage: Passage) -> str | None:
         return beyond_flat(terms, self._book.position(terms.account_id, terms.contract_id).net_quantity)
 

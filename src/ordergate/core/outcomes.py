@@ -2,20 +2,22 @@
 
 Invariants:
 1. An unknown end leaves the order live until evidence comes: it is looked up by its tag, never sent again.
-2. A search that could not be made is no evidence.
+2. A search that could not be made is no evidence, and neither is one while a fill is there that may be the order's.
 """
 
 from __future__ import annotations
 
 from ordergate.core import events as e
 from ordergate.core import native
+from ordergate.core.account import Account
 from ordergate.core.draft import Draft
 from ordergate.core.facts import apply_order, is_ours, link, now, reject, stop_lost
 from ordergate.core.order import Order, Role, Status
-from ordergate.core.reports import CancelOutcome, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
+from ordergate.core.reports import CancelOutcome, FillReport, LookupOutcome, ModifyOutcome, Outcome, PlaceOutcome
 from ordergate.core.timing import (
     CHANGE_READ_NS,
     CHANGE_READS,
+    CLOCKS_APART_NS,
     DOUBT_READ_NS,
     DOUBT_READS,
     URGENT_DOUBT_READ_NS,
@@ -102,9 +104,20 @@ def apply_lookup(draft: Draft, outcome: LookupOutcome) -> None:
             return
     # Tags are unique at the broker: where another order carries ours, ours is not there.
     if order.status is Status.IN_DOUBT:
-        _missed(draft, order)
+        if not _may_have_filled(draft.account(outcome.account_id), order, outcome.fills):
+            _missed(draft, order)
     elif order.role is Role.STOP and order.status is Status.WORKING and not order.rests:
         draft.request_snapshot(draft.account(outcome.account_id), "an accepted stop is not to be seen")
+
+
+def _may_have_filled(account: Account, order: Order, fills: tuple[FillReport, ...]) -> bool:
+    """Whether a fill that belongs to no order we know, told or read, may be this one's, which no list shows yet."""
+    return any(
+        (fill.contract_id, fill.side, fill.voided) == (order.terms.contract_id, order.terms.side, False)
+        and fill.broker_order_id not in account.broker_ids
+        and fill.at_ns >= order.decided_ns - CLOCKS_APART_NS
+        for fill in (*fills, *account.held.values())
+    )
 
 
 def _missed(draft: Draft, order: Order) -> None:

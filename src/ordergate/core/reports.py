@@ -141,12 +141,16 @@ class PositionReport(msgspec.Struct, frozen=True, tag="position"):
 
 
 class LookupOutcome(msgspec.Struct, frozen=True, tag="looked up"):
-    """A search by tag in open orders and order history. ``found`` None = absent from both; UNKNOWN = could not read."""
+    """A search by tag in open orders and order history. ``found`` None = absent from both; UNKNOWN = could not read.
+
+    ``fills``: where it is absent, what has filled in the account since it was sent, or a little longer.
+    """
 
     account_id: int
     order_tag: str
     outcome: Outcome
     found: OrderReport | None = None
+    fills: tuple[FillReport, ...] = ()
 
 
 class BrokerSnapshot(msgspec.Struct, frozen=True, tag="snapshot"):

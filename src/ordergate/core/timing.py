@@ -52,3 +52,5 @@ FOREIGN_NS = 3_000 * _MS
 # Between two moves of a trailing stop, times the stops that trail: together one a second is 60 of the broker's 200
 # requests a minute. A market that runs is followed in larger moves; the stop that rests meanwhile is the older one.
 TRAIL_GAP_NS = 1_000 * _MS
+# How far the broker's clock and ours may be apart where the instants of both are compared.
+CLOCKS_APART_NS = 60_000 * _MS
