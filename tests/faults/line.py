@@ -113,6 +113,7 @@ class Line(HttpNetwork):
         self.trader = ""
         self._faults: list[Fault] = []
         self._deaf: set[str] = set()
+        self._silent: set[int] = set()
         self._hubs: dict[str, list[WebSocket]] = {}
         self._servers_total = 0
 
@@ -122,6 +123,10 @@ class Line(HttpNetwork):
     def deafen(self, hub: str) -> None:
         """From now on the rows of a hub do not arrive."""
         self._deaf.add(hub)
+
+    def silence(self, hub: str) -> None:
+        """From now on the connections of a hub that there are tell no event; pings and answers go on."""
+        self._silent |= {id(socket) for socket in self._hubs.get(hub, ())}
 
     async def say(self, hub: str, target: str, *arguments: object) -> None:
         """An event of a hub that the exchange did not send."""
@@ -167,20 +172,27 @@ class Line(HttpNetwork):
         async def serve(socket: WebSocket) -> None:
             assert isinstance(socket, HttpSocket)
             self._hubs.setdefault(hub, []).append(socket)
-            await upgrade.serve(_Deafened(socket, lambda: hub in self._deaf))
+            await upgrade.serve(_Deafened(socket, lambda: hub in self._deaf, lambda: id(socket) in self._silent))
 
         return Upgrade(serve)
 
 
 class _Deafened:
-    """The exchange's end of a hub. Pings and answers arrive whatever is lost: the connection looks alive."""
+    """The exchange's end of a hub."""
 
-    def __init__(self, socket: WebSocket, is_deaf: Callable[[], bool]) -> None:
+    def __init__(self, socket: WebSocket, is_deaf: Callable[[], bool], is_silent: Callable[[], bool]) -> None:
         self._socket = socket
         self._is_deaf = is_deaf
+        self._is_silent = is_silent
 
     async def send(self, text: str) -> None:
-        if not self._is_deaf():
+        if self._is_silent():
+            text = "".join(
+                f"{record}{signalr.RECORD_SEPARATOR}"
+                for record in text.split(signalr.RECORD_SEPARATOR)[:-1]
+                if '"target"' not in record
+            )
+        if text and not self._is_deaf():
             await self._socket.send(text)
 
     async def receive(self) -> str | None:

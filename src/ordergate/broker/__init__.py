@@ -10,6 +10,7 @@ A command flows down this list:
     reading.py               snapshots, look-ups, and whether a closing order still closes
     connection.py            one login kept connected: contracts, accounts, both hubs
     link.py                  whether we see the broker
+    untold.py                what the user hub has yet to speak of (pure)
     session_checks.py        contracts, prices and clock_watch.py: whether they are as this desk reckons
     projectx/                the ProjectX Gateway API (TopstepX)
 

@@ -28,6 +28,7 @@ from ordergate.broker.projectx.hubs import Heard, Hub
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.broker.session_checks import SessionChecks, contracts, prices
+from ordergate.broker.untold import LATE_S, Untold
 from ordergate.broker.view import View
 from ordergate.clock import Clock
 from ordergate.core import sessions
@@ -37,6 +38,7 @@ from ordergate.core.reports import (
     CONNECTION_MANAGER_STARTED,
     AccountReport,
     BrokerSnapshot,
+    FillReport,
     InstrumentsReport,
     LinkReport,
     OrderReport,
@@ -109,6 +111,7 @@ class Connection:
         self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
         self._checks = SessionChecks(publish)
+        self._untold = Untold()
         self._market_feed = MarketFeed(self.catalogue, clock, publish, self._quoted)
         self._quotes_wanted: dict[str, int] = {}  # since when, by contract
         self._quoted_since_ns = 0  # when the market hub was last subscribed to
@@ -187,9 +190,15 @@ class Connection:
 
     async def _said(self, report: Report) -> None:
         """What the broker says by itself, or was asked for at the start."""
+        if isinstance(report, OrderReport | FillReport):
+            self._untold.told(report.broker_order_id, asyncio.get_running_loop().time())
         shown = await self._shown(report)
         if shown is not None:
             await self.heard(shown)
+
+    def promised(self, order_id: int, asked_s: float) -> None:
+        """The broker did what it was asked at ``asked_s`` of an order: its user hub has to speak of that."""
+        self._untold.expect(order_id, asked_s, asyncio.get_running_loop().time())
 
     async def reading_failed(self, fault: str) -> None:
         """REST did not answer a reading: the link is down until it answers one."""
@@ -270,6 +279,9 @@ class Connection:
             active = {found.symbol: key for key, found in self.catalogue.instruments.items() if found.active}
             told = contracts(self.settings.symbols, active, self.catalogue.refused)
             await self._checks.look(told, prices(self._market_part()) if self._link.up else None)
+            late = self._untold.late(asyncio.get_running_loop().time())
+            if late is not None:
+                self._user_hub.distrust(f"for {LATE_S:.0f} s nothing was told of order {late}, which the broker took")
             await asyncio.sleep(_CHECKS_S)
 
     async def _read_contracts(self) -> None:
@@ -312,6 +324,7 @@ class Connection:
 
     async def _hub_changed(self, part: Part, fault: str | None) -> None:
         if part is Part.USER_HUB:
+            self._untold.forget()
             self.view.user_hub(up=fault is None)
         elif fault is None:
             self._quoted_since_ns = self._clock.now_ns()

@@ -39,7 +39,7 @@ class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class UserHub(Part, frozen=True, rename="camel", kw_only=True):
-    """Its events come with orders, so a quiet hub is no fault: the hub's own pings tell a dead one."""
+    """Its events come with orders, so a quiet hub is no fault; one that is quiet of an order is connected anew."""
 
     subscriptions: int
     last_event_age_ms: int | None

@@ -76,11 +76,16 @@ class Hub:
         self._connect_timeout_s = connect_timeout_s
         self._wanted: dict[tuple[str, int | str | None], None] = {}
         self._connection: _Connection | None = None
+        self._distrust = ""
 
     @property
     def subscriptions(self) -> int:
         """How many are wanted."""
         return len(self._wanted)
+
+    def distrust(self, reason: str) -> None:
+        """It does not say what it should: connect anew."""
+        self._distrust = reason
 
     async def want(self, method: str, argument: int | str | None = None) -> None:
         """Subscribe now and at every reconnection; wanting twice is harmless."""
@@ -137,13 +142,15 @@ class Hub:
     async def _listen(self, connection: _Connection) -> NoReturn:
         """Raises ``SocketClosed`` when the connection has ended, or says nothing of what it should."""
         loop = asyncio.get_running_loop()
-        expected_s = loop.time()
+        expected_s, self._distrust = loop.time(), ""
         listening = asyncio.create_task(connection.listen())
         try:
             while True:
                 await asyncio.wait({listening}, timeout=_LOOK_S)
                 if listening.done():
                     listening.result()
+                if self._distrust:
+                    raise SocketClosed(self._distrust)
                 if not self._expects():
                     expected_s = loop.time()
                 if loop.time() - max(expected_s, self.event_s or expected_s) > QUIET_S:
