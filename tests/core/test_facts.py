@@ -52,7 +52,7 @@ def test_an_order_is_the_same_whichever_of_answer_row_and_fill_comes_first(order
     assert (desk.order("a").status, desk.net()) == (Status.FILLED, 2)
     assert desk.account.positions[MES.contract_id].average == ASK
     assert not desk.account.held
-    assert set(desk.account.timers) == {"day"}
+    assert set(desk.account.timers) == {"day", "review"}
 
 
 def test_a_fill_before_the_acknowledgement_is_protected_as_soon_as_its_order_is_named() -> None:

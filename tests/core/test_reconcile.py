@@ -57,7 +57,7 @@ def test_a_fill_of_before_the_adoption_is_not_applied_to_the_adopted_position() 
     row = order_row(7, Side.BUY, 2, OrderState.FILLED, filled_quantity=2)
     desk = Desk(positions=[position(2, ASK)], orders=[row], fills=fills)
     assert desk.net() == 2
-    assert not desk.account.timers.keys() - {"day"}
+    assert not desk.account.timers.keys() - {"day", "review"}
 
 
 def test_orders_of_before_the_adoption_that_are_done_do_not_count_as_working() -> None:
@@ -69,7 +69,7 @@ def test_orders_of_before_the_adoption_that_are_done_do_not_count_as_working() -
     fills = [fill_row(1, 7, Side.BUY, 5, ASK), fill_row(2, 8, Side.SELL, 3, ASK)]
     desk = Desk(Limits(open_orders_max=1), positions=[position(2, ASK)], orders=rows, fills=fills)
     assert list(desk.account.live_orders()) == []
-    assert not desk.account.timers.keys() - {"day"}
+    assert not desk.account.timers.keys() - {"day", "review"}
     assert (desk.order("external/7").status, desk.order("external/8").status) == (Status.FILLED, Status.CANCELLED)
     assert desk.order("external/7").fill_ticks == 5 * ASK
     assert desk.codes("a", stop=Leg.OFF) == []
@@ -94,7 +94,7 @@ def test_a_fill_between_the_reading_of_the_orders_and_of_the_fills_is_known_to_i
     desk.snapshot([position(5, BID)], later, fills)
     assert desk.net() == 5
     assert list(desk.account.live_orders()) == []
-    assert not desk.account.timers.keys() - {"day"}
+    assert not desk.account.timers.keys() - {"day", "review"}
 
 
 def test_a_fill_from_around_the_adoption_counts_in_its_day() -> None:
@@ -559,3 +559,39 @@ def test_a_leg_that_we_took_for_ended_and_that_is_shown_open_goes_once_what_was_
     desk.show(new)
     assert desk.order(surplus.order_id).cancel_wanted
     assert not desk.stop("a").cancel_wanted
+
+
+def test_an_account_that_holds_something_is_read_from_time_to_time_whatever_is_told() -> None:
+    desk = Desk()
+    desk.hold("a")
+    desk.read_back()
+    desk.forget()
+    desk.wait(119_000)
+    assert desk.asked(ReadSnapshot) == []
+    desk.wait(1_000)
+    assert len(desk.asked(ReadSnapshot)) == 1
+    desk.read_back()
+    desk.wait(120_000)
+    assert len(desk.asked(ReadSnapshot)) == 2
+
+
+def test_so_is_one_with_an_order_that_works_from_its_acceptance_on() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 4)
+    desk.accept("a")
+    desk.show("a")
+    desk.forget()
+    desk.wait(120_000)
+    assert len(desk.asked(ReadSnapshot)) == 1
+
+
+def test_an_account_without_anything_is_not() -> None:
+    desk = Desk()
+    desk.submit("a", limit=BID - 4)
+    desk.accept("a")
+    desk.cancel("a")
+    desk.cancelled("a")
+    desk.read_back()
+    desk.forget()
+    desk.wait(600_000)
+    assert desk.asked(ReadSnapshot) == []

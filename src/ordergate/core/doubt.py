@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordergate.core import events as e
 from ordergate.core.draft import Draft
-from ordergate.core.filing import rest_timer
+from ordergate.core.filing import REVIEW, rest_timer
 from ordergate.core.order import Order, Status
 
 
@@ -28,6 +28,8 @@ def react(draft: Draft, account_id: int) -> None:
         draft.request_snapshot(account, "the books do not agree")
     elif "snapshot" in overdue:
         draft.request_snapshot(account, "no answer")
+    elif REVIEW in overdue:
+        draft.request_snapshot(account, "a look from time to time")
 
 
 def ask_about(draft: Draft, order: Order) -> None:

@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from ordergate.core.account import Account
 from ordergate.core.order import Order, Trigger, next_status
-from ordergate.core.timing import RESIZE_GAP_NS
+from ordergate.core.timing import RESIZE_GAP_NS, REVIEW_NS
 
 K = TypeVar("K")
 V = TypeVar("V")
 
+# The timer of the reading from time to time.
+REVIEW = "review"
 _OF_AN_ORDER = ("order", "cancel", "change", "fills", "target", "trail", "rest", "native")
 
 
@@ -77,6 +79,11 @@ def cover_timer(contract_id: str) -> str:
 def native_timer(order_id: str) -> str:
     """The name of the timer before which the children of an entry may yet show."""
     return f"native:{order_id}"
+
+
+def reviewed(account: Account, at_ns: int) -> Account:
+    """From now on something may happen in it that is not told: it is read again, unless a reading is due already."""
+    return account if REVIEW in account.timers else timer(account, REVIEW, at_ns + REVIEW_NS)
 
 
 def rest_timer(order_id: str) -> str:

@@ -14,7 +14,17 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Account, AppliedFill, Day, Gap, Group
-from ordergate.core.filing import complete_if_filled, cover_timer, ended, known, put, step, timer, without
+from ordergate.core.filing import (
+    complete_if_filled,
+    cover_timer,
+    ended,
+    known,
+    put,
+    reviewed,
+    step,
+    timer,
+    without,
+)
 from ordergate.core.order import Order, Role, Trigger
 from ordergate.core.persistent import Map
 from ordergate.core.pnl import Position, after_fill, usd
@@ -69,6 +79,7 @@ def fill_applied(group: Group, account: Account, event: e.FillApplied) -> Accoun
     # The balance that this fill makes is told soon, or was just now; else it was lost, and is read.
     due_ns = None if account.gap_usd == account.gap.usd else event.at_ns + BALANCE_WAIT_NS
     account = timer(timer(account, f"held:{event.fill_id}", None), "balance", due_ns)
+    account = reviewed(account, event.at_ns)
     return _fit(account, event.contract_id)
 
 

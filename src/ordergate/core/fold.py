@@ -23,6 +23,7 @@ from ordergate.core.filing import (
     native_timer,
     put,
     rest_timer,
+    reviewed,
     step,
     timer,
     trail_timer,
@@ -235,6 +236,7 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
         case e.ModifyRefused():
             return _modify_refused(account, order, event)
         case e.OrderAccepted():
+            account = reviewed(account, event.at_ns)
             order = replace(step(order, Trigger.ACCEPT, event.at_ns), broker_order_id=event.broker_order_id)
             if order.role is Role.STOP and not order.rests:
                 account = timer(account, rest_timer(order.order_id), event.at_ns + REST_READ_NS)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ordergate.core import events as e
 from ordergate.core.account import Account, Doubt, Group
 from ordergate.core.balance import compared, is_movement
-from ordergate.core.filing import timer
+from ordergate.core.filing import REVIEW, reviewed, timer
 from ordergate.core.timing import BALANCE_WAIT_NS, SNAPSHOT_WAIT_NS
 
 
@@ -29,9 +29,11 @@ def reconciled(account: Account, event: e.Reconciled) -> Account:
     timers = {
         key: again_ns if key.startswith(("fills:", "held:")) else due_ns
         for key, due_ns in account.timers.items()
-        if key not in ("snapshot", "books", "balance")
+        if key not in ("snapshot", "books", "balance", REVIEW)
     }
     account = replace(account, snapshot_since_ns=0, reconciled_ns=event.started_ns, timers=timers)
+    if account.positions or any(account.live_orders()):
+        account = reviewed(account, event.at_ns)
     account = replace(account, doubted=account.doubting, doubting={})
     if event.gap_usd is not None:
         account = compared(account, event.gap_usd)
