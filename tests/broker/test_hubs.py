@@ -349,3 +349,20 @@ def test_a_quote_feed_that_has_gone_bad_is_reported_once() -> None:
             await desk.report(Unreadable)
 
     run(main())
+
+
+LATER = "2026-11-23T15:00:02.5+00:00"
+
+
+@pytest.mark.parametrize(("at", "told"), [("2026-11-23T15:00:01Z", 1), (LATER, 2), (None, 2)])
+def test_a_row_that_a_later_one_has_overtaken_says_nothing_any_more(at: str | None, told: int) -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            row = ORDER | {"status": 1, "type": 4, "limitPrice": None, "stopPrice": 20_000}
+            await desk.broker.say("user", "GatewayUserOrder", row | {"updateTimestamp": LATER})
+            await desk.broker.say("user", "GatewayUserOrder", row | {"stopPrice": 19_990, "updateTimestamp": at})
+            await asyncio.sleep(1)
+            assert len([report for report in desk.reports if isinstance(report, OrderReport)]) == told
+
+    run(main())

@@ -633,7 +633,7 @@ def test_legs_that_are_done_leave_no_timer_behind() -> None:
         stop, target = desk.stop(name).order_id, desk.target(name).order_id
         desk.fill(target, price=ASK + 80)
         desk.cancelled(stop)
-    assert set(desk.account.timers) == {"day", "balance"}, "that of the last fill has not been told"
+    assert set(desk.account.timers) == {"day", "balance", "review"}, "that of the last fill has not been told"
 
 
 def test_an_order_that_only_closes_places_no_legs() -> None:

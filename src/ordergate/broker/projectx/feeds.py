@@ -2,7 +2,8 @@
 
 Invariants:
 1. Whatever cannot be read is reported as ``Unreadable``; nothing is dropped in silence.
-2. A quote holds only what was said on this connection: after a gap an old side is never shown as fresh.
+2. An order's row that was overtaken by a later one on its way says nothing any more.
+3. A quote holds only what was said on this connection: after a gap an old side is never shown as fresh.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from ordergate.errors import InputRefused, TransportError
 # A fact of the broker's on a contract we never met: it must be described before the fact can be told.
 _ASKING = Passage(exits=True, wait_s=5.0)
 
+# Rows overtake each other within moments; a day's orders are fewer.
+_ORDERS_KEPT = 10_000
+
 Publish = Callable[[Report], Awaitable[None]]
 
 _Row = TypeVar("_Row")
@@ -36,6 +40,7 @@ class UserFeed:
     def __init__(self, catalogue: Catalogue, publish: Publish) -> None:
         self._catalogue = catalogue
         self._publish = publish
+        self._updated: dict[int, int] = {}  # the time on the newest row of an order, by its id
 
     async def heard(self, target: str, arguments: msgspec.Raw) -> None:
         """Publish what one event says."""
@@ -60,6 +65,9 @@ class UserFeed:
                 case "GatewayUserOrder":
                     order = _decoded(row, messages.Order)
                     account_id = order.account_id
+                    if self._is_overtaken(order):
+                        _log.debug("a row was overtaken", order_id=order.id)
+                        return
                     report = translate.order_report(order, await self._catalogue.instrument(order.contract_id, _ASKING))
                 case "GatewayUserPosition":
                     position = _decoded(row, messages.Position)
@@ -76,6 +84,13 @@ class UserFeed:
         except (InputRefused, TransportError) as error:
             report = Unreadable(account_id, f"{target}: {error}")
         await self._publish(report)
+
+    def _is_overtaken(self, row: messages.Order) -> bool:
+        at_ns, newest_ns = translate.said_ns(row.update_timestamp), self._updated.pop(row.id, 0)
+        self._updated[row.id] = max(at_ns, newest_ns)
+        if len(self._updated) > _ORDERS_KEPT:
+            del self._updated[next(iter(self._updated))]
+        return 0 < at_ns < newest_ns
 
 
 class MarketFeed:

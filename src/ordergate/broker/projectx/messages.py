@@ -177,7 +177,7 @@ class Contract(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Order(msgspec.Struct, frozen=True, rename="camel"):
-    """REST and hub alike. ``creation_timestamp`` carries up to 7 fractional digits."""
+    """REST and hub alike. The timestamps carry up to 7 fractional digits."""
 
     id: int
     account_id: int
@@ -192,6 +192,7 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
     stop_price: Decimal | None = None
     custom_tag: str | None = None
     parent_order_id: int | None = None
+    update_timestamp: str | None = None
 
 
 class Position(msgspec.Struct, frozen=True, rename="camel"):

@@ -198,12 +198,12 @@ def merged_quote(known: Quote | None, row: messages.Quote, instrument: Instrumen
         ask_ticks=ticks(row.best_ask, known.ask_ticks, "bestAsk"),
         last_ticks=ticks(row.last_price, known.last_ticks, "lastPrice"),
         at_ns=at_ns,
-        venue_ns=max(known.venue_ns, _said_ns(row.timestamp)),
+        venue_ns=max(known.venue_ns, said_ns(row.timestamp)),
     )
 
 
-def _said_ns(text: str | None) -> int:
-    """The time on a quote; 0 where it has none that can be read: it proves nothing then, and its prices still count."""
+def said_ns(text: str | None) -> int:
+    """The time on a quote or an order's row; 0 where it has none that can be read: it proves nothing then."""
     try:
         return 0 if text is None else instant_ns(text)
     except InputRefused:
