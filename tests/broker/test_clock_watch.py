@@ -36,6 +36,16 @@ def test_a_wrong_clock_is_told_once_and_so_is_its_being_right_again(ahead_s: flo
     assert (right.text, right.well) == ("within 2 s of the venue's, by its quotes", True)
 
 
+@pytest.mark.parametrize(("ahead_s", "refuses"), [(29.0, False), (30.0, False), (31.0, True), (-31.0, True)])
+def test_a_clock_that_is_half_a_minute_off_lets_nothing_new_through(ahead_s: float, *, refuses: bool) -> None:
+    watch = ClockWatch()
+    (wrong,) = heard(watch, 0, 120, ahead_s)
+    assert (wrong.well, wrong.refuses, "no new risk" in wrong.text) == (False, refuses, refuses)
+    if refuses:
+        (better,) = heard(watch, 120, 120, 5.0)
+        assert (better.well, better.refuses) == (False, False)
+
+
 @pytest.mark.parametrize("ahead_s", [0.0, 2.0, -2.0])
 def test_two_seconds_are_no_wrong_clock(ahead_s: float) -> None:
     assert [check.well for check in heard(ClockWatch(), 0, 120, ahead_s)] == [True]

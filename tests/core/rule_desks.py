@@ -12,7 +12,7 @@ from ordergate.core.events import Door
 from ordergate.core.instrument import Instrument
 from ordergate.core.limits import MICROS, Limits
 from ordergate.core.order import Exit, Side
-from ordergate.core.reports import AccountReport, BrokerSnapshot, LinkReport, Outcome, Quote, Unreadable
+from ordergate.core.reports import AccountReport, BrokerSnapshot, CheckReport, LinkReport, Outcome, Quote, Unreadable
 from tests.core.desk import ACCOUNT, ASK, BID, ES, MES, OLD_MES, Desk, instant, position
 
 Made = Callable[[], Desk]
@@ -136,6 +136,12 @@ def not_tradable(desk: Desk) -> None:
 def no_cancel(desk: Desk) -> None:
     why = "it is not a simulated account"
     desk.feed(AccountReport(ACCOUNT, "PRACTICE-1", desk.balance, can_trade=True, no_cancel=why))
+
+
+def wrong_clock(desk: Desk) -> None:
+    desk.feed(
+        CheckReport("clock", "the clock here is 1:00:00 (h:mm:ss) ahead of the venue's", well=False, refuses=True)
+    )
 
 
 def closing(desk: Desk) -> None:

@@ -43,6 +43,7 @@ from tests.core.rule_desks import (
     with_balance,
     with_es,
     working,
+    wrong_clock,
 )
 
 POINT = 4  # ticks of MES, MNQ and ES
@@ -72,6 +73,8 @@ EXAMPLES: dict[str, Example] = {
             buy(1, when="the broker has stopped the account", first=not_tradable),
             buy(1, when="the broker lets the account cancel no order", first=no_cancel),
             sell(2, ONLY_CLOSES, when="the broker lets the account cancel no order", first=no_cancel),
+            buy(1, when="this machine's clock is an hour off", first=wrong_clock),
+            sell(2, ONLY_CLOSES, when="this machine's clock is an hour off", first=wrong_clock),
             buy(1, when="a close of MES is under way", first=closing),
             buy(1, "another product", when="a close of MES is under way", first=closing, instrument=MNQ),
         ),

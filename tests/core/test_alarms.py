@@ -26,7 +26,7 @@ from ordergate.core.reports import (
     Outcome,
     Unreadable,
 )
-from tests.core.desk import ACCOUNT, BID, MES, SECOND_NS, Desk
+from tests.core.desk import ACCOUNT, BID, MES, MNQ, SECOND_NS, Desk
 
 AT_NS = 1_795_446_000_000_000_000
 
@@ -61,6 +61,16 @@ def test_what_the_session_stands_on_is_an_alarm_while_it_differs(desk: Desk, nam
     assert (alarm.level, alarm.message, alarm.count, stands(desk.group, alarm)) == (level, "it differs", 1, True)
     desk.feed(CheckReport(name, "as it should be", well=True))
     assert not stands(desk.group, only(desk.group, f"CHECK_{name.upper()}"))
+
+
+def test_what_the_session_cannot_stand_on_keeps_new_risk_out_and_nothing_else(desk: Desk) -> None:
+    desk.hold("a")
+    desk.feed(CheckReport("clock", "an hour behind", well=False, refuses=True))
+    (breach,) = desk.submit("b").breaches
+    assert (breach.code, breach.message) == ("SESSION_CONTRADICTS", "an hour behind")
+    assert desk.close().ok
+    desk.feed(CheckReport("clock", "five seconds behind", well=False))
+    assert desk.codes("c", instrument=MNQ) == []
 
 
 def test_what_the_session_stands_on_is_not_known_after_a_start_until_it_is_told(desk: Desk) -> None:

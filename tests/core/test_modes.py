@@ -30,7 +30,8 @@ TIGHT = Limits(order_quantity_max=3)
 # No mode lets an order through that is refused with one of these (design, section 7).
 VALIDITY = {
     "PAUSED", "LOCKED_OUT", "TRADING_HALTED", "REDUCE_ONLY", "ACCOUNT_NOT_TRADABLE", "ACCOUNT_CANNOT_CANCEL",
-    "EXIT_IN_PROGRESS", "BROKER_LINK_DOWN", "UNEXPLAINED", "SUPERSEDED", "CONTRACT_NOT_ACTIVE", "TOO_OLD", "CLOCK_SKEW",
+    "SESSION_CONTRADICTS", "EXIT_IN_PROGRESS", "BROKER_LINK_DOWN", "UNEXPLAINED", "SUPERSEDED", "CONTRACT_NOT_ACTIVE",
+    "TOO_OLD", "CLOCK_SKEW",
 }  # fmt: skip
 
 KINDS = {

@@ -13,6 +13,8 @@ CLOCK = "clock"
 _SECOND_NS = 1_000_000_000
 # Hours and days are kept by both clocks from one second on; below two, a slow line cannot be told from a wrong clock.
 _TOO_FAR_NS = 2 * _SECOND_NS
+# From here on nothing that is reckoned in time can be right: no new risk is taken.
+_REFUSING_NS = 30 * _SECOND_NS
 _LISTEN_NS = 30 * _SECOND_NS
 
 
@@ -37,18 +39,20 @@ class ClockWatch:
             self._since_ns, self._quickest_ns = None, None
 
     def _judge(self, ahead_ns: int) -> None:
-        well = abs(ahead_ns) <= _TOO_FAR_NS
-        if self.check is None or self.check.well is not well:
-            self.check = CheckReport(CLOCK, _AGREES if well else _differs(ahead_ns), well)
+        well, refuses = abs(ahead_ns) <= _TOO_FAR_NS, abs(ahead_ns) > _REFUSING_NS
+        if self.check is None or (self.check.well, self.check.refuses) != (well, refuses):
+            self.check = CheckReport(CLOCK, _AGREES if well else _differs(ahead_ns, refuses=refuses), well, refuses)
 
 
+_REFUSED = "no new risk is taken"
+_BOTH = "new risk needs both to allow it"
 _AGREES = f"within {_TOO_FAR_NS // _SECOND_NS} s of the venue's, by its quotes"
 
 
-def _differs(ahead_ns: int) -> str:
+def _differs(ahead_ns: int, *, refuses: bool) -> str:
     side = "ahead of" if ahead_ns > 0 else "behind"
     apart = timedelta(seconds=abs(ahead_ns) // _SECOND_NS)
     return (
         f"the clock here is {apart} (h:mm:ss) {side} the venue's: set this machine's clock, and restart if it is "
-        "right already. Until then new risk needs both to allow it, and days and lockouts end by the venue's"
+        f"right already. Until then {_REFUSED if refuses else _BOTH}, and days and lockouts end by the venue's"
     )

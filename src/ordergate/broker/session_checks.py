@@ -1,7 +1,7 @@
 """What a session stands on, compared with what this desk reckons with: the contracts, the prices, the clock.
 
-None of them holds orders back by itself: a contract that contradicts is not there to trade, without a price new risk is
-denied, and hours are kept by both clocks. This says so before an order does.
+In a contract that contradicts nothing is opened, without a price new risk is denied, and hours are kept by both clocks;
+with one that is half a minute off no new risk is taken at all. This says so before an order does.
 
 Invariants:
 1. Nothing is called well that was not seen; what cannot be told yet is not told.

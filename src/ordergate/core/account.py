@@ -220,6 +220,7 @@ class Check(msgspec.Struct, frozen=True):
 
     text: str
     well: bool | None
+    refuses: bool = False
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -128,7 +128,8 @@ def _start(draft: Draft, started: Started) -> None:
     if group.link_up:
         draft.add(e.LinkChanged(0, up=False, reason=GATE_STARTED, at_ns=draft.at_ns))
     for name in group.checks:
-        draft.add(e.SessionChecked(0, name, "not looked at since the start", None, draft.at_ns))
+        text = "not looked at since the start"
+        draft.add(e.SessionChecked(0, name, text, well=None, refuses=False, at_ns=draft.at_ns))
     for account in list(group.accounts.values()):
         if account.no_cancel:
             # It may have been changed at the broker since, and with nothing open no cancel would ever show it.
@@ -150,8 +151,8 @@ def _report(draft: Draft, report: Report) -> None:
         case LinkReport():
             _link(draft, report)
         case CheckReport():
-            if draft.group.checks.get(report.name) != Check(report.text, report.well):
-                draft.add(e.SessionChecked(0, report.name, report.text, report.well, draft.at_ns))
+            if draft.group.checks.get(report.name) != Check(report.text, report.well, report.refuses):
+                draft.add(e.SessionChecked(0, report.name, report.text, report.well, report.refuses, draft.at_ns))
         case AccountReport():
             facts.apply_account(draft, report)
         case BrokerSnapshot():

@@ -130,12 +130,13 @@ class LinkChanged(msgspec.Struct, frozen=True, tag="link-changed"):
 
 
 class SessionChecked(msgspec.Struct, frozen=True, tag="session-checked"):
-    """What the session stands on, compared anew. ``well`` None: not looked at since the start."""
+    """What the session stands on, compared anew. ``well`` None: not looked at since the start. See ``CheckReport``."""
 
     account_id: int
     name: str
     text: str
     well: bool | None
+    refuses: bool
     at_ns: int
 
 

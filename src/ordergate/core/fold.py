@@ -90,7 +90,7 @@ def _evolved(group: Group, event: e.Event) -> Group:
         case e.LinkChanged():
             return link_changed(group, event)
         case e.SessionChecked():
-            return replace(group, checks=group.checks | {event.name: Check(event.text, event.well)})
+            return replace(group, checks=group.checks | {event.name: Check(event.text, event.well, event.refuses)})
         case e.BracketModeConfigured():
             accounts = {name: replace(each, bracket_mode=None) for name, each in group.accounts.items()}
             return replace(group, bracket_mode=event.mode, accounts=accounts)

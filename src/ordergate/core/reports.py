@@ -182,11 +182,15 @@ class LinkReport(msgspec.Struct, frozen=True, tag="link"):
 
 
 class CheckReport(msgspec.Struct, frozen=True, tag="check"):
-    """One thing that the session stands on, by ``name``: what was found, and whether that is as this desk reckons."""
+    """One thing that the session stands on, by ``name``: what was found, and whether that is as this desk reckons.
+
+    ``refuses``: it is so far from it that no new risk can be taken.
+    """
 
     name: str
     text: str
     well: bool
+    refuses: bool = False
 
 
 # Why the link is down where nothing has failed: the gate, or the connection manager, has just begun.

@@ -18,7 +18,7 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
-from ordergate.core.account import Account, Asked, Day, Group, RunningExit
+from ordergate.core.account import Account, Asked, Check, Day, Group, RunningExit
 from ordergate.core.commands import SubmitOrder
 from ordergate.core.contracts import PRODUCT_BY_SYMBOL
 from ordergate.core.events import Door, TradingState
@@ -63,6 +63,7 @@ class Scene(msgspec.Struct, frozen=True):
     quoted: bool = True
     superseded: bool = False
     paused: bool = False
+    contradicts: bool = False
     waited_ns: int = 0
     other: Account | None = None
 
@@ -137,6 +138,7 @@ def stage(scene: Scene) -> tuple[Group, Stamped]:
         instruments={name: scene.instrument},
         link_up=scene.link_up,
         paused_by=Door.PAGE if scene.paused else None,
+        checks={_NAME: Check(_NAME, well=False, refuses=True)} if scene.contradicts else {},
         accounts={_ACCOUNT: scene.account} | ({} if scene.other is None else {_OTHER: scene.other}),
     )
     quotes = {name: Quote(name, _BID, _ASK, None, at_ns)} if scene.quoted else {}
@@ -264,6 +266,7 @@ CASES: dict[str, Case] = {
     "REDUCE_ONLY": lambda s: _account(s, trading_state=TradingState.REDUCING),
     "ACCOUNT_NOT_TRADABLE": lambda s: _account(s, can_trade=False),
     "ACCOUNT_CANNOT_CANCEL": lambda s: _account(s, no_cancel=_NAME),
+    "SESSION_CONTRADICTS": lambda s: replace(s, contradicts=True),
     "EXIT_IN_PROGRESS": _exit_running,
     "BROKER_LINK_DOWN": lambda s: replace(s, link_up=False),
     "UNEXPLAINED": lambda s: _account(s, unexplained=_NAME),

@@ -7,6 +7,7 @@
     hubs.py         SignalR, kept connected and subscribed
     feeds.py        hub events to reports and quotes
     catalogue.py    the contracts we know
+    paging.py       all rows of a search that may be cut (pure)
     backoff.py      how long to wait before trying again
     translate.py    the wire to core reports, core terms to the wire (pure)
     messages.py     the wire, as the broker writes it

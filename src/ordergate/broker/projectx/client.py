@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.messages import CancelError, CloseError, ModifyError, PlaceError
+from ordergate.broker.projectx.paging import everything
 from ordergate.broker.projectx.rest import Passage, Rest, refusal
 from ordergate.broker.projectx.session import Session
 from ordergate.core.reports import CancelOutcome, ModifyOutcome, Outcome, PlaceOutcome
@@ -125,15 +126,23 @@ class Client:
 
     async def orders(self, account_id: int, since: str, passage: Passage) -> tuple[messages.Order, ...]:
         """Orders of any status created since then."""
-        body = messages.SinceBody(account_id, since)
-        answer = await self._read("Order/search", body, messages.OrdersAnswer, messages.SearchError, passage)
-        return _listed("Order/search", answer.orders)
+
+        async def page(start: str, end: str | None) -> tuple[messages.Order, ...]:
+            body = messages.SinceBody(account_id, start, end)
+            answer = await self._read("Order/search", body, messages.OrdersAnswer, messages.SearchError, passage)
+            return _listed("Order/search", answer.orders)
+
+        return await everything(page, since)
 
     async def trades(self, account_id: int, since: str, passage: Passage) -> tuple[messages.Trade, ...]:
         """Fills since then."""
-        body = messages.SinceBody(account_id, since)
-        answer = await self._read("Trade/search", body, messages.TradesAnswer, messages.SearchError, passage)
-        return _listed("Trade/search", answer.trades)
+
+        async def page(start: str, end: str | None) -> tuple[messages.Trade, ...]:
+            body = messages.SinceBody(account_id, start, end)
+            answer = await self._read("Trade/search", body, messages.TradesAnswer, messages.SearchError, passage)
+            return _listed("Trade/search", answer.trades)
+
+        return await everything(page, since)
 
     async def positions(self, account_id: int, passage: Passage) -> tuple[messages.Position, ...]:
         """One net row for each contract held."""

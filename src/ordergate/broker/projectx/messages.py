@@ -355,11 +355,12 @@ class AccountBody(msgspec.Struct, frozen=True, rename="camel"):
     account_id: int
 
 
-class SinceBody(msgspec.Struct, frozen=True, rename="camel"):
+class SinceBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``Order/search`` and ``Trade/search``; without an end they reach to now."""
 
     account_id: int
     start_timestamp: str
+    end_timestamp: str | None = None
 
 
 class CancelBody(msgspec.Struct, frozen=True, rename="camel"):

@@ -24,6 +24,9 @@ def standing(group: Group, account: Account) -> Breach | None:
     if account.no_cancel:
         message = f"the broker lets this account cancel no order: {account.no_cancel}; trade it at the platform"
         return Breach("ACCOUNT_CANNOT_CANCEL", "may cancel", "may not", message)
+    for name, check in group.checks.items():
+        if check.refuses:
+            return Breach("SESSION_CONTRADICTS", f"a {name} that agrees", "it differs", check.text)
     return None
 
 
