@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ordergate.broker.last_hop import LastHop
 from ordergate.certify.venue import Adapter
+from ordergate.core.order import OrderType
 from ordergate.core.reports import (
     AccountReport,
     CancelOutcome,
@@ -61,6 +62,15 @@ def never_down(report: Report) -> list[Report]:
 
 def in_tagless_words(report: Report) -> list[Report]:
     return [replace(report, order_tag="ours") if isinstance(report, OrderReport) else report]
+
+
+def no_stops(report: Report) -> list[Report]:
+    is_stop = isinstance(report, OrderReport) and report.order_type is OrderType.STOP
+    return [replace(report, order_type=OrderType.LIMIT) if is_stop else report]
+
+
+def no_limits(report: Report) -> list[Report]:
+    return [replace(report, limit_ticks=None) if isinstance(report, OrderReport) else report]
 
 
 async def absent(_real: LastHop, _asked: Any) -> None:
@@ -129,6 +139,10 @@ BROKEN: dict[str, tuple[Adapter, str, str]] = {
         telling(never_down), "an order on a line that is cut", "waited 10 s for the link to be down"),
     "gives every order a tag of ours": (
         telling(in_tagless_words), "an order of somebody else is told", "told under the tag 'ours'"),
+    "calls every stop a limit": (
+        telling(no_stops), "a stop of somebody else that trails", "told as OrderType.LIMIT"),
+    "leaves out limits": (
+        telling(no_limits), "an order of somebody else that joins the bid", "told at None"),
     "calls a rejection done": (
         calling(place=sure("place")), "a stop that the market is through", "it was done"),
     "calls doubt done": (calling(place=sure("place")), "an order whose answer is lost", "it was done"),

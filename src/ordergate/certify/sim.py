@@ -56,11 +56,11 @@ _PATHS = {
     v.Asked.CANCEL: "/api/Order/cancel",
     v.Asked.READ: "/api/Order/search",
 }
-_ELSEWHERE = {v.OrderElsewhere, v.CancelElsewhere, v.MoveElsewhere, v.CloseElsewhere}
+_ELSEWHERE = {v.OrderElsewhere, v.TrailElsewhere, v.JoinElsewhere, v.CancelElsewhere, v.MoveElsewhere, v.CloseElsewhere}
 _OF_ONE_ORDER = {v.Part, v.Reject, v.RejectLeg, v.Overfill}
 _OF_REQUESTS = {v.LoseAnswer, v.LoseRequest, v.Hang, v.Limit, v.Unlimit, v.Cut} | _ELSEWHERE | _OF_ONE_ORDER
 _SIDES = {Side.BUY: 0, Side.SELL: 1}
-_MARKET, _STOP = 2, 4
+_MARKET, _STOP, _TRAILING_STOP, _JOIN_BID = 2, 4, 5, 6
 _WORKING = "open"
 _TRADE, _ORDER, _POSITION = "GatewayUserTrade", "GatewayUserOrder", "GatewayUserPosition"
 _DISTURBED_EVENTS: tuple[dict[str, Any], ...] = (
@@ -233,6 +233,13 @@ class SimVenue:
                 if asked.stop_ticks is not None:
                     body |= {"type": _STOP, "stopPrice": _price(asked.contract_id, asked.stop_ticks)}
                 await self._api("Order/place", body)
+            case v.TrailElsewhere():
+                body = {"accountId": asked.account_id, "contractId": asked.contract_id, "side": 1, "size": 1}
+                price = _price(asked.contract_id, asked.stop_ticks)
+                await self._api("Order/place", body | {"type": _TRAILING_STOP, "trailPrice": price})
+            case v.JoinElsewhere():
+                body = {"accountId": asked.account_id, "contractId": asked.contract_id, "side": 0, "size": 1}
+                await self._api("Order/place", body | {"type": _JOIN_BID})
             case v.CancelElsewhere():
                 await self._api("Order/cancel", {"accountId": asked.account_id, "orderId": asked.broker_order_id})
             case v.MoveElsewhere():

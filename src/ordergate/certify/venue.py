@@ -153,6 +153,21 @@ class OrderElsewhere(Provocation, frozen=True):
     tag: str | None = None
 
 
+class TrailElsewhere(Provocation, frozen=True):
+    """Somebody else places a stop to sell one that trails the market, now at ``stop_ticks``."""
+
+    account_id: int
+    contract_id: str
+    stop_ticks: int
+
+
+class JoinElsewhere(Provocation, frozen=True):
+    """Somebody else places an order to buy one that joins the bid, wherever that is when it comes."""
+
+    account_id: int
+    contract_id: str
+
+
 class CancelElsewhere(Provocation, frozen=True):
     """Somebody else cancels an order of ours."""
 

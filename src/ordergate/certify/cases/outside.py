@@ -5,7 +5,14 @@ from __future__ import annotations
 from ordergate.certify.case import Subject, require
 from ordergate.certify.cases.orders import FAR
 from ordergate.certify.stage import Stage
-from ordergate.certify.venue import CancelElsewhere, CloseElsewhere, MoveElsewhere, OrderElsewhere
+from ordergate.certify.venue import (
+    CancelElsewhere,
+    CloseElsewhere,
+    JoinElsewhere,
+    MoveElsewhere,
+    OrderElsewhere,
+    TrailElsewhere,
+)
 from ordergate.core.order import OrderType, Side
 from ordergate.core.reports import OrderReport, OrderState
 
@@ -60,6 +67,28 @@ async def their_stop(stage: Stage) -> None:
     order = await _theirs(stage, OrderState.OPEN)
     require(order.stop_ticks == price, f"told with a stop of {order.stop_ticks}")
     await stage.cancelled(order.broker_order_id)
+
+
+@SUBJECT.case("a stop of somebody else that trails is told as a stop, and can be cancelled", TrailElsewhere)
+async def their_trail(stage: Stage) -> None:
+    price = stage.bid - FAR
+    await stage.provoke(TrailElsewhere(stage.account_id, stage.contract.contract_id, price))
+    order = await _theirs(stage, OrderState.OPEN)
+    near = order.stop_ticks is not None and abs(order.stop_ticks - price) < FAR
+    require(
+        order.order_type is OrderType.STOP and near, f"told as {order.order_type} with a stop of {order.stop_ticks}"
+    )
+    await stage.cancelled(order.broker_order_id)
+
+
+@SUBJECT.case("an order of somebody else that joins the bid is told as a limit with its price", JoinElsewhere)
+async def their_join(stage: Stage) -> None:
+    await stage.provoke(JoinElsewhere(stage.account_id, stage.contract.contract_id))
+    order = await stage.until(
+        lambda: next((each for each in stage.heard.orders.values() if each.order_type is OrderType.LIMIT), None),
+        "an order with a limit",
+    )
+    require(order.limit_ticks is not None and abs(order.limit_ticks - stage.bid) < FAR, f"told at {order.limit_ticks}")
 
 
 async def _theirs(stage: Stage, state: OrderState) -> OrderReport:
