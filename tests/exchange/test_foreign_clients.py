@@ -98,7 +98,7 @@ async def follow_a_bracket(client: Client, said: Callable[[], Awaitable[Line]], 
     assert others["GatewayUserPosition"]["data"]["size"] == 1
 
 
-@pytest.mark.parametrize("way", ["negotiated", "documented", "header", "query"])
+@pytest.mark.parametrize("way", ["negotiated", "twice", "documented", "header", "query"])
 async def test_the_official_client_follows_a_bracket(client: Client, node: str, way: str) -> None:
     async with bot(client, node, str(HERE / "official.mjs"), way=way) as said:
         await follow_a_bracket(client, said, "Unknown hub method 'Nonsense'")

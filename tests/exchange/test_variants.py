@@ -331,6 +331,45 @@ def test_a_price_more_than_a_fifth_from_the_market_is_rejected(ticks: int, *, is
     assert answer.text == (None if is_otherwise else OFF_RANGE)
 
 
+@otherwise
+def test_a_live_account_takes_no_order(*, is_otherwise: bool) -> None:
+    desk = desk_of(Variant.LIVE_NO_ORDERS, is_otherwise=is_otherwise)
+    assert desk.venue.place(PlaceRequest(ACCOUNT, MES, OrderType.MARKET, BUY, 1)).code == (10 if is_otherwise else 0)
+    assert desk.venue.modify(ModifyRequest(ACCOUNT, 1)).code == (6 if is_otherwise else 2)
+
+
+@otherwise
+async def test_only_the_events_of_orders_are_wrapped(client_of: Any, *, is_otherwise: bool) -> None:
+    client = await client_of(Variant.ORDERS_WRAPPED, is_otherwise=is_otherwise)
+    hub = await user_hub(client, "Orders", "Trades")
+    await client.place()
+    told = [await hub.event() for _ in range(3)]
+    assert {name: "data" in row for name, [row] in told} == {
+        "GatewayUserOrder": True,
+        "GatewayUserTrade": not is_otherwise,
+    }
+
+
+@otherwise
+async def test_an_order_that_has_ended_is_told_as_removed(client_of: Any, *, is_otherwise: bool) -> None:
+    client = await client_of(Variant.ORDERS_REMOVED, is_otherwise=is_otherwise)
+    hub = await user_hub(client, "Orders")
+    await client.place()
+    told = [(await hub.event())[1][0] for _ in range(2)]
+    assert [(row["data"]["status"], row["action"]) for row in told] == [(6, 1), (2, 2 if is_otherwise else 1)]
+
+
+@otherwise
+async def test_the_legs_of_a_bracket_are_told_with_their_distance(client_of: Any, *, is_otherwise: bool) -> None:
+    client = await client_of(Variant.CHILDREN_TRAIL, is_otherwise=is_otherwise)
+    hub = await user_hub(client, "Orders")
+    legs = {"stopLossBracket": {"ticks": -8, "type": 4}, "takeProfitBracket": {"ticks": 12, "type": 1}}
+    await client.place(**legs)
+    told = [(await hub.event())[1][0]["data"] for _ in range(3)]
+    distances = [(row.get("trailDistance"), row.get("trailPrice")) for row in told]
+    assert distances == ([(-8, -2), (None, None), (12, 3)] if is_otherwise else [(None, None)] * 3)
+
+
 def test_a_tag_longer_than_any_that_is_useful_is_rejected_and_not_kept() -> None:
     desk = Desk()
     answer = desk.venue.place(PlaceRequest(ACCOUNT, MES, OrderType.MARKET, BUY, 1, custom_tag="x" * 1_001))

@@ -10,7 +10,7 @@ from tests.faults.line import LIMIT
 from tests.faults.side_by_side import Test, on_a_desk
 
 # With these the account cannot cancel: below. The other ends what else has logged in, as here.
-ELSEWHERE = {Variant.LIVE_FUNDED, Variant.FOLLOWER, Variant.LOGIN_ENDS_OTHERS}
+ELSEWHERE = {Variant.LIVE_FUNDED, Variant.LIVE_NO_ORDERS, Variant.FOLLOWER, Variant.LOGIN_ENDS_OTHERS}
 
 
 async def a_day(desk: Desk) -> None:

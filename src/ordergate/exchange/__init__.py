@@ -7,6 +7,7 @@ An order flows down this list:
     rest.py          a request to its endpoint and back; requests.py its body, auth.py and throttle.py its doors
     enquiries.py     the endpoints that only read; bars.py and tape.py make their bars
     hubs.py          the two SignalR hubs: who is subscribed to what
+    connection.py    one client of a hub
     venue.py         THE DESK: takes requests, one turn each
     placing.py       why an order is rejected
     brackets.py      the children of an entry

@@ -105,6 +105,14 @@ class LoginCode(enum.IntEnum):
     API_KEY_AUTHENTICATION_DISABLED = 10
 
 
+class LogoutCode(enum.IntEnum):
+    """LogoutErrorCode."""
+
+    SUCCESS = 0
+    INVALID_SESSION = 1
+    UNKNOWN_ERROR = 2
+
+
 class ValidateCode(enum.IntEnum):
     """ValidateErrorCode."""
 

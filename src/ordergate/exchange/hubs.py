@@ -22,8 +22,10 @@ import msgspec
 from ordergate.errors import SocketClosed
 from ordergate.exchange import listing, wire
 from ordergate.exchange.accounts import Account, Fill, Position
+from ordergate.exchange.connection import CLOSED, END, Connection, Key, end, tell
 from ordergate.exchange.faults import EVENTS, Faults, Kind
 from ordergate.exchange.market import Market
+from ordergate.exchange.models import OrderModel
 from ordergate.exchange.orders import Order
 from ordergate.exchange.settings import ExchangeSettings
 from ordergate.exchange.turn import Event, Tick
@@ -35,10 +37,7 @@ from ordergate.net.port import Request, Response, Upgrade, WebSocket
 _FRAME_MESSAGES_MAX = 64
 # What one connection may subscribe to, so that a client cannot fill the memory; the real bound is not known.
 _SUBSCRIPTIONS_MAX = 1_000
-# The empty text: write what is before it, then stop. A client that takes longer than this for it is gone.
-_END = ""
-# As clients print it: "Server returned an error on close: Connection closed with an error." (section 8.2).
-CLOSED = "Connection closed with an error."
+# A client that takes longer than this for what was written to it last is gone.
 _FLUSH_S = 1.0
 # Negotiated ids that have not connected yet are remembered up to this number.
 _NEGOTIATED_MAX = 1_000
@@ -64,8 +63,6 @@ class Topic(msgspec.Struct, frozen=True):
     of: type[int | str] | None
 
 
-Key = tuple[str, int | str]
-
 USER_HUB, MARKET_HUB = "/hubs/user", "/hubs/market"
 _TOPICS: Mapping[str, Mapping[str, Topic]] = {
     USER_HUB: {
@@ -81,27 +78,6 @@ _TOPICS: Mapping[str, Mapping[str, Topic]] = {
     },
 }
 _SUBSCRIBE, _UNSUBSCRIBE = "subscribe", "unsubscribe"
-
-
-class Connection:
-    """One client of one hub."""
-
-    def __init__(self, hub: str, user_name: str, messages_max: int) -> None:
-        self.hub = hub
-        self.user_name = user_name
-        self.protocol = signalr.ServerProtocol()
-        self.outbox: asyncio.Queue[str] = asyncio.Queue(messages_max)
-        self.ended = asyncio.Event()
-        self.is_mute = False
-        self.is_greeted = False
-        self.subscriptions: dict[Key, None] = {}
-
-    def send(self, text: str) -> None:
-        """Queue a message; a client that does not keep up is dropped."""
-        try:
-            self.outbox.put_nowait(text)
-        except asyncio.QueueFull:
-            self.ended.set()
 
 
 class Hubs:
@@ -178,7 +154,7 @@ class Hubs:
     def close(self, *, reconnect: bool) -> int:
         """Tell Close on every connection, and end it; how many there were."""
         for connection in self._connections:
-            _close(connection, signalr.Close(CLOSED, allow_reconnect=reconnect))
+            end(connection, signalr.Close(CLOSED, allow_reconnect=reconnect))
         return len(self._connections)
 
     def mute(self) -> int:
@@ -190,9 +166,9 @@ class Hubs:
     def logout(self, user_name: str | None = None) -> int:
         """Tell GatewayLogout on every connection, or a user's, and end it; how many. UNVERIFIED: that it is ended."""
         ended = {each: None for each in self._connections if user_name in (None, each.user_name)}
-        _send(ended, "GatewayLogout", "logged out")
+        tell(ended, "GatewayLogout", "logged out")
         for connection in ended:
-            connection.send(_END)
+            connection.send(END)
         return len(ended)
 
     @property
@@ -211,7 +187,7 @@ class Hubs:
 
     def _tell(self, event: Event) -> None:
         for key, target, arguments in self._messages(event, self._subscribers):
-            _send(self._subscribers[key], target, *arguments)
+            tell(self._subscribers[key], target, *arguments)
 
     def _messages(self, event: Event | Market, wanted: Container[Key]) -> Iterator[tuple[Key, str, tuple[object, ...]]]:
         """What is told of an event to whom, target and arguments; only of topics that are wanted."""
@@ -221,7 +197,10 @@ class Hubs:
                 yield from self._market_messages(event, wanted)
             case Order() if (key := ("orders", event.account_id)) in wanted:
                 order = wire.order_model(event, listing.known_contract(event.contract_id), wire.HUB_DIGITS)
-                yield key, "GatewayUserOrder", (self._wrapped(_UPDATED, order),)
+                if event.bracket_ticks is not None and Variant.CHILDREN_TRAIL in self._variants:
+                    order = wire.with_trail(order, event.bracket_ticks, listing.known_contract(event.contract_id))
+                ended = event.is_final and Variant.ORDERS_REMOVED in self._variants
+                yield key, "GatewayUserOrder", (self._wrapped(_REMOVED if ended else _UPDATED, order),)
             case Fill() if (key := ("fills", event.account_id)) in wanted:
                 contract, commission_usd = listing.known_contract(event.contract_id), self._settings.commission_usd
                 trade = wire.trade_model(event, contract, wire.HUB_DIGITS, commission_usd)
@@ -258,19 +237,20 @@ class Hubs:
     def _wrapped(self, action: int, model: msgspec.Struct) -> dict[str, object]:
         """An event of the user hub as it is told (section 8.4)."""
         data = wire.without_nulls(model)
-        return data if Variant.BARE_EVENTS in self._variants else {"action": action, "data": data}
+        is_bare = Variant.ORDERS_WRAPPED in self._variants and not isinstance(model, OrderModel)
+        return data if is_bare or Variant.BARE_EVENTS in self._variants else {"action": action, "data": data}
 
     async def _serve(self, connection: Connection, socket: WebSocket) -> None:
         """Read and write until the client leaves, falls silent or does not keep up."""
         reader = asyncio.create_task(self._read(connection, socket))
         writer = asyncio.create_task(self._write(connection, socket))
-        end = asyncio.create_task(connection.ended.wait())
-        tasks = [reader, writer, end]
+        ended = asyncio.create_task(connection.ended.wait())
+        tasks = [reader, writer, ended]
         self._connections[connection] = None
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if reader.done():
-                connection.send(_END)
+                connection.send(END)
                 await asyncio.wait([writer], timeout=_FLUSH_S)
             for task in tasks:
                 if task.done():
@@ -320,7 +300,7 @@ class Hubs:
                     await socket.send("".join(texts))
             except SocketClosed:
                 return
-            if _END in texts:
+            if END in texts:
                 return
 
     def _take(self, connection: Connection, event: signalr.ServerEvent) -> None:
@@ -342,7 +322,7 @@ class Hubs:
                 connection.send(connection.protocol.send(signalr.Completion(event.invocation_id, error=error)))
 
             case signalr.Malformed() if connection.is_greeted:
-                _close(connection, signalr.Close(CLOSED))
+                end(connection, signalr.Close(CLOSED))
 
     def _call(self, connection: Connection, call: signalr.Invocation) -> str | None:
         """Carry out one call; the error's text, or None. Method names are matched without case (section 8.2)."""
@@ -372,7 +352,7 @@ class Hubs:
         if connection.hub == MARKET_HUB or Variant.HUB_SNAPSHOTS in self._variants:
             for event in self._standing(key):
                 for _, target, told in self._messages(event, {key}):
-                    _send({connection: None}, target, *told)
+                    tell({connection: None}, target, *told)
         return None
 
     def _forget(self, connection: Connection, key: Key) -> None:
@@ -385,18 +365,3 @@ class Hubs:
         """A new id, the same in every run: 22 characters, as ASP.NET Core makes them."""
         name = f"{self._settings.seed} {kind} {self._negotiations_total}"
         return hashlib.sha256(name.encode()).hexdigest()[:22]
-
-
-def _close(connection: Connection, last: signalr.Close) -> None:
-    """Tell a client that has shaken hands, whatever it has sent since, and end its connection."""
-    if connection.is_greeted:
-        connection.send(signalr.encode(last))
-    connection.send(_END)
-
-
-def _send(subscribers: Mapping[Connection, None], target: str, *arguments: object) -> None:
-    """Queue one event for each of its subscribers; it is encoded once."""
-    text = signalr.encode(signalr.invocation(target, *arguments))
-    for connection in subscribers:
-        if connection.protocol.state is signalr.State.OPEN:
-            connection.send(text)

@@ -18,7 +18,7 @@ import msgspec
 
 from ordergate.exchange.auth import Sessions
 from ordergate.exchange.enquiries import Enquiries
-from ordergate.exchange.enums import LoginCode, ValidateCode
+from ordergate.exchange.enums import LoginCode, LogoutCode, ValidateCode
 from ordergate.exchange.models import (
     AccountRequest,
     AccountSearchRequest,
@@ -168,7 +168,7 @@ class Rest:
         """Auth/logout."""
         message(body, Empty)
         self._sessions.logout(token)
-        return self._json(Envelope(success=True, error_code=0))
+        return self._json(Envelope(success=True, error_code=LogoutCode.SUCCESS))
 
     def _accounts_of(self, body: bytes, _token: str, user: str) -> Response:
         """Account/search."""

@@ -19,10 +19,11 @@ from ordergate.exchange import listing, panel, wire
 from ordergate.exchange.accounts import Fill
 from ordergate.exchange.admin import PREFIX, Act, Admin
 from ordergate.exchange.auth import Sessions
+from ordergate.exchange.connection import Connection, Key
 from ordergate.exchange.enquiries import Enquiries
 from ordergate.exchange.faults import Faults
 from ordergate.exchange.firm import Firm
-from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Connection, Hubs, Key
+from ordergate.exchange.hubs import MARKET_HUB, USER_HUB, Hubs
 from ordergate.exchange.market import Market, Walk
 from ordergate.exchange.outage import answered
 from ordergate.exchange.panel import ClientRow, Panel

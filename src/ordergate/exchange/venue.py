@@ -114,6 +114,8 @@ class Venue:
         if not self.book.accounts[request.account_id].can_trade:
             is_rejected = Variant.LOCKED_IS_REJECTED in self._settings.variants
             return Answer(PlaceCode.ACCOUNT_REJECTED if is_rejected else PlaceCode.ACCOUNT_VIOLATION)
+        if Variant.LIVE_NO_ORDERS in self._settings.variants:
+            return Answer(PlaceCode.ACCOUNT_REJECTED)
         if request.side not in tuple(OrderSide):
             return Answer(PlaceCode.ORDER_REJECTED, "Order rejected: invalid order side.")  # UNVERIFIED
         turn = Turn(self.book)
@@ -159,6 +161,8 @@ class Venue:
         """Order/modify. A bracket child that has not woken has no price yet and is refused (UNVERIFIED)."""
         if request.account_id not in self.book.accounts:
             return Answer(ModifyCode.ACCOUNT_NOT_FOUND)
+        if Variant.LIVE_NO_ORDERS in self._settings.variants:
+            return Answer(ModifyCode.ACCOUNT_REJECTED)
         before = self.book.orders.get(request.order_id)
         if before is None or before.account_id != request.account_id:
             return Answer(ModifyCode.ORDER_NOT_FOUND)

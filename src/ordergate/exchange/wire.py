@@ -123,6 +123,11 @@ def order_model(order: Order, contract: Contract, digits: int) -> OrderModel:
     )
 
 
+def with_trail(model: OrderModel, ticks: int, contract: Contract) -> OrderModel:
+    """A bracket's leg with its distance, signed, as one report has it (section 6)."""
+    return msgspec.structs.replace(model, trail_distance=ticks, trail_price=number(contract.price(ticks)))
+
+
 def position_model(position: Position, contract: Contract, digits: int) -> PositionModel:
     """A flat position has type 0 and size 0, and keeps its average price (section 8.4)."""
     net = position.net_quantity

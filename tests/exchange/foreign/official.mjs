@@ -8,6 +8,7 @@ const accessTokenFactory = () => token;
 const direct = { skipNegotiation: true, transport: HttpTransportType.WebSockets };
 const WAYS = {
   negotiated: ["", { accessTokenFactory }],
+  twice: [`?access_token=${token}`, { accessTokenFactory }],
   documented: [`?access_token=${token}`, { ...direct, accessTokenFactory, timeout: 10000 }],
   header: ["", { ...direct, accessTokenFactory }],
   query: [`?access_token=${token}`, direct],

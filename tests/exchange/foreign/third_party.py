@@ -15,7 +15,13 @@ from typing import Any
 
 from signalrcore.hub_connection_builder import HubConnectionBuilder  # type: ignore[import-untyped]
 
-WAYS = ("negotiated", "query")
+# Whether it negotiates, and whether the token is in a header or in the query.
+WAYS = {
+    "negotiated": (True, "header"),
+    "negotiated by query": (True, "query"),
+    "header": (False, "header"),
+    "query": (False, "query"),
+}
 USER = ("GatewayUserAccount", "GatewayUserOrder", "GatewayUserPosition", "GatewayUserTrade")
 
 
@@ -32,8 +38,13 @@ def teller(name: str) -> Callable[[list[Any]], None]:
 
 
 def connected(url: str, token: str, way: str, names: tuple[str, ...]) -> Any:
-    options = {"access_token_factory": lambda: token} if way == "negotiated" else {"skip_negotiation": True}
-    query = "" if way == "negotiated" else f"?access_token={token}"
+    negotiates, place = WAYS[way]
+    options: dict[str, Any] = {"skip_negotiation": not negotiates}
+    query = f"?access_token={token}" if place == "query" else ""
+    if place == "header":
+        options["headers" if not negotiates else "access_token_factory"] = (
+            {"Authorization": f"Bearer {token}"} if not negotiates else lambda: token
+        )
     connection = HubConnectionBuilder().with_url(url + query, options=options).configure_logging(logging.ERROR).build()
     opened = threading.Event()
     connection.on_open(opened.set)
