@@ -28,7 +28,7 @@ from ordergate.broker.projectx.hubs import Heard, Hub
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.broker.session_checks import SessionChecks, contracts, prices
-from ordergate.broker.untold import LATE_S, Untold
+from ordergate.broker.untold import MISSES_MAX, Untold
 from ordergate.broker.view import View
 from ordergate.clock import Clock
 from ordergate.core import sessions
@@ -52,6 +52,10 @@ from ordergate.net.port import Network
 
 # Nothing can be traded before these are read, so they wait for the request limit however long it takes.
 _STARTING = Passage(exits=False, wait_s=60.0)
+# An order that the user hub has not told of: it may have filled, so it is read as urgently as an exit.
+_LOOKING = Passage(exits=True, wait_s=10.0)
+# How far back it may have been made, by clocks that are not the same.
+_UNTOLD_NS = 86_400_000_000_000
 # How soon a change of what the session stands on is told.
 _CHECKS_S = 1.0
 # After a roll orders for the new month are denied for no longer than this.
@@ -191,14 +195,14 @@ class Connection:
     async def _said(self, report: Report) -> None:
         """What the broker says by itself, or was asked for at the start."""
         if isinstance(report, OrderReport | FillReport):
-            self._untold.told(report.broker_order_id, asyncio.get_running_loop().time())
+            self._untold.told(report.account_id, report.broker_order_id, asyncio.get_running_loop().time())
         shown = await self._shown(report)
         if shown is not None:
             await self.heard(shown)
 
-    def promised(self, order_id: int, asked_s: float) -> None:
+    def promised(self, account_id: int, order_id: int, asked_s: float) -> None:
         """The broker did what it was asked at ``asked_s`` of an order: its user hub has to speak of that."""
-        self._untold.expect(order_id, asked_s, asyncio.get_running_loop().time())
+        self._untold.expect(account_id, order_id, asked_s, asyncio.get_running_loop().time())
 
     async def reading_failed(self, fault: str) -> None:
         """REST did not answer a reading: the link is down until it answers one."""
@@ -279,10 +283,25 @@ class Connection:
             active = {found.symbol: key for key, found in self.catalogue.instruments.items() if found.active}
             told = contracts(self.settings.symbols, active, self.catalogue.refused)
             await self._checks.look(told, prices(self._market_part()) if self._link.up else None)
-            late = self._untold.late(asyncio.get_running_loop().time())
-            if late is not None:
-                self._user_hub.distrust(f"for {LATE_S:.0f} s nothing was told of order {late}, which the broker took")
+            for account_id, order_id in self._untold.late(asyncio.get_running_loop().time()):
+                await self._read_untold(account_id, order_id)
+            if self._untold.is_silent:
+                self._user_hub.distrust(f"{MISSES_MAX} times nothing was told of what the broker did")
             await asyncio.sleep(_CHECKS_S)
+
+    async def _read_untold(self, account_id: int, order_id: int) -> None:
+        """Tell what the hub has not; an order that is found in no list yet is left to whoever waits for it."""
+        _log.warning("the user hub did not speak of an order", account_id=account_id, order_id=order_id)
+        since = translate.instant(self._clock.now_ns() - _UNTOLD_NS)
+        try:
+            rows = {row.id: row for row in await self.client.open_orders(account_id, _LOOKING)}
+            rows |= {row.id: row for row in await self.client.orders(account_id, since, _LOOKING)}
+            if order_id in rows:
+                row = rows[order_id]
+                instrument = await self.catalogue.instrument(row.contract_id, _LOOKING)
+                await self.heard(translate.order_report(row, instrument))
+        except (TransportError, BrokerRefused, InputRefused) as error:
+            _log.warning("an order could not be read", order_id=order_id, reason=str(error))
 
     async def _read_contracts(self) -> None:
         await self.catalogue.load(_STARTING)

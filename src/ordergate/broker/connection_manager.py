@@ -226,7 +226,7 @@ class ConnectionManager:
         if refused is None:
             outcome = await self._sent(approved)
             if isinstance(outcome, PlaceOutcome) and outcome.outcome is Outcome.DONE:
-                self._promised(outcome.broker_order_id, asked_s)
+                self._promised(outcome.account_id, outcome.broker_order_id, asked_s)
         else:
             await self._turned_away(
                 approved.effect.terms.account_id, approval.approval_id, approval.order_tag, refused.text, name
@@ -282,15 +282,15 @@ class ConnectionManager:
         asked_s = asyncio.get_running_loop().time()
         outcome = await self._last_hop.cancel(cancel.account_id, cancel.broker_order_id, passage)
         if outcome.outcome is Outcome.DONE:
-            self._promised(cancel.broker_order_id, asked_s)
+            self._promised(cancel.account_id, cancel.broker_order_id, asked_s)
         self._trace("order answered", name)
         await self._publish(outcome)
         self._trace("report published", name)
 
-    def _promised(self, broker_order_id: int | None, asked_s: float) -> None:
+    def _promised(self, account_id: int, broker_order_id: int | None, asked_s: float) -> None:
         """On paper it is not the broker who speaks."""
         if broker_order_id is not None and not self._settings.shadow:
-            self._connection.promised(broker_order_id, asked_s)
+            self._connection.promised(account_id, broker_order_id, asked_s)
 
     async def _look_up(self, asked: LookUp) -> None:
         try:
