@@ -142,6 +142,7 @@ class ConnectionManager:
                 tasks.create_task(self._last_hop.run())
                 tasks.create_task(self._connection.run())
         finally:
+            await self._connection.close()
             self._exits.close()
             self._commands.close()
             self._gate.close()
