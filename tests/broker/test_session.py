@@ -192,6 +192,7 @@ def test_a_key_that_is_refused_for_good_while_the_token_ends_is_not_tried_twice(
 
         desk.broker.script |= {LOGIN: refuses_late, VALIDATE: lambda _body: Response(401)}
         assert await session.token() == token
+        await asyncio.sleep(1)
         session.refused(token)
         with pytest.raises(BrokerRefused, match="invalid credentials"):
             await session.token()

@@ -41,6 +41,11 @@ _LOGIN_AGAIN_S, _LOGIN_AGAIN_S_MAX = 1, 30
 HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 _HOPELESS_AGAIN_NS = 60_000_000_000
 
+# While a token lives its renewal is not urgent, and whoever needs it at its end does not wait behind one that waits.
+_BESIDE = Passage(exits=False, wait_s=0)
+# Without a token no exit can leave.
+_ALONE = Passage(exits=True, wait_s=0)
+
 _Failure = TransportError | BrokerRefused
 
 _log = structlog.get_logger(part="session")
@@ -155,12 +160,12 @@ class Session:
         token = self._living(now_ns)
         if token is not None:
             try:
-                return self._taken(await self._validated(token) or await self._logged_in(), now_ns)
+                return self._taken(await self._validated(token) or await self._logged_in(_BESIDE), now_ns)
             except (TransportError, BrokerRefused) as error:
                 if self._living(self._clock.now_ns()) is not None or _is_hopeless(error):
                     raise
                 # It was refused or has ended meanwhile, and now there is somebody who waits.
-        return self._taken(await self._logged_in(), now_ns)
+        return self._taken(await self._logged_in(_ALONE), now_ns)
 
     def _taken(self, token: str, asked_ns: int) -> str:
         stated_ns = _expiry_ns(token)
@@ -193,9 +198,8 @@ class Session:
 
     async def _validated(self, token: str) -> str | None:
         """A new token for the one that we have, None where that is not to be had."""
-        passage = Passage(exits=True, wait_s=0)
         try:
-            answer = await self._rest.post(_VALIDATE, messages.NoBody(), messages.ValidateAnswer, passage, token)
+            answer = await self._rest.post(_VALIDATE, messages.NoBody(), messages.ValidateAnswer, _BESIDE, token)
         except (TransportError, BrokerRefused):
             return None
         if not answer.success or not answer.new_token:
@@ -203,9 +207,8 @@ class Session:
         conceal(answer.new_token)
         return answer.new_token
 
-    async def _logged_in(self) -> str:
+    async def _logged_in(self, passage: Passage) -> str:
         body = messages.LoginBody(self._credentials.user_name, self._credentials.api_key)
-        passage = Passage(exits=True, wait_s=0)  # of the reserve: without a token no exit can leave
         answer = await self._rest.post(_LOGIN, body, messages.LoginAnswer, passage, token=None)
         if not answer.success:
             raise refusal(_LOGIN, answer, messages.LoginError)
