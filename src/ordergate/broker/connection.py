@@ -102,7 +102,7 @@ class Connection:
         self._rest_lost = asyncio.Event()
         self._budget = RequestBudget(settings.limits)
         self._rest = Rest(network, settings.gateway_url, self._budget, settings.request_timeout_s)
-        self._session = Session(self._rest, clock, settings.credentials, told=self.reading_failed)
+        self._session = Session(self._rest, clock, settings.credentials, told=self._no_token)
         bars = Rest(network, settings.gateway_url, RequestBudget(BAR_LIMITS), settings.request_timeout_s)
         self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
@@ -197,6 +197,10 @@ class Connection:
         """REST did not answer a reading, or there is no token to ask with: the link is down until it answers one."""
         await self._link.changed(Part.REST, fault)
         self._rest_lost.set()
+
+    async def _no_token(self, fault: str) -> None:
+        _log.warning("there is no token: nothing can be sent", reason=fault)
+        await self.reading_failed(fault)
 
     @property
     def fault(self) -> str:

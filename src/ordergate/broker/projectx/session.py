@@ -193,7 +193,6 @@ class Session:
         self._failed = error
         self._again_ns = now_ns + (_HOPELESS_AGAIN_NS if hopeless else again_s * 1_000_000_000)
         if not lives:
-            _log.error("there is no token: nothing can be sent", reason=self.fault)
             await self._told(self.fault)
 
     async def _validated(self, token: str) -> str | None:
