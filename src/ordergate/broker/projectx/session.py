@@ -72,6 +72,7 @@ async def _untold(_fault: str) -> None:
 class Session:
     """The token of one login. ``told`` is awaited with each reason for which there is none.
 
+    ``again_s_max``: how long a failed login is the answer at most; 0 for one who asks alone and pauses by himself.
     ``fault`` is why the last renewal failed, or empty.
     """
 
@@ -81,12 +82,14 @@ class Session:
         clock: Clock,
         credentials: Credentials,
         told: Callable[[str], Awaitable[None]] = _untold,
+        again_s_max: int = _LOGIN_AGAIN_S_MAX,
     ) -> None:
         self.fault = ""
         self._rest = rest
         self._clock = clock
         self._credentials = credentials
         self._told = told
+        self._again_s_max = again_s_max
         self._token: str | None = None
         self._issued_ns = 0
         self._expires_ns = 0
@@ -188,7 +191,7 @@ class Session:
             log("the token could not be renewed, the old one serves on", reason=self.fault)
             if not hopeless:  # else it must be remembered for when the old one ends
                 return
-        again_s = min(_LOGIN_AGAIN_S_MAX, _LOGIN_AGAIN_S * 2 ** min(self._failures, 10))
+        again_s = min(self._again_s_max, _LOGIN_AGAIN_S * 2 ** min(self._failures, 10))
         self._failures += 1
         self._failed = error
         self._again_ns = now_ns + (_HOPELESS_AGAIN_NS if hopeless else again_s * 1_000_000_000)
