@@ -6,6 +6,7 @@ OrdergateError
 ├── InputRefused            input at an edge is not an order, a price, a symbol...; code and field
 ├── TransportError          the network
 │   ├── NotSent             the peer has not acted and will not: safe to try again
+│   │   ├── NoRoom          our own count of the broker's request limit leaves no room; it has not left
 │   │   └── TurnedAway      the peer answered that it did not act (HTTP 401, 429)
 │   ├── OutcomeUnknown      the peer may have acted: never resend, ask
 │   ├── UpgradeRefused      a WebSocket was refused with an HTTP status
@@ -60,6 +61,10 @@ class TransportError(OrdergateError):
 
 class NotSent(TransportError):
     """The peer has not acted on the request and will not: no byte of it can have arrived, or it was turned away."""
+
+
+class NoRoom(NotSent):
+    """The request did not leave: the broker's request limit is used up. Says nothing of how well the broker is seen."""
 
 
 class TurnedAway(NotSent):

@@ -67,7 +67,7 @@ def test_the_whole_day_passes_with_what_the_real_service_may_do_otherwise() -> N
 
 def test_where_a_login_ends_the_others_what_a_second_client_does_is_skipped() -> None:
     found = failures(certify("logins: ", "outside: ", variants=(Variant.LOGIN_ENDS_OTHERS,)))
-    assert len(found) == 7
+    assert len(found) == 9
     assert all(why.startswith("needs what this venue cannot be asked for") for why in found.values()), found
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.effects import Cancel, Effect, Grant, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
+from ordergate.core.order import Role
 from ordergate.core.reports import LinkReport, Outcome
 from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, Desk
@@ -84,7 +85,7 @@ def test_a_lookup_names_the_tag() -> None:
 
 def test_an_approval_tells_the_ground_it_stands_on() -> None:
     desk = Desk()
-    desk.cancel_all()
+    desk.flatten()
     desk.submit("a", limit=BID)
     desk.accept("a")
     desk.wait(1)
@@ -108,3 +109,21 @@ def test_an_order_of_today_is_looked_up_since_the_open() -> None:
     desk.submit("a")
     desk.placed("a", Outcome.UNKNOWN)
     assert [search.since_ns for search in desk.asked(LookUp)] == [day_open_ns(desk.now_ns)]
+
+
+def test_a_look_up_is_urgent_where_an_exit_hangs_on_it() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+
+    def urgent() -> dict[Role, bool]:
+        orders = desk.group.accounts[ACCOUNT].orders.values()
+        asked = [(order.role, e.LookupSent(ACCOUNT, order.order_id, order.tag, 0)) for order in orders]
+        looked_up = [(role, effect) for role, event in asked for effect in effects(desk.group, event)]
+        return {role: effect.urgent for role, effect in looked_up if isinstance(effect, LookUp)}
+
+    assert urgent() == {Role.ENTRY: False, Role.STOP: True, Role.TARGET: False}
+    desk.flatten()
+    assert urgent()[Role.TARGET], "it is in the way"
+    for leg in [*desk.legs("a", Role.STOP), *desk.legs("a", Role.TARGET)]:
+        desk.cancelled(leg.order_id)
+    assert urgent()[Role.CLOSE]

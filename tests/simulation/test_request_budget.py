@@ -122,3 +122,32 @@ def test_ten_stops_that_trail_a_running_market_leave_the_reserve_for_exits_alone
     assert len(behind) == ACCOUNTS
     assert all(20 <= ticks <= 20 + 4 * ACCOUNTS + 4 for ticks in behind), "they do follow"
     assert most <= UNRESERVED
+
+
+async def hubs_lost_again_and_again() -> None:
+    """Of twenty accounts with a position each the hubs are lost, three times in nine seconds; eight are flattened."""
+    network = CountingNetwork()
+    async with simulated(3, symbols=("MES",), limits=LIMITS, network=network, account_count=20) as desk:
+        await asyncio.sleep(QUIET_S)
+        await enter(desk, quantity=1)
+        await asyncio.sleep(QUIET_S)
+        headers, body = {"content-type": "application/json"}, b'{"act": "drop"}'
+        for _ in range(3):
+            await network.request("POST", f"{desk.at.gateway}/sim/act", headers=headers, body=body, timeout_s=10)
+            await asyncio.sleep(3)
+        now_s = asyncio.get_running_loop().time()
+        assert sum(now_s - at_s < 10 for at_s in network.sent_s) >= UNRESERVED, "all that is not kept for exits"
+        first = desk.at.account_ids[:8]
+        flattens = [asyncio.create_task(desk.post("/api/flatten", {"accountId": account})) for account in first]
+        await asyncio.sleep(2)
+        for account in first:
+            assert not (await desk.venue("Position/searchOpen", accountId=account))["positions"]
+            assert not (await desk.venue("Order/searchOpen", accountId=account))["orders"]
+        await asyncio.gather(*flattens)
+        await asyncio.sleep(QUIET_S)
+        await enter(desk, quantity=1)
+        assert not [alarm for alarm in await desk.get("/api/alarms") if "REST" in alarm["message"]]
+
+
+def test_a_flatten_leaves_within_two_seconds_though_every_account_is_to_be_read_anew() -> None:
+    run(hubs_lost_again_and_again())

@@ -18,7 +18,7 @@ import structlog
 
 from ordergate.broker import health
 from ordergate.broker.link import Link, Part
-from ordergate.broker.projectx import messages, translate
+from ordergate.broker.projectx import translate
 from ordergate.broker.projectx.backoff import MAX_S, Backoff
 from ordergate.broker.projectx.budget import BAR_LIMITS, RequestBudget, RequestLimits
 from ordergate.broker.projectx.catalogue import Catalogue
@@ -26,7 +26,7 @@ from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.feeds import MarketFeed, UserFeed
 from ordergate.broker.projectx.hubs import Heard, Hub
 from ordergate.broker.projectx.rest import Passage, Rest
-from ordergate.broker.projectx.session import Credentials, Session
+from ordergate.broker.projectx.session import HOPELESS_LOGINS, Credentials, Session
 from ordergate.broker.session_checks import SessionChecks, contracts, prices
 from ordergate.broker.untold import MISSES_MAX, Untold
 from ordergate.broker.view import View
@@ -60,8 +60,6 @@ _UNTOLD_NS = 86_400_000_000_000
 _CHECKS_S = 1.0
 # After a roll orders for the new month are denied for no longer than this.
 _CONTRACTS_S = 600.0
-# Trying these again changes nothing until a person does.
-_HOPELESS_LOGINS = frozenset(messages.LoginError) - {messages.LoginError.UNKNOWN_ERROR}
 
 _log = structlog.get_logger(part="broker")
 
@@ -110,7 +108,7 @@ class Connection:
         self._rest_lost = asyncio.Event()
         self._budget = RequestBudget(settings.limits)
         self._rest = Rest(network, settings.gateway_url, self._budget, settings.request_timeout_s)
-        self._session = Session(self._rest, clock, settings.credentials)
+        self._session = Session(self._rest, clock, settings.credentials, told=self._no_token)
         bars = Rest(network, settings.gateway_url, RequestBudget(BAR_LIMITS), settings.request_timeout_s)
         self.client = Client(self._rest, bars, self._session)
         self.catalogue = Catalogue(self.client, self._announce)
@@ -155,7 +153,7 @@ class Connection:
         try:
             await self._session.token()
         except (TransportError, BrokerRefused) as error:
-            if isinstance(error, BrokerRefused) and error.code in _HOPELESS_LOGINS:
+            if isinstance(error, BrokerRefused) and error.code in HOPELESS_LOGINS:
                 raise StartRefused(
                     f"{self.settings.gateway_url} refuses the login of {self.settings.credentials.user_name!r}: "
                     f"{error.text} (code {error.code}). Check the user name and the API key."
@@ -171,6 +169,10 @@ class Connection:
             tasks.create_task(self._keep_rest())
             tasks.create_task(self._keep_contracts())
             tasks.create_task(self._keep_checks())
+
+    async def close(self) -> None:
+        """After ``run`` and ``log_in``: nothing of the connection goes on."""
+        await self._session.close()
 
     async def heard(self, report: Report) -> None:
         """Publish ``report``, and want the events of what it shows."""
@@ -205,9 +207,13 @@ class Connection:
         self._untold.expect(account_id, order_id, asked_s, asyncio.get_running_loop().time())
 
     async def reading_failed(self, fault: str) -> None:
-        """REST did not answer a reading: the link is down until it answers one."""
+        """REST did not answer a reading, or there is no token to ask with: the link is down until it answers one."""
         await self._link.changed(Part.REST, fault)
         self._rest_lost.set()
+
+    async def _no_token(self, fault: str) -> None:
+        _log.warning("there is no token: nothing can be sent", reason=fault)
+        await self.reading_failed(fault)
 
     @property
     def fault(self) -> str:
@@ -228,7 +234,7 @@ class Connection:
             ),
             market_hub=self._market_part(),
             rest=self._rest_part(faults[Part.REST]),
-            token=health.token(self._session.lifetime_ns, now_ns),
+            token=health.token(self._session.lifetime_ns, now_ns, self._session.fault),
             request_budget=self._request_room(),
             journal=journal,
             gate=gate,

@@ -45,7 +45,7 @@ from ordergate.core.reports import (
     Report,
     Unreadable,
 )
-from ordergate.errors import BrokerRefused, InputRefused, NotSent, TransportError
+from ordergate.errors import BrokerRefused, InputRefused, NoRoom, NotSent, TransportError
 from ordergate.journal.port import Journal
 from ordergate.net import guard
 from ordergate.net.port import Network, Request, Response, RunningServer
@@ -142,6 +142,7 @@ class ConnectionManager:
                 tasks.create_task(self._last_hop.run())
                 tasks.create_task(self._connection.run())
         finally:
+            await self._connection.close()
             self._exits.close()
             self._commands.close()
             self._gate.close()
@@ -328,7 +329,7 @@ class ConnectionManager:
         _log.warning("the broker could not be read", account_id=account_id, reason=str(error))
         if isinstance(error, InputRefused):
             await self._publish(Unreadable(account_id, error.message))
-        else:
+        elif not isinstance(error, NoRoom):  # else the link's return would ask for a snapshot of every account
             await self._connection.reading_failed(str(error))
 
     async def _shown(self, report: Report) -> Report | None:

@@ -195,16 +195,20 @@ def market_hub(
     )
 
 
-def token(lifetime_ns: tuple[int, int] | None, now_ns: int) -> Token:
-    """``lifetime_ns``: when the token came and when it expires."""
+def token(lifetime_ns: tuple[int, int] | None, now_ns: int, fault: str = "") -> Token:
+    """``lifetime_ns``: when the token came and when it expires; ``fault``: why its last renewal failed, or empty."""
     if lifetime_ns is None:
-        why = "there is no token; the next request logs in"
+        why = f"there is no token: {fault}" if fault else "there is no token; the next request logs in"
         return Token(status="none", why=why, age_ms=None, expires_in_ms=None)
     issued_ns, expires_ns = lifetime_ns
     left_ms = (expires_ns - now_ns) // _MS_NS
-    why = "" if left_ms > 0 else "the token has expired and could not be renewed"
+    status, why = OK, ""
+    if left_ms <= 0:
+        status, why = "expired", "the token has expired and could not be renewed"
+    elif fault:
+        status, why = "failing", f"the token could not be renewed, it serves on: {fault}"
     age_ms = (now_ns - issued_ns) // _MS_NS
-    return Token(status="expired" if why else OK, why=why, age_ms=age_ms, expires_in_ms=left_ms)
+    return Token(status=status, why=why, age_ms=age_ms, expires_in_ms=left_ms)
 
 
 def request_room(

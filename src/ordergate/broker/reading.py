@@ -3,6 +3,7 @@
 Invariants:
 1. A reading is complete or it raises: a page that failed, or a row that cannot be read, is never taken for absence.
 2. In a snapshot positions are read first and fills last. It began when its first request left, not when it was asked.
+3. Of the reserve for exits only what an exit hangs on has a part; all else waits for room.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from ordergate.broker.account_rows import AccountRows
 from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.catalogue import Catalogue
 from ordergate.broker.projectx.client import Client
@@ -27,16 +29,18 @@ from ordergate.clock import Clock
 from ordergate.core.effects import LookUp, ReadSnapshot
 from ordergate.core.order import Terms
 from ordergate.core.reports import BrokerSnapshot, FillReport, OrderReport, PositionReport
-from ordergate.errors import InputRefused
 
 # The broker dates orders by its own clock. A minute more than asked for costs nothing, tags being unique, and keeps a
 # clock that is off from hiding the very order that is looked for.
 _CLOCK_SKEW_NS = 60_000_000_000
 
-# Long enough for a full window of the request limit to pass; whoever asks for a reading asks again if it fails.
-SNAPSHOT = Passage(exits=True, wait_s=60.0)
-# In doubt counts against the trader until it is resolved, so these may use the reserve.
-_LOOKUP = Passage(exits=True, wait_s=10.0)
+# Some windows of the request limit: twenty accounts that are read twice need more than one. New risk of an account is
+# denied until it was read, so waiting is safe, and what is not read for want of room would only be asked for again.
+SNAPSHOT = Passage(exits=False, wait_s=300.0)
+# Asked again every few seconds, so one that does not leave by then has a later one beside it.
+_LOOKUP = Passage(exits=False, wait_s=10.0)
+# Of what protects or closes: until it is known what became of it, nothing else can be placed in its stead.
+_URGENT_LOOKUP = Passage(exits=True, wait_s=10.0)
 
 
 class Reader:
@@ -46,6 +50,7 @@ class Reader:
         self._client = client
         self._catalogue = catalogue
         self._clock = clock
+        self._accounts = AccountRows(client, SNAPSHOT)
 
     async def snapshot(self, asked: ReadSnapshot, begins: Callable[[], None]) -> BrokerSnapshot:
         """All that the broker shows of the account. ``begins`` is called when the first request leaves."""
@@ -58,7 +63,7 @@ class Reader:
 
         since = instant(asked.since_ns)
         positions = await self.positions(asked.account_id, replace(SNAPSHOT, leaving=leaving))
-        account = await account_row(self._client, asked.account_id, SNAPSHOT)
+        account = await self._accounts.row(asked.account_id)
         # Both lists: the first lacks what is done and suspended legs, the second what is older. It is the later word.
         orders = {row.id: row for row in await self._client.open_orders(asked.account_id, SNAPSHOT)}
         orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, SNAPSHOT)}
@@ -68,7 +73,7 @@ class Reader:
             since_ns=asked.since_ns,
             started_ns=started_ns,
             positions=positions,
-            orders=tuple([await self._order(orders[order_id]) for order_id in sorted(orders)]),
+            orders=tuple([await self._order(orders[order_id], SNAPSHOT) for order_id in sorted(orders)]),
             fills=tuple(
                 [fill_report(row, await self._catalogue.instrument(row.contract_id, SNAPSHOT)) for row in fills]
             ),
@@ -84,17 +89,20 @@ class Reader:
 
         A second sending that was rejected for its used tag may stand beside the first, which is the one that counts.
         """
-        since = instant(asked.since_ns - _CLOCK_SKEW_NS)
-        rows = {row.id: row for row in await self._client.open_orders(asked.account_id, _LOOKUP)}
-        rows |= {row.id: row for row in await self._client.orders(asked.account_id, since, _LOOKUP)}
+        since, passage = instant(asked.since_ns - _CLOCK_SKEW_NS), _URGENT_LOOKUP if asked.urgent else _LOOKUP
+        rows = {row.id: row for row in await self._client.open_orders(asked.account_id, passage)}
+        rows |= {row.id: row for row in await self._client.orders(asked.account_id, since, passage)}
         found = [row for row in rows.values() if row.custom_tag == asked.order_tag]
         if not found:
             return None
-        return await self._order(min(found, key=lambda row: (row.status == messages.OrderStatus.REJECTED, row.id)))
+        return await self._order(
+            min(found, key=lambda row: (row.status == messages.OrderStatus.REJECTED, row.id)), passage
+        )
 
     async def fills_since(self, asked: LookUp) -> tuple[FillReport, ...]:
         """What has filled since then in contracts that are known: an order may be among them before it is in a list."""
-        rows = await self._client.trades(asked.account_id, instant(asked.since_ns - _CLOCK_SKEW_NS), _LOOKUP)
+        since, passage = instant(asked.since_ns - _CLOCK_SKEW_NS), _URGENT_LOOKUP if asked.urgent else _LOOKUP
+        rows = await self._client.trades(asked.account_id, since, passage)
         known = self._catalogue.instruments
         return tuple([fill_report(row, known[row.contract_id]) for row in rows if row.contract_id in known])
 
@@ -105,17 +113,8 @@ class Reader:
         net = next((net_quantity(row) for row in rows if row.contract_id == terms.contract_id), 0)
         return beyond_flat(terms, net)
 
-    async def _order(self, row: messages.Order) -> OrderReport:
-        return order_report(row, await self._catalogue.instrument(row.contract_id, _LOOKUP))
-
-
-async def account_row(client: Client, account_id: int, passage: Passage) -> messages.Account:
-    """The broker's row of an account, whether it is active or not. Raises as ``Reader``."""
-    rows = await client.accounts(passage, only_active=False)
-    found = next((row for row in rows if row.id == account_id), None)
-    if found is None:
-        raise InputRefused("UNKNOWN_ACCOUNT", f"the broker lists no account {account_id}", "accountId")
-    return found
+    async def _order(self, row: messages.Order, passage: Passage) -> OrderReport:
+        return order_report(row, await self._catalogue.instrument(row.contract_id, passage))
 
 
 def beyond_flat(terms: Terms, net: int) -> str | None:

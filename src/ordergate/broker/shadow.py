@@ -22,12 +22,13 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from ordergate.broker.account_rows import AccountRows
 from ordergate.broker.paper import Change, Filled, Opened, Ordered, PaperBook, Pruned, fill_ticks
 from ordergate.broker.projectx.catalogue import Catalogue
 from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.rest import Passage
 from ordergate.broker.projectx.translate import account_report
-from ordergate.broker.reading import SNAPSHOT, account_row, beyond_flat
+from ordergate.broker.reading import SNAPSHOT, beyond_flat
 from ordergate.clock import Clock
 from ordergate.core.effects import LookUp, Modify, Place, ReadSnapshot
 from ordergate.core.instrument import Instrument
@@ -78,7 +79,7 @@ class Shadow:
         journal: Journal,
         publish: Callable[[Report], Awaitable[None]],
     ) -> None:
-        self._client = client
+        self._account_rows = AccountRows(client, SNAPSHOT)
         self._catalogue = catalogue
         self._clock = clock
         self._journal = journal
@@ -199,7 +200,7 @@ class Shadow:
             started_ns = self._clock.now_ns()
             begins()
 
-        row = await account_row(self._client, account_id, replace(SNAPSHOT, leaving=leaving))
+        row = await self._account_rows.row(account_id, leaving)
         account = await self._account(account_report(row))
         orders = [each.row for each in self._book.orders.values() if each.row.account_id == account_id]
         fills = [fill for fill in self._book.fills if fill.account_id == account_id]

@@ -127,7 +127,7 @@ class Direct:
     ) -> None:
         rest = Rest(network, login.gateway_url, RequestBudget(RequestLimits()), timeout_s)
         bars = Rest(network, login.gateway_url, RequestBudget(BAR_LIMITS), timeout_s)
-        self._session = Session(rest, clock, login.credentials)
+        self._session = Session(rest, clock, login.credentials, again_s_max=0)
         self._client = Client(rest, bars, self._session)
         self._clock = clock
         self._say = say

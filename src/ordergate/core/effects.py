@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ordergate.core import events as e
 from ordergate.core.account import Group
-from ordergate.core.order import Order, Terms
+from ordergate.core.order import Order, Role, Terms
 from ordergate.core.sessions import day_open_ns
 
 
@@ -53,11 +53,15 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
 
 
 class LookUp(msgspec.Struct, frozen=True, tag="look up"):
-    """Search the tag in open orders and order history since ``since_ns``."""
+    """Search the tag in open orders and order history since ``since_ns``.
+
+    ``urgent``: an exit hangs on it, so it may use the requests that are kept for exits.
+    """
 
     account_id: int
     order_tag: str
     since_ns: int
+    urgent: bool = False
 
 
 class ReadSnapshot(msgspec.Struct, frozen=True, tag="read snapshot"):
@@ -90,7 +94,9 @@ def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
         case e.LookupSent():
             order = group.accounts[event.account_id].order(event.order_id)
             assert order is not None, "a look-up names an order that is in the book"
-            return (LookUp(event.account_id, event.order_tag, min(day_open_ns(event.at_ns), order.received_ns)),)
+            since_ns = min(day_open_ns(event.at_ns), order.received_ns)
+            urgent = order.is_urgent or order.role is Role.CLOSE
+            return (LookUp(event.account_id, event.order_tag, since_ns, urgent),)
         case e.SnapshotRequested():
             return (ReadSnapshot(event.account_id, event.since_ns),)
         case e.EpochRaised():

@@ -22,8 +22,9 @@ from ordergate.core.instrument import Instrument
 from ordergate.core.reports import Quote, Report, Unreadable
 from ordergate.errors import InputRefused, TransportError
 
-# A fact of the broker's on a contract we never met: it must be described before the fact can be told.
-_ASKING = Passage(exits=True, wait_s=5.0)
+# A fact of the broker's on a contract we never met: it must be described before the fact can be told. All that the hub
+# says of others waits behind it, and a fact that cannot be told is read with the next snapshot: so not for long.
+_ASKING = Passage(exits=False, wait_s=1.0)
 
 # Rows overtake each other within moments; a day's orders are fewer.
 _ORDERS_KEPT = 10_000

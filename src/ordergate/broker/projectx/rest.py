@@ -1,9 +1,10 @@
 """One REST request: room in the budget, the deadline, what the answer proves.
 
 Invariants:
-1. ``NotSent`` (and its ``TurnedAway``) means that the broker has not acted on the request and will not.
+1. ``NotSent`` (and its ``NoRoom`` and ``TurnedAway``) means that the broker has not acted on the request and will not.
 2. Whatever is no clear yes or no is ``OutcomeUnknown``: 5xx, an unreadable body, an envelope against itself.
 3. Nothing is sent again from here.
+4. Who waits for room is overtaken by exits alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from ordergate.broker.projectx import messages
 from ordergate.broker.projectx.budget import RequestBudget
-from ordergate.errors import BrokerRefused, NotSent, OutcomeUnknown, TransportError, TurnedAway
+from ordergate.errors import BrokerRefused, NoRoom, OutcomeUnknown, TransportError, TurnedAway
 from ordergate.net.port import Network, Response
 
 # Refused before anything was done: a malformed body, a geo block (ProjectX API notes, section 2.2, 2026-11-22). Not 404
@@ -59,6 +60,7 @@ class Rest:
         self._url = gateway_url.rstrip("/") + "/api/"
         self._budget = budget
         self._timeout_s = timeout_s
+        self._line = asyncio.Lock()  # of those who wait for room, but for exits: it is fair
 
     async def post(
         self, endpoint: str, body: messages.Body, answer: type[_Answer], passage: Passage, token: str | None
@@ -95,12 +97,35 @@ class Rest:
         return found
 
     async def _room(self, endpoint: str, passage: Passage) -> None:
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + passage.wait_s
-        while (delay_s := self._budget.delay_s(loop.time(), exits=passage.exits)) > 0:
-            if loop.time() + delay_s > deadline_s:
-                raise NotSent(f"{endpoint}: the broker's request limit is used up for the next {delay_s:.0f} s")
+        """Wait for room, behind all who have asked before; exits wait for nobody."""
+        deadline_s = asyncio.get_running_loop().time() + passage.wait_s
+        if passage.exits:
+            await self._wait(endpoint, passage, deadline_s)
+            return
+        self._delay_s(endpoint, passage, deadline_s)  # who would wait in vain does not stand in line
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                await self._line.acquire()
+        except TimeoutError:
+            raise NoRoom(f"{endpoint}: the broker's request limit is used up, and others were first") from None
+        try:
+            await self._wait(endpoint, passage, deadline_s)
+        finally:
+            self._line.release()
+
+    async def _wait(self, endpoint: str, passage: Passage, deadline_s: float) -> None:
+        delay_s = self._delay_s(endpoint, passage, deadline_s)
+        while delay_s > 0:
             await asyncio.sleep(delay_s)
+            delay_s = self._delay_s(endpoint, passage, deadline_s)
+
+    def _delay_s(self, endpoint: str, passage: Passage, deadline_s: float) -> float:
+        """Raises ``NoRoom`` where it ends after the deadline."""
+        now_s = asyncio.get_running_loop().time()
+        delay_s = self._budget.delay_s(now_s, exits=passage.exits)
+        if delay_s > 0 and now_s + delay_s > deadline_s:
+            raise NoRoom(f"{endpoint}: the broker's request limit is used up for the next {delay_s:.0f} s")
+        return delay_s
 
     def _read(self, endpoint: str, response: Response, answer: type[_Answer]) -> _Answer:
         if response.status in _TURNING_AWAY:
