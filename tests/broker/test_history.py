@@ -48,13 +48,17 @@ def test_bars_are_told_oldest_first_as_exact_numbers() -> None:
     assert said["unit"] == 2
     assert (said["unitNumber"], said["limit"], said["includePartialBar"], said["live"]) == (5, 20, True, False)
     # Four days back a weekend with a holiday is over.
-    assert said["startTime"] == "2026-11-19T13:20:00.010000+00:00"
+    assert said["startTime"] == "2026-11-19T13:21:00.010000+00:00"
     assert said["endTime"] == "2026-11-23T15:01:00.010000+00:00"
 
 
 @pytest.mark.parametrize(
     "query",
-    ["", "contractId=" + "x" * 65, *(f"contractId={MNQ}&{bad}" for bad in ("count=0", "count=1501", "unitMinutes=61"))],
+    [
+        "",
+        "contractId=" + "x" * 65,
+        *(f"contractId={MNQ}&{bad}" for bad in ("count=0", "count=1501", "unitMinutes=61", "before=yesterday")),
+    ],
 )
 def test_what_is_out_of_bounds_is_refused_without_asking_the_broker(query: str) -> None:
     desk, status, _ = answered(lambda _body: {"bars": []}, query)
@@ -116,6 +120,85 @@ def test_more_bars_than_are_kept_and_those_of_another_unit_are_read_whole() -> N
                 await asked(desk, manager, f"contractId={MNQ}&{query}")
             limits = [body["limit"] for body in desk.broker.bodies("History/retrieveBars")]
             assert limits == [10, 20, 20]
+
+    run(main())
+
+
+def test_an_earlier_page_ends_before_its_instant_and_is_read_once() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": minutes(1, 20)}
+        async with desk.open() as manager:
+            await asyncio.sleep(3_600 * 24)
+            query = f"contractId={MNQ}&count=5&before=2026-11-23T15:20:00Z"
+            (_, page), (_, again) = await asyncio.gather(asked(desk, manager, query), asked(desk, manager, query))
+            assert told(page) == told(again) == [(f"{minute:02}", minute) for minute in range(15, 20)]
+            (body,) = desk.broker.bodies("History/retrieveBars")
+            assert (body["endTime"], body["limit"]) == ("2026-11-23T15:20:00.000000+00:00", 6)
+            assert body["startTime"] == "2026-11-19T15:14:00.000000+00:00"
+
+    run(main())
+
+
+def test_an_earlier_page_that_may_yet_change_and_one_without_bars_are_read_again() -> None:
+    async def main() -> None:
+        desk = Desk()
+        answers = [[], minutes(2, 2), minutes(1, 2), minutes(1, 2)]
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": answers.pop(0)}
+        async with desk.open() as manager:
+            await asyncio.sleep(60 * 4)  # it is 15:04
+            query = f"contractId={MNQ}&count=5&before=2026-11-23T15:03:00Z"
+            found = [len(told((await asked(desk, manager, query))[1])) for _ in range(3)]
+            assert found == [0, 1, 2]
+            await asyncio.sleep(600)
+            for _ in range(2):
+                await asked(desk, manager, query)
+            assert answers == []
+
+    run(main())
+
+
+def test_no_more_than_some_earlier_pages_are_kept() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda _body: {"bars": minutes(0, 0)}
+        async with desk.open() as manager:
+            await asyncio.sleep(3_600 * 24)
+            for minute in [*range(1, 35), 34, 1]:
+                await asyncio.sleep(2)  # bars have a limit of their own
+                await asked(desk, manager, f"contractId={MNQ}&before=2026-11-23T15:{minute:02}:00Z")
+            assert desk.broker.count("History/retrieveBars") == 35
+
+    run(main())
+
+
+def test_two_who_ask_at_once_get_what_was_read_for_both() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.broker.script["History/retrieveBars"] = lambda body: {
+            "bars": [row for row in minutes(1, 20) if row["t"] >= body["startTime"][:19]]
+        }
+        async with desk.open() as manager:
+            await asyncio.sleep(60 * 20)
+            query = f"contractId={MNQ}&count=20"
+            (_, one), (_, other) = await asyncio.gather(asked(desk, manager, query), asked(desk, manager, query))
+            assert one == other
+            assert [body["limit"] < 20 for body in desk.broker.bodies("History/retrieveBars")] == [False, True]
+
+    run(main())
+
+
+def test_bars_that_could_not_be_read_again_are_still_kept() -> None:
+    async def main() -> None:
+        desk = Desk()
+        answers: list[dict[str, Any]] = [{"bars": minutes(1, 20)}, {"bars": None}, {"bars": minutes(18, 21)}]
+        desk.broker.script["History/retrieveBars"] = lambda _body: answers.pop(0)
+        async with desk.open() as manager:
+            await asyncio.sleep(60 * 21)
+            query = f"contractId={MNQ}&count=20"
+            statuses = [(await asked(desk, manager, query))[0] for _ in range(3)]
+            assert (statuses, answers) == ([200, 503, 200], [])
+            assert [body["limit"] == 20 for body in desk.broker.bodies("History/retrieveBars")] == [True, False, False]
 
     run(main())
 

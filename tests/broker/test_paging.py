@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordergate.broker.projectx.paging import WHOLE_MAX, everything
+from ordergate.broker.projectx.paging import everything
 from ordergate.errors import OutcomeUnknown
 from tests.simulation.virtual_time import run
 
@@ -44,7 +44,7 @@ class Service:
 
 @given(
     minutes=st.lists(st.integers(0, 1_439), max_size=400, unique=True),
-    limit=st.none() | st.integers(WHOLE_MAX + 1, 150),
+    limit=st.none() | st.sampled_from([50, 64, 100, 128, 150, 200, 250]),
     newest=st.booleans(),
 )
 def test_every_row_comes_once_whatever_the_service_leaves_out(
@@ -55,8 +55,8 @@ def test_every_row_comes_once_whatever_the_service_leaves_out(
     assert sorted(found, key=lambda row: row[1]) == service.rows
 
 
-@pytest.mark.parametrize(("count", "asked"), [(0, 1), (WHOLE_MAX, 1), (WHOLE_MAX + 1, 3)])
-def test_a_short_answer_is_whole_and_is_asked_for_once(count: int, asked: int) -> None:
+@pytest.mark.parametrize(("count", "asked"), [(0, 1), (32, 1), (49, 1), (50, 3), (51, 1), (128, 3), (399, 1), (400, 3)])
+def test_only_of_as_many_rows_as_may_be_a_limit_it_is_asked_whether_there_are_more(count: int, asked: int) -> None:
     service = Service(list(range(count)), None, newest=True)
     run(everything(service.page, SINCE))
     assert service.asked == asked

@@ -13,7 +13,7 @@ from ordergate.broker.projectx.client import Client
 from ordergate.broker.projectx.rest import Passage, Rest
 from ordergate.broker.projectx.session import Credentials, Session
 from ordergate.bus.port import Topic
-from ordergate.core.effects import LookUp, ReadSnapshot
+from ordergate.core.effects import LookUp, ReadSnapshot, Urgency
 from ordergate.core.events import ApprovalKind
 from ordergate.core.order import Side
 from ordergate.core.reports import BrokerSnapshot, LinkReport, LookupOutcome, Outcome, PlaceOutcome, Unreadable
@@ -49,7 +49,7 @@ async def rows_of(desk: Desk) -> AccountRows:
 
 def test_snapshots_asked_for_together_read_the_accounts_twice_at_most() -> None:
     async def main() -> None:
-        desk = with_twenty_accounts()
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=400))
         async with desk.open():
             before = desk.broker.count(SEARCH)
             for account_id in ACCOUNTS:
@@ -141,13 +141,15 @@ def test_readings_leave_the_reserve_to_exits_and_the_link_as_it_is() -> None:
 
 def test_what_an_exit_hangs_on_is_read_out_of_the_reserve() -> None:
     async def main() -> None:
-        desk = with_twenty_accounts(limits=TIGHT)
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=24, window_s=60, reserve=12))
         desk.broker.positions = [position(1, 1)]
         async with desk.open():
             for number in range(20):
                 await desk.send(LookUp(ACCOUNT, f"tag-{number}", 0))
             await desk.send(ReadSnapshot(ACCOUNT, 0))
             await asyncio.sleep(1)
+            await desk.send(ReadSnapshot(ACCOUNT, 0, Urgency.EXIT))
+            assert (await desk.report(BrokerSnapshot, within_s=1)).account.account_id == ACCOUNT
             await desk.send(LookUp(ACCOUNT, "a stop", 0, urgent=True))
             found = await desk.report(LookupOutcome, lambda told: told.order_tag == "a stop", within_s=1)
             assert found.outcome is Outcome.DONE
@@ -158,9 +160,68 @@ def test_what_an_exit_hangs_on_is_read_out_of_the_reserve() -> None:
     run(main())
 
 
+def test_snapshots_that_can_wait_leave_room_for_one_that_cannot_and_for_orders() -> None:
+    async def main() -> None:
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=48, window_s=60, reserve=8))
+        async with desk.open() as manager:
+            for account_id in ACCOUNTS:
+                await desk.send(ReadSnapshot(account_id, 0))
+            await asyncio.sleep(5)
+            assert 8 <= manager.health().components.request_budget.left < 8 + 6
+            await desk.send(desk.approved())
+            assert (await desk.report(PlaceOutcome, within_s=1)).outcome is Outcome.DONE
+            desk.reports.clear()
+            await desk.send(ReadSnapshot(ACCOUNTS[-1], 0, Urgency.SOON))
+            assert (await desk.report(BrokerSnapshot, within_s=1)).account.account_id == ACCOUNTS[-1]
+
+    run(main())
+
+
+def test_an_urgent_snapshot_begins_though_one_of_the_account_that_is_not_waits_already() -> None:
+    async def main() -> None:
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=20, window_s=60, reserve=6))
+        async with desk.open() as manager:
+            while manager.health().components.request_budget.left > 6:
+                await desk.send(LookUp(ACCOUNT, "tag", 0))
+                await asyncio.sleep(1)
+            await desk.send(ReadSnapshot(ACCOUNT, 0))
+            await asyncio.sleep(1)
+            assert not desk.broker.count("Position/searchOpen")
+            await desk.send(ReadSnapshot(ACCOUNT, 0, Urgency.SOON))
+            assert (await desk.report(BrokerSnapshot, within_s=1)).account.account_id == ACCOUNT
+
+    run(main())
+
+
+def test_a_snapshot_begins_only_with_room_for_all_of_it_so_its_positions_are_as_old_as_its_fills() -> None:
+    async def main() -> None:
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=48, window_s=60, reserve=8))
+        loop, asked_s = asyncio.get_running_loop(), dict[tuple[str, int], float]()
+
+        def seen(path: str, key: str) -> None:
+            def answer(body: dict[str, Any]) -> dict[str, Any]:
+                asked_s[path, body["accountId"]] = loop.time()
+                return {key: []}
+
+            desk.broker.script[path] = answer
+
+        seen("Position/searchOpen", "positions")
+        seen("Trade/search", "trades")
+        async with desk.open():
+            await desk.send(LookUp(ACCOUNT, "tag", 0))
+            for account_id in ACCOUNTS:
+                await desk.send(ReadSnapshot(account_id, 0))
+            for _ in ACCOUNTS:
+                await desk.report(BrokerSnapshot, within_s=700)
+            took_s = [asked_s["Trade/search", key] - asked_s["Position/searchOpen", key] for key in ACCOUNTS]
+            assert max(took_s) < 1
+
+    run(main())
+
+
 def test_snapshots_that_need_several_windows_of_the_limit_wait_and_are_all_read() -> None:
     async def main() -> None:
-        desk = with_twenty_accounts(limits=RequestLimits(requests_max=16, window_s=60, reserve=8))
+        desk = with_twenty_accounts(limits=RequestLimits(requests_max=48, window_s=60, reserve=8))
         async with desk.open():
             for account_id in ACCOUNTS:
                 await desk.send(ReadSnapshot(account_id, 0))

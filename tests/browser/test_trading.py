@@ -197,7 +197,7 @@ def test_minutes_without_a_trade_are_empty_on_the_chart_and_a_night_is_a_short_g
 ) -> None:
     opened(page, shared_desk)
     drawn = page.evaluate("""async () => {
-        const { withGaps } = await import("/static/chart.js");
+        const { withGaps } = await import("/static/candles.js");
         const bar = (minute) => ({ time: minute * 60, open: 1, high: 1, low: 1, close: 1 });
         return withGaps([bar(1), bar(2), bar(5), bar(1000)]).map((bar) => [bar.time / 60, "open" in bar]);
     }""")

@@ -8,9 +8,21 @@ import pytest
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.effects import Cancel, Effect, Grant, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, effects
+from ordergate.core.commands import Leg
+from ordergate.core.effects import (
+    Cancel,
+    Effect,
+    Grant,
+    LookUp,
+    Modify,
+    Place,
+    RaiseEpoch,
+    ReadSnapshot,
+    Urgency,
+    effects,
+)
 from ordergate.core.order import Role
-from ordergate.core.reports import LinkReport, Outcome
+from ordergate.core.reports import LinkReport, OrderState, Outcome
 from ordergate.core.sessions import day_open_ns
 from tests.core.desk import ACCOUNT, ASK, BID, Desk
 
@@ -127,3 +139,55 @@ def test_a_look_up_is_urgent_where_an_exit_hangs_on_it() -> None:
     for leg in [*desk.legs("a", Role.STOP), *desk.legs("a", Role.TARGET)]:
         desk.cancelled(leg.order_id)
     assert urgent()[Role.CLOSE]
+
+
+def urgency(desk: Desk) -> Urgency:
+    (effect,) = effects(desk.group, e.SnapshotRequested(ACCOUNT, "a test", 0, desk.now_ns))
+    assert isinstance(effect, ReadSnapshot)
+    return effect.urgency
+
+
+def test_a_reading_comes_soon_where_the_stop_of_an_entry_or_the_end_of_an_exit_hangs_on_it() -> None:
+    desk = Desk()
+    assert urgency(desk) is Urgency.CAN_WAIT
+    desk.submit("a", limit=BID - 40)
+    desk.accept("a")
+    assert urgency(desk) is Urgency.SOON, "it may fill unseen"
+    desk.cancel("a")
+    desk.cancelled("a")
+    desk.hold("b", quantity=2)
+    assert urgency(desk) is Urgency.CAN_WAIT, "the position is covered"
+    desk.close()
+    assert urgency(desk) is Urgency.SOON
+
+
+@pytest.mark.parametrize("quantity", [None, 1])
+def test_a_reading_without_which_an_exit_cannot_go_on_is_an_exit_itself(quantity: int | None) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, stop=Leg.OFF, target=Leg.OFF)
+    desk.close(quantity)
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    assert urgency(desk) is Urgency.SOON, "it fills yet"
+    desk.show(close.order_id, OrderState.CANCELLED)
+    assert urgency(desk) is Urgency.EXIT
+
+
+@pytest.mark.parametrize("quantity", [None, 1])
+def test_an_exit_that_has_filled_is_only_to_be_read_back(quantity: int | None) -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2, stop=Leg.OFF, target=Leg.OFF)
+    desk.close(quantity)
+    (close,) = desk.closes()
+    desk.accept(close.order_id)
+    desk.fill(close.order_id, quantity or 2, BID)
+    assert desk.account.exits
+    assert urgency(desk) is Urgency.SOON
+
+
+def test_a_cancel_of_which_nothing_is_heard_holds_an_exit_up() -> None:
+    desk = Desk()
+    desk.hold("a", quantity=2)
+    desk.close()
+    desk.wait(600)
+    assert urgency(desk) is Urgency.EXIT

@@ -301,7 +301,7 @@ def test_a_cancel_that_changed_nothing_is_sent_again() -> None:
     desk.accept("a")
     desk.cancel("a")
     desk.wait(6_000)
-    assert len(desk.asked(Cancel)) == 4
+    assert len(desk.asked(Cancel)) == 3
 
 
 def test_an_exit_that_is_given_up_leaves_the_position_protected() -> None:

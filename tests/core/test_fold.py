@@ -254,6 +254,20 @@ def test_cancels_are_counted_and_sent_again_in_two_seconds() -> None:
     assert desk.order("a").cancel_sent == 2
 
 
+def test_each_cancel_that_changes_nothing_doubles_the_wait_for_the_next_up_to_32_seconds() -> None:
+    desk = Desk()
+    working(desk)
+    desk.cancel("a")
+    waits = list[int]()
+    for sent in range(1, 8):
+        assert desk.order("a").cancel_sent == sent
+        waits.append((desk.account.timers["cancel:a"] - desk.now_ns) // SECOND_NS)
+        desk.cancel_outcome("a", Outcome.REFUSED)
+        assert (desk.account.timers["cancel:a"] - desk.now_ns) // SECOND_NS == waits[-1]
+        desk.wait(waits[-1] * 1_000)
+    assert waits == [2, 4, 8, 16, 32, 32, 32]
+
+
 @pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.EXPIRED])
 def test_an_order_keeps_why_its_end_was_wanted(state: OrderState) -> None:
     desk = Desk()

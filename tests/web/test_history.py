@@ -34,10 +34,10 @@ def test_a_symbol_is_its_active_contract_and_the_answer_is_the_connection_manage
         async with desk(connection_manager=manager.answer) as at:
             status, body = await at.call("GET", "/api/bars?symbol=MES&unitMinutes=5&count=30")
             assert (status, body["bars"][0]["time"]) == (200, "2026-11-23T15:00:00.000000+00:00")
-            await at.call("GET", f"/api/bars?symbol={OLD}")
+            await at.call("GET", f"/api/bars?symbol={OLD}&before=2026-11-23T15%3A00%3A00Z")
         assert manager.asked == [
             ("GET", "/api/bars", {"contractId": MES, "unitMinutes": "5", "count": "30"}),
-            ("GET", "/api/bars", {"contractId": OLD}),
+            ("GET", "/api/bars", {"contractId": OLD, "before": "2026-11-23T15:00:00Z"}),
         ]
 
     run(main())
@@ -45,7 +45,12 @@ def test_a_symbol_is_its_active_contract_and_the_answer_is_the_connection_manage
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [("", "UNKNOWN_INSTRUMENT"), ("symbol=XX", "UNKNOWN_INSTRUMENT"), ("symbol=MES&count=-1", "BAD_QUERY")],
+    [
+        ("", "UNKNOWN_INSTRUMENT"),
+        ("symbol=XX", "UNKNOWN_INSTRUMENT"),
+        ("symbol=MES&count=-1", "BAD_QUERY"),
+        ("symbol=MES&before=9", "BAD_QUERY"),
+    ],
 )
 def test_what_is_no_question_is_not_asked(query: str, code: str) -> None:
     async def main() -> None:

@@ -33,7 +33,7 @@ from ordergate.broker.shadow import Shadow
 from ordergate.broker.used_approvals import UsedApprovals
 from ordergate.bus.port import Bus, Topic
 from ordergate.clock import Clock
-from ordergate.core.effects import Cancel, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot
+from ordergate.core.effects import Cancel, LookUp, Modify, Place, RaiseEpoch, ReadSnapshot, Urgency
 from ordergate.core.events import ApprovalKind
 from ordergate.core.reports import (
     ApprovalRefused,
@@ -120,9 +120,9 @@ class ConnectionManager:
             connection=self._connection, gate=self._gate, clock=clock, rng=rng, health=self.health
         )
         # Snapshots that have not begun, and one at a time under way, by account: those that are asked for again and
-        # again while the request limit is used up would use it up for ever.
+        # again while the request limit is used up would use it up for ever. One waits for those of its urgency alone.
         self._unbegun: dict[int, ReadSnapshot] = {}
-        self._snapshots: dict[int, asyncio.Lock] = {}
+        self._snapshots: dict[tuple[int, Urgency], asyncio.Lock] = {}
 
     async def run(self) -> None:
         """Connect and work until cancelled.
@@ -306,7 +306,7 @@ class ConnectionManager:
     async def _read_snapshot(self, asked: ReadSnapshot) -> None:
         account_id = asked.account_id
         waiting = self._unbegun.get(account_id)
-        if waiting is not None and waiting.since_ns <= asked.since_ns:
+        if waiting is not None and waiting.since_ns <= asked.since_ns and waiting.urgency >= asked.urgency:
             return  # it will begin later than this was asked, and shows all of it
         self._unbegun[account_id] = asked
 
@@ -315,7 +315,7 @@ class ConnectionManager:
                 del self._unbegun[account_id]
 
         try:
-            async with self._snapshots.setdefault(account_id, asyncio.Lock()):
+            async with self._snapshots.setdefault((account_id, asked.urgency), asyncio.Lock()):
                 snapshot = await self._last_hop.snapshot(asked, begins)
         except (TransportError, BrokerRefused, InputRefused) as error:
             await self._unread(account_id, error)

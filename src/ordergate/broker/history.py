@@ -1,16 +1,20 @@
 """Bars of a contract, for whoever draws them: ``GET /api/bars``. Nothing here is judged by.
 
 Bars that were read are kept, so that a chart that asks again costs the few at the end: requests for bars are limited.
+With ``before`` an earlier page is told; what is over does not change, so it is read once.
 
 Must never invent: a time without trades has no bar, and what the broker does not answer is 503.
 
 Invariants:
 1. The last bars that are kept are read again each time: one of them may have been under way.
-2. Of no more than ``_KEPT_MAX`` contracts and units bars are kept, and of each no more than ``_COUNT_MAX``.
+2. Of no more than ``_KEPT_MAX`` contracts and units bars are kept, and of each no more than ``_COUNT_MAX``; and no more
+   than ``_PAGES_MAX`` earlier pages.
+3. Who asks while the same is read gets what was read.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -35,6 +39,7 @@ _MINUTE_NS = 60_000_000_000
 _PASSAGE = Passage(exits=False, wait_s=2.0)
 _KEPT_MAX = 16  # a page draws one, a few pages a few
 _READ_AGAIN = 3  # the one under way, the one before it that was under way when it was read, and one that must agree
+_PAGES_MAX = 32  # some days of minutes of a few contracts
 _Kept = tuple[tuple[int, Bar], ...]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
@@ -51,9 +56,11 @@ class History:
         self._client = client
         self._clock = clock
         self._kept: dict[tuple[str, int], _Kept] = {}
+        self._pages: dict[tuple[str, int, int, int], _Kept] = {}
+        self._turn = asyncio.Lock()
 
     async def answer(self, request: Request) -> Response:
-        """The answer to ``GET /api/bars?contractId=...&unitMinutes=1&count=300``."""
+        """The answer to ``GET /api/bars?contractId=...&unitMinutes=1&count=300&before=2026-11-23T15:00:00Z``."""
         try:
             if request.method != "GET":
                 return _json(405, Refusal("only GET is answered here"))
@@ -72,8 +79,31 @@ class History:
             raise InputRefused("BAD_CONTRACT_ID", f"contractId must have 1 to {_CONTRACT_ID_MAX} characters")
         unit_minutes = _whole(query, "unitMinutes", 1, _UNIT_MINUTES_MAX)
         count = _whole(query, "count", _COUNT, _COUNT_MAX)
+        before_ns = None if "before" not in query else instant_ns(query["before"])
+        async with self._turn:
+            if before_ns is None:
+                bars = await self._newest(contract_id, unit_minutes, count)
+            else:
+                bars = await self._page(contract_id, unit_minutes, count, before_ns)
+        return Bars(contract_id, unit_minutes, tuple(bar for _, bar in bars))
+
+    async def _page(self, contract_id: str, unit_minutes: int, count: int, before_ns: int) -> _Kept:
+        """The newest ``count`` bars of those that begin before ``before_ns``."""
+        key = contract_id, unit_minutes, count, before_ns
+        page = self._pages.pop(key, None)
+        if page is None:
+            read = await self._read(contract_id, unit_minutes, count + 1, None, before_ns)
+            page = tuple(bar for bar in read if bar[0] < before_ns)[-count:]
+        # What is not there may only not be there yet.
+        if page and page[-1][0] < self._clock.now_ns() - _READ_AGAIN * unit_minutes * _MINUTE_NS:
+            self._pages[key] = page
+        if len(self._pages) > _PAGES_MAX:
+            del self._pages[next(iter(self._pages))]
+        return page
+
+    async def _newest(self, contract_id: str, unit_minutes: int, count: int) -> _Kept:
         key = contract_id, unit_minutes
-        kept = self._kept.pop(key, ())
+        kept = self._kept.get(key, ())
         since_ns = kept[-_READ_AGAIN][0] if len(kept) >= max(count, _READ_AGAIN) else None
         read = await self._read(contract_id, unit_minutes, count, since_ns)
         if since_ns is not None and not (read and read[0][0] == since_ns):
@@ -81,24 +111,31 @@ class History:
             kept, read = (), await self._read(contract_id, unit_minutes, count, None)
         first_ns = read[0][0] if read else 0
         bars = (*(bar for bar in kept if bar[0] < first_ns), *read)[-_COUNT_MAX:]
+        self._kept.pop(key, None)  # the one that was asked for last stays longest
         self._kept[key] = bars
         if len(self._kept) > _KEPT_MAX:
             del self._kept[next(iter(self._kept))]
-        return Bars(contract_id, unit_minutes, tuple(bar for _, bar in bars[-count:]))
+        return bars[-count:]
 
-    async def _read(self, contract_id: str, unit_minutes: int, count: int, since_ns: int | None) -> _Kept:
-        """The newest ``count`` bars, of those that begin at ``since_ns`` or later; with their beginnings."""
-        now_ns, unit_ns = self._clock.now_ns(), unit_minutes * _MINUTE_NS
+    async def _read(
+        self, contract_id: str, unit_minutes: int, count: int, since_ns: int | None, until_ns: int | None = None
+    ) -> _Kept:
+        """The newest ``count`` bars that begin at ``since_ns`` or later, with their beginnings.
+
+        Up to ``until_ns``, or to the bar under way.
+        """
+        unit_ns = unit_minutes * _MINUTE_NS
+        # The bar under way is wanted too, wherever the broker's clock stands.
+        end_ns = self._clock.now_ns() + _MINUTE_NS if until_ns is None else until_ns
         if since_ns is None:
-            since_ns = now_ns - _BACK_NS - count * unit_ns
+            since_ns = max(0, end_ns - _BACK_NS - count * unit_ns)
         else:
-            count = min(_COUNT_MAX, (now_ns - since_ns) // unit_ns + _READ_AGAIN)
+            count = min(_COUNT_MAX, (end_ns - since_ns) // unit_ns + _READ_AGAIN)
         body = messages.BarsBody(
             contract_id=contract_id,
             live=False,
             start_time=instant(since_ns),
-            # The bar under way is wanted too, wherever the broker's clock stands.
-            end_time=instant(now_ns + _MINUTE_NS),
+            end_time=instant(end_ns),
             unit=messages.BarUnit.MINUTE,
             unit_number=unit_minutes,
             limit=count,

@@ -3,12 +3,16 @@
 Invariants:
 1. A reading is complete or it raises: a page that failed, or a row that cannot be read, is never taken for absence.
 2. In a snapshot positions are read first and fills last. It began when its first request left, not when it was asked.
-3. Of the reserve for exits only what an exit hangs on has a part; all else waits for room.
+3. Of the reserve for exits only that on which an exit hangs has a part; all else waits for room.
+4. A snapshot that can wait waits before its first request, behind all that cannot: what it shows of positions is as old
+   as its fills.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 from msgspec.structs import replace
 
@@ -26,9 +30,10 @@ from ordergate.broker.projectx.translate import (
     position_report,
 )
 from ordergate.clock import Clock
-from ordergate.core.effects import LookUp, ReadSnapshot
+from ordergate.core.effects import LookUp, ReadSnapshot, Urgency
 from ordergate.core.order import Terms
 from ordergate.core.reports import BrokerSnapshot, FillReport, OrderReport, PositionReport
+from ordergate.errors import NoRoom
 
 # The broker dates orders by its own clock. A minute more than asked for costs nothing, tags being unique, and keeps a
 # clock that is off from hiding the very order that is looked for.
@@ -37,6 +42,10 @@ _CLOCK_SKEW_NS = 60_000_000_000
 # Some windows of the request limit: twenty accounts that are read twice need more than one. New risk of an account is
 # denied until it was read, so waiting is safe, and what is not read for want of room would only be asked for again.
 SNAPSHOT = Passage(exits=False, wait_s=300.0)
+# Positions, accounts, both lists of orders, fills; and one that may be cut.
+_SNAPSHOT_REQUESTS = 6
+# Without it an exit cannot go on.
+_OF_AN_EXIT = Passage(exits=True, wait_s=60.0)
 # Asked again every few seconds, so one that does not leave by then has a later one beside it.
 _LOOKUP = Passage(exits=False, wait_s=10.0)
 # Of what protects or closes: until it is known what became of it, nothing else can be placed in its stead.
@@ -50,10 +59,37 @@ class Reader:
         self._client = client
         self._catalogue = catalogue
         self._clock = clock
-        self._accounts = AccountRows(client, SNAPSHOT)
+        self._accounts = {passage: AccountRows(client, passage) for passage in (SNAPSHOT, _OF_AN_EXIT)}
+        self._turn = asyncio.Lock()  # it is fair
+        self._under_way = 0
+        self._ended = asyncio.Event()
 
     async def snapshot(self, asked: ReadSnapshot, begins: Callable[[], None]) -> BrokerSnapshot:
         """All that the broker shows of the account. ``begins`` is called when the first request leaves."""
+        passage = _OF_AN_EXIT if asked.urgency is Urgency.EXIT else SNAPSHOT
+        async with self._room() if asked.urgency is Urgency.CAN_WAIT else contextlib.nullcontext():
+            return await self._snapshot(asked, begins, passage)
+
+    @contextlib.asynccontextmanager
+    async def _room(self) -> AsyncIterator[None]:
+        """The requests of one more snapshot, beside those that are under way."""
+        try:
+            async with asyncio.timeout(SNAPSHOT.wait_s), self._turn:
+                while (delay_s := self._client.room_s(_SNAPSHOT_REQUESTS * (self._under_way + 1))) > 0:
+                    self._ended.clear()  # one that has ended has left what it did not need
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(delay_s):
+                            await self._ended.wait()
+        except TimeoutError:
+            raise NoRoom(f"no room for a snapshot within {SNAPSHOT.wait_s:.0f} s") from None
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._ended.set()
+
+    async def _snapshot(self, asked: ReadSnapshot, begins: Callable[[], None], passage: Passage) -> BrokerSnapshot:
         started_ns = self._clock.now_ns()
 
         def leaving() -> None:
@@ -62,20 +98,20 @@ class Reader:
             begins()
 
         since = instant(asked.since_ns)
-        positions = await self.positions(asked.account_id, replace(SNAPSHOT, leaving=leaving))
-        account = await self._accounts.row(asked.account_id)
+        positions = await self.positions(asked.account_id, replace(passage, leaving=leaving))
+        account = await self._accounts[passage].row(asked.account_id)
         # Both lists: the first lacks what is done and suspended legs, the second what is older. It is the later word.
-        orders = {row.id: row for row in await self._client.open_orders(asked.account_id, SNAPSHOT)}
-        orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, SNAPSHOT)}
-        fills = await self._client.trades(asked.account_id, since, SNAPSHOT)
+        orders = {row.id: row for row in await self._client.open_orders(asked.account_id, passage)}
+        orders |= {row.id: row for row in await self._client.orders(asked.account_id, since, passage)}
+        fills = await self._client.trades(asked.account_id, since, passage)
         return BrokerSnapshot(
             account=account_report(account),
             since_ns=asked.since_ns,
             started_ns=started_ns,
             positions=positions,
-            orders=tuple([await self._order(orders[order_id], SNAPSHOT) for order_id in sorted(orders)]),
+            orders=tuple([await self._order(orders[order_id], passage) for order_id in sorted(orders)]),
             fills=tuple(
-                [fill_report(row, await self._catalogue.instrument(row.contract_id, SNAPSHOT)) for row in fills]
+                [fill_report(row, await self._catalogue.instrument(row.contract_id, passage)) for row in fills]
             ),
         )
 

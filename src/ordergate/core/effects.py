@@ -8,11 +8,13 @@ Effects are carried to the connection manager on the ``commands`` topic; ``Place
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
 from msgspec.structs import replace
 
 from ordergate.core import events as e
-from ordergate.core.account import Group
+from ordergate.core.account import Account, Group, RunningExit
 from ordergate.core.order import Order, Role, Terms
 from ordergate.core.sessions import day_open_ns
 
@@ -64,11 +66,24 @@ class LookUp(msgspec.Struct, frozen=True, tag="look up"):
     urgent: bool = False
 
 
+class Urgency(enum.IntEnum):
+    """What a reading comes before.
+
+    SOON: before those that can wait, for the stop of an entry that may have filled, or the end of an exit, hangs on it.
+    EXIT: like an exit itself, for one cannot go on without it.
+    """
+
+    CAN_WAIT = 0
+    SOON = 1
+    EXIT = 2
+
+
 class ReadSnapshot(msgspec.Struct, frozen=True, tag="read snapshot"):
     """Read positions, orders and fills since ``since_ns`` over REST."""
 
     account_id: int
     since_ns: int
+    urgency: Urgency = Urgency.CAN_WAIT
 
 
 class RaiseEpoch(msgspec.Struct, frozen=True, tag="raise epoch"):
@@ -98,11 +113,29 @@ def effects(group: Group, event: e.Event) -> tuple[Effect, ...]:
             urgent = order.is_urgent or order.role is Role.CLOSE
             return (LookUp(event.account_id, event.order_tag, since_ns, urgent),)
         case e.SnapshotRequested():
-            return (ReadSnapshot(event.account_id, event.since_ns),)
+            account = group.accounts.get(event.account_id)
+            urgency = Urgency.CAN_WAIT if account is None else _urgency(account)
+            return (ReadSnapshot(event.account_id, event.since_ns, urgency),)
         case e.EpochRaised():
             return (RaiseEpoch(event.account_id, event.epoch),)
         case _:
             return ()
+
+
+def _urgency(account: Account) -> Urgency:
+    if any(_is_stuck(account, running) for running in account.exits.values()):
+        return Urgency.EXIT
+    unseen = any(not order.is_exit for order in account.live_orders())
+    return Urgency.SOON if account.exits or unseen else Urgency.CAN_WAIT
+
+
+def _is_stuck(account: Account, running: RunningExit) -> bool:
+    """Whether it is read what became of an exit that we have not heard the end of."""
+    if running.phase is not e.Phase.READING:
+        return False
+    if running.quantity is not None:
+        return running.quantity > 0
+    return account.position(running.contract_id).net != 0 or any(account.live_orders(running.contract_id))
 
 
 def _modify(order: Order | None, event: e.ModifyApproved) -> Modify:

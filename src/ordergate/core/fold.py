@@ -36,6 +36,7 @@ from ordergate.core.readings import doubted, link_changed, reconciled, updated
 from ordergate.core.timing import (
     ANSWER_WAIT_NS,
     CANCEL_RETRY_NS,
+    CANCELS_DOUBLED_MAX,
     CHANGE_READ_NS,
     CLEARING_NS,
     DOUBT_READ_NS,
@@ -219,10 +220,10 @@ def _stepped(account: Account, order: Order, event: Any) -> Account:
             order = replace(step(order, Trigger.WANT_CANCEL), cancel_wanted=True, reason=event.reason)
             return _hastened(put(account, order), order)
         case e.CancelSent():
-            account = timer(account, f"cancel:{order.order_id}", event.at_ns + CANCEL_RETRY_NS)
-            return put(account, replace(order, cancel_sent=order.cancel_sent + 1))
+            order = replace(order, cancel_sent=order.cancel_sent + 1)
+            return put(_cancelled_again(account, order, event.at_ns), order)
         case e.CancelRefused():
-            account = timer(account, f"cancel:{order.order_id}", event.at_ns + CANCEL_RETRY_NS)
+            account = _cancelled_again(account, order, event.at_ns)
             return put(account, step(order, Trigger.REFUSE_CANCEL, event.at_ns))
         case e.ModifyApproved():
             account = replace(account, number=event.change.number)
@@ -323,6 +324,12 @@ def _modify_refused(account: Account, order: Order, event: e.ModifyRefused) -> A
     refused = order.changes_refused + 1
     order = replace(order, change=None, changes_refused=refused, reason=event.reason)
     return settled(account, order, event.at_ns)
+
+
+def _cancelled_again(account: Account, order: Order, at_ns: int) -> Account:
+    """Each cancel without an effect doubles the wait for the next: what tells of its end is a reading."""
+    wait_ns = CANCEL_RETRY_NS << min(max(0, order.cancel_sent - 1), CANCELS_DOUBLED_MAX)
+    return timer(account, f"cancel:{order.order_id}", at_ns + wait_ns)
 
 
 def _hastened(account: Account, order: Order) -> Account:

@@ -18,8 +18,10 @@ URGENT_DOUBT_READS = 2
 # other order like an order in doubt, for until then it counts with the larger size.
 CHANGE_READ_NS = 1_000 * _MS
 CHANGE_READS = 2
-# A cancel that changed nothing is sent again; cancelling twice does no harm.
+# A cancel that changed nothing is sent again; cancelling twice does no harm. But the cancels of one flatten whose ends
+# were lost on the way, each sent every 2 s, use up the requests with which those ends would be read: up to 32 s apart.
 CANCEL_RETRY_NS = 2_000 * _MS
+CANCELS_DOUBLED_MAX = 4
 # Between an order row that shows a fill and the fill itself: the hub sends both within tens of milliseconds.
 FILL_WAIT_NS = 1_000 * _MS
 # A snapshot is five REST calls with a deadline of 10 s each; asked again when none came.

@@ -19,6 +19,7 @@ from ordergate.web.replies import JSON_HEADERS
 PATH = "/api/bars"
 _TIMEOUT_S = 5.0
 _WHOLE = re.compile(r"[0-9]{1,4}")
+_INSTANT = re.compile(r"[0-9-]{10}T[0-9:.]{8,18}(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class Bars:
@@ -35,10 +36,14 @@ class Bars:
         """
         contract_id = symbol_instrument(group.instruments, query.get("symbol", ""), "symbol").contract_id
         asked = {"contractId": contract_id}
-        for name in ("unitMinutes", "count"):
+        for name, shape, what in (
+            ("unitMinutes", _WHOLE, "a whole number"),
+            ("count", _WHOLE, "a whole number"),
+            ("before", _INSTANT, "an instant with a zone, such as 2026-11-23T15:00:00Z"),
+        ):
             if name in query:
-                if not _WHOLE.fullmatch(query[name]):
-                    raise InputRefused("BAD_QUERY", f"{name} must be a whole number", name)
+                if not shape.fullmatch(query[name]):
+                    raise InputRefused("BAD_QUERY", f"{name} must be {what}", name)
                 asked[name] = query[name]
         try:
             url = f"{self._url}{PATH}?{urlencode(asked)}"
@@ -46,7 +51,7 @@ class Bars:
         except TransportError as error:
             raise InputRefused("BARS_UNAVAILABLE", f"the connection manager does not answer: {error}") from error
         if found.status == HTTPStatus.BAD_REQUEST:
-            raise InputRefused("BAD_QUERY", "unitMinutes is 1 to 60 and count is 1 to 1500")
+            raise InputRefused("BAD_QUERY", "unitMinutes is 1 to 60, count is 1 to 1500 and before an instant")
         if found.status != HTTPStatus.OK:
             raise InputRefused("BARS_UNAVAILABLE", "the broker does not answer with bars now; try again in a moment")
         return Response(200, found.body, JSON_HEADERS)

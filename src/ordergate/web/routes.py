@@ -338,6 +338,13 @@ ROUTES: tuple[Route, ...] = (
             ),
             Parameter("unitMinutes", "query", int, "Minutes of a bar, 1 to 60; 1 if left out."),
             Parameter("count", "query", int, "How many at most, 1 to 1500; 300 if left out."),
+            Parameter(
+                "before",
+                "query",
+                str,
+                "Only bars that begin before this instant (ISO 8601 with a zone): the page before the oldest one. "
+                "None at all means that the broker has nothing older.",
+            ),
         ),
     ),
     Route(

@@ -35,11 +35,11 @@ class RequestBudget:
         self._spent: deque[float] = deque()
         self._paused_until_s = float("-inf")
 
-    def delay_s(self, now_s: float, *, exits: bool) -> float:
-        """How long a request must wait (>= 0); ``exits``: it may use the reserve."""
+    def delay_s(self, now_s: float, *, exits: bool, requests: int = 1) -> float:
+        """How long (>= 0) until so many requests may leave, or all where that is less; ``exits``: with the reserve."""
         self._forget(now_s)
         usable = self.limits.requests_max - (0 if exits else self.limits.reserve)
-        excess = len(self._spent) - usable
+        excess = min(len(self._spent) + requests - 1 - usable, len(self._spent) - 1)
         room_s = 0.0 if excess < 0 else self._spent[excess] + self.limits.window_s - now_s
         return room_s if exits else max(room_s, self._paused_until_s - now_s)
 

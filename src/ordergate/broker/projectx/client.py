@@ -34,6 +34,7 @@ class Client:
     """One login's REST side. ``history`` counts against the bars' own request limit."""
 
     def __init__(self, rest: Rest, history: Rest, session: Session) -> None:
+        self.room_s = rest.room_s
         self._rest = rest
         self._history = history
         self._session = session

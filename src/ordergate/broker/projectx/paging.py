@@ -1,7 +1,8 @@
 """All rows of a search that may answer with some of them only. PURE, but for the asking.
 
 Whether ``Order/search`` and ``Trade/search`` have a limit, and which rows they leave out, is not known (ProjectX API
-notes, section 13, 2026-11-22). So an answer that could be cut is asked for what is before and after it.
+notes, section 13, 2026-11-22). So an answer that could be cut is asked for what is before and after it: one with as
+many rows as people make limits of. To ask so of every long answer would treble the requests of a busy day.
 
 Invariant: what is returned is complete, or it raises.
 """
@@ -14,8 +15,8 @@ from typing import Protocol, TypeVar
 from ordergate.broker.projectx.translate import instant_ns
 from ordergate.errors import OutcomeUnknown
 
-# A shorter answer is whole: nobody cuts at less. UNVERIFIED.
-WHOLE_MAX = 49
+# A limit is a multiple of it, or a power of two. UNVERIFIED.
+ROUND = 50
 
 
 class Row(Protocol):
@@ -37,18 +38,23 @@ async def everything(page: Page[_Row], since: str) -> tuple[_Row, ...]:
     """
     rows = await page(since, None)
     found = {row.id: row for row in rows}
-    cut = len(rows) > WHOLE_MAX
+    cut = may_be_cut(len(rows))
     while cut:
         cut = _more(found, await page(since, _ends(found)[0]))
-    cut = len(rows) > WHOLE_MAX
+    cut = may_be_cut(len(rows))
     while cut:
         cut = _more(found, await page(_ends(found)[1], None))
     return tuple(found.values())
 
 
+def may_be_cut(count: int) -> bool:
+    """Whether so many rows may be a limit."""
+    return count >= ROUND and (count % ROUND == 0 or count.bit_count() == 1)
+
+
 def _more(found: dict[int, _Row], rows: tuple[_Row, ...]) -> bool:
     """Take new rows; whether there may be more of them."""
-    is_cut, known = len(rows) > WHOLE_MAX, len(found)
+    is_cut, known = may_be_cut(len(rows)), len(found)
     found.update({row.id: row for row in rows})
     if is_cut and len(found) == known:
         raise OutcomeUnknown(f"a search answers with the same {len(rows)} rows: those beside them cannot be read")

@@ -96,6 +96,14 @@ class Rest:
         self.answer_ms = round((self.answered_s - left_s) * 1_000)
         return found
 
+    def room_s(self, requests: int) -> float:
+        """In how many seconds (>= 0) so many requests of a reading that can wait could leave together.
+
+        They leave as much room again as is kept for exits: for orders, and for readings that cannot wait.
+        """
+        kept, now_s = self._budget.limits.reserve, asyncio.get_running_loop().time()
+        return self._budget.delay_s(now_s, exits=False, requests=requests + kept)
+
     async def _room(self, endpoint: str, passage: Passage) -> None:
         """Wait for room, behind all who have asked before; exits wait for nobody."""
         deadline_s = asyncio.get_running_loop().time() + passage.wait_s

@@ -1,29 +1,25 @@
 /**
  * The price of the chosen instrument, with the lines that matter on it: position, stop, target, working orders.
  *
- * A stop and a target are dragged by their lines (grip.js); where one would go is drawn beside where it is. The bars come
- * from the broker's history once and from the prices that are told after that. The same lines stand below the chart as
- * text, for who cannot see a canvas; the levels can be moved there too. The library's own logo brings an inline style,
- * which the page's policy forbids, so its licence's link stands here as text too.
+ * A stop and a target are dragged by their lines (grip.js); where one would go is drawn beside where it is. The bars are
+ * kept by candles.js. The same lines stand below the chart as text, for who cannot see a canvas; the levels can be moved
+ * there too. The library's own logo brings an inline style, which the page's policy forbids, so its licence's link stands
+ * here as text too.
  */
 
 import { computed, effect } from "@preact/signals";
 import { CandlestickSeries, createChart, LineStyle, TickMarkType } from "lightweight-charts";
 import { useEffect, useRef } from "preact/hooks";
+import { follow } from "./candles.js";
 import * as desk from "./desk.js";
-import { decimals, price as priceText, signedUsd } from "./format.js";
+import { price as priceText, signedUsd } from "./format.js";
 import { gripped } from "./grip.js";
 import { html } from "./html.js";
 import { Carried, LevelLine, levels, move, moved, outcome, Refusal } from "./levels.js";
 
-/** @typedef {import("lightweight-charts").UTCTimestamp} Seconds */
 /** @typedef {import("lightweight-charts").AutoscaleInfo} AutoscaleInfo */
-/** @typedef {{time: Seconds, open: number, high: number, low: number, close: number}} Candle */
 /** @typedef {{name: string, price: number, kind: keyof typeof COLOURS}} Line */
 
-const BAR_S = 60;
-// A longer gap is drawn no wider: a night would push the day out of sight.
-const GAP_BARS = 15;
 // The same as in style.css, which a canvas cannot read by class.
 const COLOURS = { position: "#e8edf4", stop: "#ff8a5c", target: "#3fd0a4", order: "#c9a6ff" };
 // A working order farther than this share of the price would only flatten the picture.
@@ -87,16 +83,16 @@ function draw(box) {
     localization: { timeFormatter: (/** @type {any} */ at) => local(at, { dateStyle: "medium", timeStyle: "short" }) },
     timeScale: { timeVisible: true, rightOffset: 6, tickMarkFormatter: tickMark },
   });
+  let bars = /** @type {ReturnType<typeof follow> | null} */ (null);
   const series = chart.addSeries(CandlestickSeries, {
     upColor: "#3b82f6",
     wickUpColor: "#3b82f6",
     downColor: "#f0803c",
     wickDownColor: "#f0803c",
     borderVisible: false,
-    autoscaleInfoProvider: (/** @type {() => AutoscaleInfo | null} */ usual) => withLines(usual(), last?.close ?? null),
+    autoscaleInfoProvider: (/** @type {() => AutoscaleInfo | null} */ usual) => withLines(usual(), bars?.close() ?? null),
   });
-  /** @type {Candle | null} */
-  let last = null;
+  bars = follow(chart, series);
   let drawn = /** @type {import("lightweight-charts").IPriceLine[]} */ ([]);
   const stopLines = effect(() => {
     for (const line of drawn) series.removePriceLine(line);
@@ -110,40 +106,12 @@ function draw(box) {
     const there = series.createPriceLine({ ...styled(line), lineStyle: LineStyle.Solid });
     return () => series.removePriceLine(there);
   });
-  const symbol = computed(() => (desk.status.value === "live" ? desk.chosenSymbol.value : ""));
-  const stopHistory = effect(() => {
-    if (symbol.value === "") return undefined;
-    const tickSize = desk.instruments.peek().get(symbol.value)?.tickSize ?? 0.01;
-    series.applyOptions({ priceFormat: { type: "price", precision: decimals(tickSize), minMove: tickSize } });
-    last = null;
-    series.setData([]);
-    const abort = new AbortController();
-    bars(symbol.value, abort.signal).then(
-      (candles) => {
-        const early = last; // prices that were told while the history was on its way
-        series.setData(withGaps(candles));
-        last = candles.at(-1) ?? null;
-        if (early && (!last || early.time > last.time)) series.update((last = early));
-        chart.timeScale().applyOptions({ barSpacing: 7 });
-        chart.timeScale().scrollToRealTime();
-      },
-      () => {}, // no history: the chart begins with the next price
-    );
-    return () => abort.abort();
-  });
-  const stopPrices = effect(() => {
-    const told = desk.price.value;
-    if (!told || told.last === null || desk.status.value !== "live") return;
-    last = grown(last, told.last, Math.floor(told.timestamp / 1000 / BAR_S) * BAR_S);
-    series.update(last);
-  });
   const letGo = gripped(box, chart, series);
   return () => {
     letGo();
     stopLines();
     stopMove();
-    stopHistory();
-    stopPrices();
+    bars?.stop();
     chart.remove();
   };
 }
@@ -151,20 +119,6 @@ function draw(box) {
 function styled(/** @type {Line} */ { name, price, kind }) {
   const lineWidth = /** @type {const} */ (2);
   return { price, color: COLOURS[kind], lineWidth, lineStyle: STYLES[kind], axisLabelVisible: true, title: name };
-}
-
-/**
- * The bar under way after one more price; a price that is older than it changes its bar too, as lines never go back.
- * @param {Candle | null} last
- * @param {number} price
- * @param {number} start when the bar of the price begins
- * @returns {Candle}
- */
-function grown(last, price, start) {
-  if (!last || start > last.time) {
-    return { time: /** @type {Seconds} */ (start), open: price, high: price, low: price, close: price };
-  }
-  return { ...last, high: Math.max(last.high, price), low: Math.min(last.low, price), close: price };
 }
 
 /**
@@ -182,37 +136,6 @@ function withLines(usual, now) {
   const minValue = Math.min(usual.priceRange.minValue, ...shown);
   const maxValue = Math.max(usual.priceRange.maxValue, ...shown);
   return { ...usual, priceRange: { minValue, maxValue } };
-}
-
-/**
- * The history of the broker, the oldest first.
- * @param {string} symbol
- * @param {AbortSignal} signal
- * @returns {Promise<Candle[]>}
- */
-async function bars(symbol, signal) {
-  const response = await fetch(`/api/bars?symbol=${encodeURIComponent(symbol)}`, { signal });
-  if (!response.ok) throw new Error(`no bars: ${response.status}`);
-  const told = /** @type {{bars: {time: string, open: number, high: number, low: number, close: number}[]}} */ (
-    await response.json()
-  );
-  return told.bars.map((bar) => ({ ...bar, time: /** @type {Seconds} */ (Date.parse(bar.time) / 1000) }));
-}
-
-/**
- * The bars with an empty place for each minute in which nothing was traded, and a few where the market was closed.
- * @param {Candle[]} candles
- * @returns {(Candle | {time: Seconds})[]}
- */
-export function withGaps(candles) {
-  return candles.flatMap((candle, place) => {
-    const before = candles[place - 1];
-    const missing = before ? (candle.time - before.time) / BAR_S - 1 : 0;
-    const empty = Array.from({ length: Math.min(missing, GAP_BARS) }, (_, number) => ({
-      time: /** @type {Seconds} */ (candle.time - (Math.min(missing, GAP_BARS) - number) * BAR_S),
-    }));
-    return [...empty, candle];
-  });
 }
 
 /** @param {number} seconds @param {Intl.DateTimeFormatOptions} how */
