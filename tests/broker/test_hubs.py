@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ordergate.broker.projectx.feeds import ORDERS_KEPT
 from ordergate.core.reports import (
     AccountReport,
     CheckReport,
@@ -364,5 +365,22 @@ def test_a_row_that_a_later_one_has_overtaken_says_nothing_any_more(at: str | No
             await desk.broker.say("user", "GatewayUserOrder", row | {"stopPrice": 19_990, "updateTimestamp": at})
             await asyncio.sleep(1)
             assert len([report for report in desk.reports if isinstance(report, OrderReport)]) == told
+
+    run(main())
+
+
+def test_of_no_more_orders_than_a_day_has_it_is_known_when_they_were_told_last() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            row = ORDER | {"status": 1, "type": 4, "limitPrice": None, "stopPrice": 20_000, "updateTimestamp": LATER}
+            for number in range(ORDERS_KEPT + 1):
+                await desk.broker.say("user", "GatewayUserOrder", row | {"id": number + 1})
+            for number in (ORDERS_KEPT + 1, 1):  # the last is known, the first is not any more
+                earlier = row | {"id": number, "updateTimestamp": "2026-11-23T15:00:01Z"}
+                await desk.broker.say("user", "GatewayUserOrder", earlier)
+            await asyncio.sleep(5)
+            told = [report.broker_order_id for report in desk.reports if isinstance(report, OrderReport)]
+            assert told[ORDERS_KEPT + 1 :] == [1]
 
     run(main())

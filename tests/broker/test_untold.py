@@ -60,6 +60,17 @@ def test_a_hub_that_leaves_out_several_in_a_minute_is_silent_and_one_that_loses_
     assert not untold.is_silent
 
 
+def test_what_a_lost_connection_left_out_does_not_count_against_the_next() -> None:
+    untold = Untold()
+    for number in range(MISSES_MAX - 1):
+        untold.expect(ACCOUNT, number, 0, 1)
+    untold.late(9)
+    untold.forget()
+    untold.expect(ACCOUNT, MISSES_MAX, 9, 10)
+    untold.late(20)
+    assert not untold.is_silent
+
+
 def order(desk: Desk, **more: Any) -> dict[str, Any]:
     return desk.broker.orders[-1] | {"status": 1} | more
 
@@ -96,5 +107,19 @@ def test_a_hub_that_leaves_out_what_was_taken_and_cancelled_is_connected_anew() 
             lost = await desk.report(LinkReport, lambda link: not link.up)
             assert "3 times nothing was told" in lost.reason
             await desk.report(LinkReport, lambda link: link.up)
+
+    run(main())
+
+
+def test_an_order_of_a_connection_that_was_lost_is_left_to_the_snapshot_after_it() -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with desk.open():
+            await desk.send(desk.approved())
+            await desk.report(PlaceOutcome)
+            await desk.broker.drop("user")
+            await desk.report(LinkReport, lambda link: link.up)
+            await asyncio.sleep(LATE_S + 3)
+            assert not desk.broker.count("Order/searchOpen")
 
     run(main())

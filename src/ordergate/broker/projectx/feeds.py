@@ -27,7 +27,7 @@ from ordergate.errors import InputRefused, TransportError
 _ASKING = Passage(exits=False, wait_s=1.0)
 
 # Rows overtake each other within moments; a day's orders are fewer.
-_ORDERS_KEPT = 10_000
+ORDERS_KEPT = 10_000
 
 Publish = Callable[[Report], Awaitable[None]]
 
@@ -89,7 +89,7 @@ class UserFeed:
     def _is_overtaken(self, row: messages.Order) -> bool:
         at_ns, newest_ns = translate.said_ns(row.update_timestamp), self._updated.pop(row.id, 0)
         self._updated[row.id] = max(at_ns, newest_ns)
-        if len(self._updated) > _ORDERS_KEPT:
+        if len(self._updated) > ORDERS_KEPT:
             del self._updated[next(iter(self._updated))]
         return 0 < at_ns < newest_ns
 
