@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ordergate.broker.last_hop import LastHop
+from ordergate.broker.last_hop import LastHop, Live
 from ordergate.certify.projectx import projectx
 from ordergate.certify.venue import Adapter, Hear, Site, Tell
 from ordergate.core.reports import Outcome, Report
@@ -86,3 +86,12 @@ def idle(call: str, outcome: Any) -> Callable[..., Any]:
         return outcome(*arguments)
 
     return instead
+
+
+@contextlib.asynccontextmanager
+async def believing(site: Site, hear: Hear, tell: Tell) -> AsyncIterator[LastHop]:
+    """Takes a line that lives for one that tells all."""
+    async with projectx(site, hear, tell) as hop:
+        assert isinstance(hop, Live)
+        hop._promised = lambda *_: None  # noqa: SLF001
+        yield hop

@@ -25,7 +25,7 @@ from ordergate.core.reports import (
     PositionReport,
     Report,
 )
-from tests.certify.broken import calling, deaf, idle, sure, telling
+from tests.certify.broken import believing, calling, deaf, idle, sure, telling
 from tests.certify.playing import certify, failures
 
 BUY = "a market order to buy fills"
@@ -160,6 +160,7 @@ BROKEN: dict[str, tuple[Adapter, str, str]] = {
         calling(cancel=idle("cancel", cancelled)), "an order that is cancelled ends", "to end; heard:"),
     "crashes": (calling(place=crashes), BUY, "KeyError at test_broken_adapters.py:"),
     "never answers": (calling(place=never_ends), BUY, "not at its end within 240 s; heard: "),
+    "believes a line that lives": (believing, "what a line withholds that lives", "waited 10 s for order"),
     "tells nothing": (deaf, BUY, "waited 30 s for the link to be up; heard: nothing"),
 }  # fmt: skip
 

@@ -113,7 +113,7 @@ class ConnectionManager:
         self._last_hop: LastHop = (
             Shadow(client=client, catalogue=catalogue, clock=clock, journal=journal, publish=self._connection.heard)
             if settings.shadow
-            else Live(client, Reader(client, catalogue, clock))
+            else Live(client, Reader(client, catalogue, clock), self._connection.promised)
         )
         self._history = history.History(client, clock)
         self._endpoints = Endpoints(
@@ -223,11 +223,8 @@ class ConnectionManager:
             self._trace("approval recorded", name)
         elif refused is None and approval.kind.adds_risk:
             refused = Refused(Outcome.NOT_SENT, "the record of used approvals failed")
-        asked_s = asyncio.get_running_loop().time()
         if refused is None:
             outcome = await self._sent(approved)
-            if isinstance(outcome, PlaceOutcome) and outcome.outcome is Outcome.DONE:
-                self._promised(outcome.account_id, outcome.broker_order_id, asked_s)
         else:
             await self._turned_away(
                 approved.effect.terms.account_id, approval.approval_id, approval.order_tag, refused.text, name
@@ -280,18 +277,10 @@ class ConnectionManager:
         name = cancel.order_id
         self._trace("command received", name)
         passage = msgspec.structs.replace(_CANCELLING, leaving=lambda: self._trace("order sent", name))
-        asked_s = asyncio.get_running_loop().time()
         outcome = await self._last_hop.cancel(cancel.account_id, cancel.broker_order_id, passage)
-        if outcome.outcome is Outcome.DONE:
-            self._promised(cancel.account_id, cancel.broker_order_id, asked_s)
         self._trace("order answered", name)
         await self._publish(outcome)
         self._trace("report published", name)
-
-    def _promised(self, account_id: int, broker_order_id: int | None, asked_s: float) -> None:
-        """On paper it is not the broker who speaks."""
-        if broker_order_id is not None and not self._settings.shadow:
-            self._connection.promised(account_id, broker_order_id, asked_s)
 
     async def _look_up(self, asked: LookUp) -> None:
         try:

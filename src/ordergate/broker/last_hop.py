@@ -5,6 +5,7 @@ The other is ``shadow``. Which of the two stands behind the connection manager i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from ordergate.core.reports import (
     FillReport,
     ModifyOutcome,
     OrderReport,
+    Outcome,
     PlaceOutcome,
     Quote,
     Report,
@@ -62,24 +64,37 @@ class LastHop(Protocol):
 
 
 class Live:
-    """What is asked for is done at the broker, and what the broker says is told."""
+    """What is asked for is done at the broker, and what the broker says is told.
 
-    def __init__(self, client: Client, reader: Reader) -> None:
+    ``promised`` is told of each order that the broker has taken or cancelled, by account and the broker's id, with when
+    it was asked: its user hub has to speak of them.
+    """
+
+    def __init__(self, client: Client, reader: Reader, promised: Callable[[int, int, float], None]) -> None:
         self._client = client
+        self._promised = promised
         self.snapshot = reader.snapshot
         self.order_of = reader.order_of
         self.fills_since = reader.fills_since
         self.not_reducing = reader.not_reducing
 
     async def place(self, place: Place, instrument: Instrument, passage: Passage) -> PlaceOutcome:
-        return await self._client.place(translate.place_body(place.terms, place.order_tag, instrument), passage)
+        asked_s = asyncio.get_running_loop().time()
+        outcome = await self._client.place(translate.place_body(place.terms, place.order_tag, instrument), passage)
+        if outcome.outcome is Outcome.DONE and outcome.broker_order_id is not None:
+            self._promised(outcome.account_id, outcome.broker_order_id, asked_s)
+        return outcome
 
     async def modify(self, modify: Modify, instrument: Instrument, passage: Passage) -> ModifyOutcome:
         body = translate.modify_body(modify.terms, modify.broker_order_id, instrument)
         return await self._client.modify(body, modify.order_tag, modify.grant.number, passage)
 
     async def cancel(self, account_id: int, broker_order_id: int, passage: Passage) -> CancelOutcome:
-        return await self._client.cancel(account_id, broker_order_id, passage)
+        asked_s = asyncio.get_running_loop().time()
+        outcome = await self._client.cancel(account_id, broker_order_id, passage)
+        if outcome.outcome is Outcome.DONE:
+            self._promised(account_id, broker_order_id, asked_s)
+        return outcome
 
     async def shown(self, report: Report) -> Report | None:
         return report

@@ -33,7 +33,8 @@ async def projectx(site: Site, hear: Hear, tell: Tell) -> AsyncIterator[LastHop]
         shown=shown,
         tell=tell,
     )
-    live = Live(connection.client, Reader(connection.client, connection.catalogue, site.clock))
+    reader = Reader(connection.client, connection.catalogue, site.clock)
+    live = Live(connection.client, reader, connection.promised)
     await live.open()
     await connection.begin()
     await connection.log_in()

@@ -63,11 +63,12 @@ _SIDES = {Side.BUY: 0, Side.SELL: 1}
 _MARKET, _STOP, _TRAILING_STOP, _JOIN_BID = 2, 4, 5, 6
 _WORKING = "open"
 _TRADE, _ORDER, _POSITION = "GatewayUserTrade", "GatewayUserOrder", "GatewayUserPosition"
+_ACCOUNT = "GatewayUserAccount"
 _DISTURBED_EVENTS: tuple[dict[str, Any], ...] = (
     {"kind": "lose", "on": _TRADE, "chancePercent": 10},
     {"kind": "lose", "on": _ORDER, "chancePercent": 10},
     {"kind": "lose", "on": _POSITION, "chancePercent": 10},
-    {"kind": "lose", "on": "GatewayUserAccount", "chancePercent": 10},
+    {"kind": "lose", "on": _ACCOUNT, "chancePercent": 10},
     {"kind": "double", "on": _TRADE, "chancePercent": 20},
     {"kind": "double", "on": _ORDER, "chancePercent": 20},
     {"kind": "late", "on": _TRADE, "chancePercent": 20, "ms": 700},
@@ -171,6 +172,9 @@ class SimVenue:
                 self.site.network.cut(asked.seconds)
             case v.Mute():
                 await self._act("mute")
+            case v.Withhold():
+                for event in (_ORDER, _TRADE, _POSITION, _ACCOUNT):
+                    await self._fault(kind="lose", on=event, times=None)
             case v.LogOut():
                 await self._act("logout")
             case v.Expire():

@@ -49,6 +49,10 @@ class Mute(Provocation, frozen=True):
     """The line stays open and nothing comes over it."""
 
 
+class Withhold(Provocation, frozen=True):
+    """The line stays open and says that it lives, but nothing of orders, fills, positions and accounts."""
+
+
 class LogOut(Provocation, frozen=True):
     """The session is logged out."""
 

@@ -7,7 +7,7 @@ import asyncio
 from ordergate.certify.case import Play, Subject, require
 from ordergate.certify.cases.orders import FAR, NEAR, SOON_S, near_stop
 from ordergate.certify.stage import Stage
-from ordergate.certify.venue import Cut, Expire, Limit, LogOut, Mute, OrderElsewhere, Unlimit
+from ordergate.certify.venue import Cut, Expire, Limit, LogOut, Mute, OrderElsewhere, Unlimit, Withhold
 from ordergate.core.order import OrderType, Side, Terms
 from ordergate.core.reports import OrderState, Outcome
 
@@ -103,6 +103,17 @@ async def muted(stage: Stage) -> None:
     await stage.unlinked(_SILENT_S)
     await stage.linked()
     await stage.holds(-1)
+
+
+@SUBJECT.case(
+    "what a line withholds that lives, of an order, its cancel and a position, is known all the same", Withhold
+)
+async def withheld(stage: Stage) -> None:
+    await stage.provoke(Withhold())
+    order = await stage.resting(_resting(stage))
+    await stage.cancelled(order.broker_order_id)
+    await stage.filled(stage.terms(Side.BUY, 1))
+    await stage.holds(1)
 
 
 @SUBJECT.case("a session that is logged out is logged in again, and the link is told down and up", LogOut)
