@@ -40,11 +40,12 @@ def test_the_session_is_closed_while_it_is_as_it_should_be_and_tells_all_it_stan
 ) -> None:
     session = section(opened(page, shared_desk), "Session")
     expect(session.locator("details")).not_to_have_attribute("open", "")
-    session.get_by_text("Session").click()
+    session.locator("summary").click()
     expect(session.locator("dt")).to_have_text([re.compile(name) for name in NAMES])
     expect(session).to_contain_text("may trade and cancel")
     expect(session).to_contain_text("ticks and tick values are the broker's: MGC, ")
-    expect(session).to_contain_text("quotes come of", timeout=15_000)
+    # By the hours of the exchange, whenever the tests run.
+    expect(session).to_contain_text(re.compile("quotes come of|nothing is in session"), timeout=15_000)
 
 
 @pytest.fixture
