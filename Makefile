@@ -20,7 +20,7 @@ NO_VENV = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo no v
 run: .venv/stamp
 	@.venv/bin/ordergate demo $(ARGS)
 
-test: HOW = -n 3 --dist loadfile  # more than cores: much of the time is a browser or a process, waited for
+test: HOW = -n 4 --dist loadfile  # more than cores: much of the time is a browser or a process, waited for
 test-long: HOW = -n 2 --dist load -m slow -vv
 test test-long: .venv/stamp-dev
 	.venv/bin/python -m pytest $(HOW) $(ARGS)

@@ -58,7 +58,7 @@ class StandIn:
         self.trades: list[dict[str, Any]] = []
         self.subscribed: list[tuple[Any, ...]] = []
         self.tokens: list[str] = []
-        self.token_lifetime_s = 86_400
+        self.token_lifetime_s = 3_600  # an hour is played in a fraction of the time a day takes
         self.refused_tokens: set[str] = set()
         self.deaf = False  # hubs that take everything and say nothing
         self.quiet = False  # a market hub that only pings

@@ -227,7 +227,7 @@ def test_the_token_is_renewed_before_it_expires() -> None:
     async def main() -> None:
         desk = Desk()
         async with desk.open():
-            await asyncio.sleep(86_400 - 500)
+            await asyncio.sleep(3_600 - 500)
             await desk.send(desk.approved())
             await desk.report(PlaceOutcome)
             assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 1)
@@ -257,7 +257,7 @@ def test_a_token_that_cannot_be_validated_is_renewed_by_a_login(answer: Any) -> 
             answer | {"newToken": desk.broker.token()} if works else answer
         )
         async with desk.open():
-            await asyncio.sleep(86_400 - 500)
+            await asyncio.sleep(3_600 - 500)
             await desk.send(desk.approved())
             assert (await desk.report(PlaceOutcome)).outcome is DONE
             assert (desk.broker.count("Auth/validate"), desk.broker.count("Auth/loginKey")) == (1, 2)
@@ -269,7 +269,7 @@ def test_while_the_login_is_out_the_old_token_serves_on_and_it_is_tried_once_a_m
     async def main() -> None:
         desk = Desk()
         async with desk.open():
-            await asyncio.sleep(86_400 - 700)
+            await asyncio.sleep(3_600 - 700)
             for endpoint in ("Auth/loginKey", "Auth/validate"):
                 desk.broker.script[endpoint] = lambda _body: Response(502)
             await asyncio.sleep(200)
