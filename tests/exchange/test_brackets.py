@@ -181,9 +181,9 @@ def test_a_child_that_sleeps_cannot_be_modified_but_can_be_cancelled() -> None:
     ("side", "loss", "profit", "text"),
     [
         (BUY, 57, 30, "Invalid stop loss ticks (57). Ticks should be less than zero when longing."),
-        (BUY, -57, -30, "Invalid take profit ticks (-30). Ticks should be greater than zero when going long."),
+        (BUY, -57, -30, "Invalid take profit ticks (-30). Ticks should be greater than zero when going long"),
         (SELL, -57, -30, "Invalid stop loss ticks (-57). Ticks should be greater than zero when shorting."),
-        (SELL, 57, 30, "Invalid take profit ticks (30). Ticks should be less than zero when going short."),
+        (SELL, 57, 30, "Invalid take profit ticks (30). Ticks should be less than zero when going short"),
     ],
 )
 def test_ticks_of_the_wrong_sign_are_rejected_with_the_text_that_was_seen(

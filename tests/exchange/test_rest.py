@@ -448,6 +448,10 @@ async def test_a_new_exchange_has_a_day_of_bars_of_every_contract(
     assert (len(found), found[0]["t"]) == (HISTORY_MIN, "2026-11-23T14:59:00+00:00")
     hours = (await client.ok("History/retrieveBars", **(asked | {"unit": 3})))["bars"]
     assert sum(bar["v"] for bar in hours) == sum(bar["v"] for bar in found)
+    inside = asked | {"unit": 3, "endTime": "2026-11-23T12:30:00Z"}
+    assert (await client.ok("History/retrieveBars", **inside))["bars"] == [
+        bar for bar in hours if bar["t"][:13] <= "2026-11-23T12"
+    ]
     clock.at_ns += 20 * 3_600 * SECOND_NS  # no more than a day is kept of it, as of what the exchange has seen itself
     left = (await client.ok("History/retrieveBars", **(asked | {"endTime": "2026-11-25T00:00:00Z"})))["bars"]
     assert left == found[: BARS_KEPT_MIN - 20 * 60]

@@ -39,7 +39,7 @@ def bracket_refusal(request: PlaceRequest, side: OrderSide, settings: ExchangeSe
             return "Invalid take profit bracket type."  # UNVERIFIED wording
         if (abs(target.ticks) if unsigned else side.sign * target.ticks) < least:
             way = "greater than zero when going long" if side is OrderSide.BID else "less than zero when going short"
-            return f"Invalid take profit ticks ({target.ticks}). Ticks should be {way}."
+            return f"Invalid take profit ticks ({target.ticks}). Ticks should be {way}"  # without a full stop, as seen
     return None
 
 

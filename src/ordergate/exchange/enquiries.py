@@ -102,12 +102,14 @@ class Enquiries:
             return [bar for bar in found if start_ns <= bar.start_ns < end_ns]
         kept_ns = now_ns - self._settings.bars_kept_min * MINUTE_NS
         past = self._venue.history(asked.contract_id)
-        minutes = [bar for bar in past if max(start_ns, kept_ns) <= bar.start_ns < end_ns]
-        minutes += self._store.bars(asked.contract_id, start_ns, end_ns)
+        # Beyond the end too: a bar that begins before it is told whole, as whoever asks later is told it.
+        minutes = [bar for bar in past if bar.start_ns >= max(start_ns, kept_ns)]
+        minutes += self._store.bars(asked.contract_id, start_ns, now_ns + 1)
         market = self._venue.book.markets.get(asked.contract_id)
-        if market is not None and market.bar is not None and start_ns <= market.bar.start_ns < end_ns:
+        if market is not None and market.bar is not None and market.bar.start_ns >= start_ns:
             minutes.append(market.bar)
-        found = [bar for bar in bars.aggregated(minutes, unit, asked.unit_number) if bar.start_ns >= start_ns]
+        found = bars.aggregated(minutes, unit, asked.unit_number)
+        found = [bar for bar in found if start_ns <= bar.start_ns < end_ns]
         if found and not partial and found[-1].start_ns == bars.bar_start_ns(now_ns, unit, asked.unit_number):
             del found[-1]
         return found
