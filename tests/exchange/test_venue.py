@@ -131,6 +131,14 @@ def test_a_tag_is_used_up_by_its_first_order_even_a_rejected_one(first: dict[str
     assert desk.venue.place(request(custom_tag="t", account_id=OTHER_ACCOUNT)).code == 0
 
 
+def test_an_empty_tag_is_none_and_never_used_up() -> None:
+    desk = Desk()
+    stop = BracketRequest(ticks=-8, type=OrderType.STOP)
+    answers = [desk.venue.place(request(custom_tag="", stop_loss_bracket=stop)) for _ in range(2)]
+    assert [answer.code for answer in answers] == [0, 0]
+    assert {order.tag for order in desk.store.orders(ACCOUNT, 0, EVER_NS)} == {None}
+
+
 def test_the_tag_of_a_bracket_child_is_used_up_too() -> None:
     desk = Desk()
     desk.place(BUY, 1, tag="t-SL")

@@ -75,7 +75,7 @@ def _book(turn: Turn, order: Order, match: Match, contract: Contract, now_ns: in
 
 
 def _held(turn: Turn, account_id: int, contract_id: str, now_ns: int) -> Position:
-    """The position, a new one if none is open."""
+    """The position, a new one if none is open. UNVERIFIED: that one which a single fill turns round stays the same."""
     held = turn.position(account_id, contract_id)
     if held is not None and held.net_quantity:
         return held

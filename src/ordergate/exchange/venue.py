@@ -130,7 +130,7 @@ class Venue:
             quantity=request.size,
             created_ns=now_ns,
             updated_ns=now_ns,
-            tag=request.custom_tag,
+            tag=request.custom_tag or None,  # UNVERIFIED: that an empty tag is none, and so never used up
         )
         legs = children(order, request)
         priced = placing.priced(order, request, contract, turn.quote(order.contract_id))
